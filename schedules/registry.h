@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "schedules/diagnostic.h"
+#include "schedules/generators.h"
+#include "schedules/schedule.h"
+
+namespace stagecraft {
+
+/// The options beside -p, -m, -n that a generator may take: bits of `Generator::takes`.
+enum Takes : std::uint32_t {
+  kTakesUpdateEvery = 1U << 0U,
+  kTakesDrainEvery = 1U << 1U,
+  kTakesHorizon = 1U << 2U,
+  kTakesCheckpoint = 1U << 3U,
+  kTakesWarmup = 1U << 4U,
+  kTakesVerticalSync = 1U << 5U,
+  kTakesReplicas = 1U << 6U,
+  kTakesRounding = 1U << 7U,
+};
+
+/// One schedule that can be generated.
+struct Generator {
+  std::string_view name;     ///< As on the command line.
+  std::string_view summary;  ///< One line.
+  std::string_view bounded;  ///< What is bounded: weight copies, activations, staleness.
+  std::string_view source;   ///< Paper, year, figure or equation.
+  std::uint32_t takes;       ///< Sum of `Takes`.
+  bool flushes;              ///< Steps after each batch, with an empty pipeline: staleness 0.
+  bool whole_batches;        ///< Its paper pipelines whole batches, not micro-batches.
+  Schedule (*make)(const GeneratorOptions&);
+};
+
+/// All of them, in the order of the listing.
+std::span<const Generator> Generators();
+
+/// Null if there is none of that name.
+const Generator* FindGenerator(std::string_view name);
+
+/// One sentence per argument that makes no sense for `generator`; empty if it can make a schedule.
+std::vector<Diagnostic> CheckOptions(const Generator& generator, const GeneratorOptions& options);
+
+/// Looks up, checks and makes. An unknown name gets a did-you-mean.
+Result<Schedule> Generate(std::string_view name, const GeneratorOptions& options);
+
+}  // namespace stagecraft

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "schedules/diagnostic.h"
+#include "schedules/schedule.h"
+
+namespace stagecraft {
+
+/// The canonical text form (`*.sched`); `Parse(Print(s)) == s` and printing is a fixed point.
+std::string Print(const Schedule& schedule);
+
+/// Reads the text form. `file` is named in the diagnostics (`file:line:column`). Reports every
+/// fault, never throws on bad text, and allocates in proportion to `text`. What the text says may
+/// still be a wrong schedule: see `Verify`.
+Result<Schedule> Parse(std::string_view text, std::string_view file);
+
+}  // namespace stagecraft

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "schedules/schedule.h"
+
+namespace stagecraft {
+
+/// The buffers that one rank needs for the weights of one stage.
+struct StageSlots {
+  std::int32_t rank = 0;
+  std::int32_t stage = 0;
+  std::int32_t slots = 1;  ///< Weight copies: versions and predictions alive at once, at most.
+};
+
+/// Slot of every op: which buffer it reads or writes.
+///
+/// A version or prediction lives from the op that writes it to its last reader; the newest version
+/// always lives. Slots are given by linear scan. An S writes in place when it is the last reader
+/// of its base; a P never does. The number of slots is the number of weight copies.
+struct WeightSlots {
+  std::vector<StageSlots> stages;               ///< By rank, then in placement order.
+  std::vector<std::vector<std::int32_t>> slot;  ///< Per op: F, B, I, W, R read it; S, P write it;
+                                                ///< -1 for other kinds. Version 0 is in slot 0.
+  std::vector<std::vector<std::int32_t>> base;  ///< Per S and P: the slot it reads; else -1.
+
+  /// Most copies over the ranks that hold `stage`.
+  std::int32_t OfStage(std::int32_t stage) const;
+};
+
+/// Requires `Verify(schedule)` empty. O(ops * slots in use).
+WeightSlots AssignWeightSlots(const Schedule& schedule);
+
+/// Only the counts of `AssignWeightSlots`, without the per-op tables.
+std::vector<StageSlots> CountWeightSlots(const Schedule& schedule);
+
+}  // namespace stagecraft
