@@ -1,0 +1,53 @@
+#include "schedules/schedule.h"
+
+#include <algorithm>
+
+namespace stagecraft {
+
+bool operator==(const Schedule& a, const Schedule& b) {
+  return a.shape == b.shape && a.mode == b.mode && a.placement == b.placement &&
+         a.programs == b.programs;
+}
+
+std::vector<std::vector<std::int32_t>> StraightPlacement(std::int32_t stages) {
+  std::vector<std::vector<std::int32_t>> placement;
+  placement.reserve(static_cast<std::size_t>(stages));
+  for (std::int32_t stage = 0; stage < stages; ++stage) {
+    placement.push_back({stage});
+  }
+  return placement;
+}
+
+std::vector<std::vector<std::int32_t>> RanksOfStages(const Schedule& schedule) {
+  std::vector<std::vector<std::int32_t>> ranks(static_cast<std::size_t>(schedule.shape.stages));
+  for (std::size_t rank = 0; rank < schedule.placement.size(); ++rank) {
+    for (const std::int32_t stage : schedule.placement[rank]) {
+      ranks[static_cast<std::size_t>(stage)].push_back(static_cast<std::int32_t>(rank));
+    }
+  }
+  return ranks;
+}
+
+bool HasCommunication(const Schedule& schedule) {
+  return std::any_of(schedule.programs.begin(), schedule.programs.end(),
+                     [](const std::vector<Op>& program) {
+                       return std::any_of(program.begin(), program.end(),
+                                          [](const Op& op) { return IsCommunication(op.kind); });
+                     });
+}
+
+OpIds::OpIds(const Schedule& schedule) {
+  begin_.reserve(schedule.programs.size() + 1);
+  begin_.push_back(0);
+  for (const std::vector<Op>& program : schedule.programs) {
+    begin_.push_back(begin_.back() + static_cast<std::int32_t>(program.size()));
+  }
+}
+
+OpRef OpIds::At(std::int32_t id) const {
+  const auto behind = std::upper_bound(begin_.begin(), begin_.end(), id);
+  const auto rank = static_cast<std::int32_t>(behind - begin_.begin()) - 1;
+  return {rank, id - Begin(rank)};
+}
+
+}  // namespace stagecraft
