@@ -26,13 +26,16 @@ enum Takes : std::uint32_t {
 /// One schedule that can be generated.
 struct Generator {
   std::string_view name;     ///< As on the command line.
+  Schedule (*make)(const GeneratorOptions&);
   std::string_view summary;  ///< One line.
   std::string_view bounded;  ///< What is bounded: weight copies, activations, staleness.
   std::string_view source;   ///< Paper, year, figure or equation.
   std::uint32_t takes;       ///< Sum of `Takes`.
   bool flushes;              ///< Steps after each batch, with an empty pipeline: staleness 0.
   bool whole_batches;        ///< Its paper pipelines whole batches, not micro-batches.
-  Schedule (*make)(const GeneratorOptions&);
+  bool updates_every_ranks = false;  ///< -p micro-batches per update unless told otherwise, not 1.
+  bool one_per_update = false;       ///< Defined for one micro-batch per update only.
+  bool deals_out_batches = false;    ///< Every rank gets as many micro-batches of each batch.
 };
 
 /// All of them, in the order of the listing.

@@ -35,4 +35,8 @@ WeightSlots AssignWeightSlots(const Schedule& schedule);
 /// Only the counts of `AssignWeightSlots`, without the per-op tables.
 std::vector<StageSlots> CountWeightSlots(const Schedule& schedule);
 
+/// Weight copies of all stages of `rank` that are alive after each op of its program: what the
+/// trace's counter shows. Requires `Verify(schedule)` empty.
+std::vector<std::int32_t> WeightCopiesAfter(const Schedule& schedule, std::int32_t rank);
+
 }  // namespace stagecraft

@@ -1,0 +1,30 @@
+#include "schedules/generators.h"
+
+namespace stagecraft {
+
+/// The whole model, one stage, on every rank; micro-batch q of a batch runs on rank q mod p, and
+/// the ranks reduce their gradients before they step.
+///
+///   PICTURE
+///
+/// Weight copies: 1 per rank. Live activations: 1. Staleness: 0. Needs m to be a multiple of p.
+Schedule DataParallel(const GeneratorOptions& options) {
+  Schedule schedule;
+  schedule.shape = {options.ranks, 1, options.microbatches * options.batches};
+  for (std::int32_t rank = 0; rank < options.ranks; ++rank) {
+    schedule.placement.push_back({0});
+    std::vector<Op>& program = schedule.programs.emplace_back();
+    for (std::int32_t batch = 0; batch < options.batches; ++batch) {
+      for (std::int32_t k = rank; k < options.microbatches; k += options.ranks) {
+        const std::int32_t q = batch * options.microbatches + k;
+        program.push_back({.kind = OpKind::kForward, .microbatch = q, .version = batch});
+        program.push_back({.kind = OpKind::kBackward, .microbatch = q, .version = batch});
+      }
+      program.push_back({.kind = OpKind::kAllReduce, .version = batch});
+      program.push_back({.kind = OpKind::kStep, .version = batch});
+    }
+  }
+  return schedule;
+}
+
+}  // namespace stagecraft

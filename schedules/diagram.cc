@@ -1,0 +1,253 @@
+#include "schedules/diagram.h"
+
+#include <algorithm>
+#include <cstddef>
+
+#include <fmt/format.h>
+
+#include "schedules/dependencies.h"
+#include "schedules/progress.h"
+
+namespace stagecraft {
+namespace {
+
+/// Columns must hold every label: a block of n columns offers n * width + (n - 1) characters.
+std::size_t ColumnWidth(const std::vector<DiagramCell>& cells) {
+  std::size_t width = 1;
+  for (const DiagramCell& cell : cells) {
+    const auto columns = static_cast<std::size_t>(cell.end - cell.begin);
+    const std::size_t needed = cell.label.size() + 1;  // One blank behind each block.
+    width = std::max(width, (needed + columns - 1) / columns - 1);
+  }
+  return width;
+}
+
+/// Ticks of an op in `RenderSchedule`.
+std::int64_t TicksOf(OpKind kind, bool updates) {
+  switch (kind) {
+    case OpKind::kBackward:
+      return 2;
+    case OpKind::kForward:
+    case OpKind::kBackwardInput:
+    case OpKind::kBackwardWeight:
+    case OpKind::kRecompute:
+      return 1;
+    case OpKind::kStep:
+    case OpKind::kPredict:
+    case OpKind::kAllReduce:
+      return updates ? 1 : 0;
+    default:
+      return 0;
+  }
+}
+
+std::string LabelOf(const Op& op, bool with_stage, bool with_version) {
+  const OpTraits& traits = TraitsOf(op.kind);
+  std::string label;
+  if (with_stage) {
+    label += std::to_string(op.stage);
+  }
+  label += traits.text;
+  if (traits.has_microbatch) {
+    label += std::to_string(op.microbatch);
+  }
+  if (with_version && traits.has_version) {
+    label += fmt::format("@{}", op.version);
+    if (op.horizon != 0) {
+      label += fmt::format("{:+}", op.horizon);
+    }
+  }
+  return label;
+}
+
+/// Start and end tick of every op, as soon as possible.
+class Ticks {
+ public:
+  Ticks(const Schedule& schedule, bool updates)
+      : schedule_(schedule), dependencies_(FindDependencies(schedule)), ids_(schedule) {
+    end_.resize(static_cast<std::size_t>(ids_.Size()), 0);
+    start_ = end_;
+    lane_.resize(schedule.programs.size(), 0);
+    const ExecutionOrder order = OrderOps(schedule, dependencies_, SendMode::kEager);
+    collective_of_ = CollectiveOf();
+    meeting_.resize(dependencies_.collectives.size(), -1);
+    for (std::size_t i = 0; i < order.order.size();) {
+      i += RunCell(order.order[i], updates);
+    }
+  }
+
+  std::int64_t Start(OpRef ref) const { return start_[Id(ref)]; }
+  std::int64_t End(OpRef ref) const { return end_[Id(ref)]; }
+
+ private:
+  std::size_t Id(OpRef ref) const { return static_cast<std::size_t>(ids_.Of(ref)); }
+
+  /// Per op: the collective of an A, else -1.
+  std::vector<std::int64_t> CollectiveOf() const {
+    std::vector<std::int64_t> of(static_cast<std::size_t>(ids_.Size()), -1);
+    for (std::size_t i = 0; i < dependencies_.collectives.size(); ++i) {
+      for (const OpRef member : dependencies_.collectives[i].members) {
+        of[Id(member)] = static_cast<std::int64_t>(i);
+      }
+    }
+    return of;
+  }
+
+  std::int64_t InputEnd(OpRef ref) const {
+    const OpRef input = dependencies_.input[static_cast<std::size_t>(ref.rank)]
+                                           [static_cast<std::size_t>(ref.index)];
+    return input ? end_[Id(input)] : 0;
+  }
+
+  /// When the last member of the all-reduce at `ref` came to it; found when the first one runs,
+  /// while all the others still stand at theirs.
+  std::int64_t Meeting(OpRef ref) {
+    const std::int64_t collective = collective_of_[Id(ref)];
+    if (collective < 0) {
+      return 0;
+    }
+    std::int64_t& time = meeting_[static_cast<std::size_t>(collective)];
+    if (time < 0) {
+      for (const OpRef member :
+           dependencies_.collectives[static_cast<std::size_t>(collective)].members) {
+        time = std::max(time, lane_[static_cast<std::size_t>(member.rank)]);
+      }
+    }
+    return time;
+  }
+
+  /// Runs the cell that starts at `first`; gives the number of its ops.
+  std::size_t RunCell(OpRef first, bool updates) {
+    std::int64_t& lane = lane_[static_cast<std::size_t>(first.rank)];
+    const std::vector<Op>& program = schedule_.programs[static_cast<std::size_t>(first.rank)];
+    const std::int32_t end_index = CellEnd(program, first.index);
+    std::int64_t start = std::max(lane, Meeting(first));
+    std::int64_t ticks = 0;
+    for (std::int32_t index = first.index; index < end_index; ++index) {
+      const Op& op = program[static_cast<std::size_t>(index)];
+      ticks += TicksOf(op.kind, updates);
+      if (TraitsOf(op.kind).is_recv) {
+        // Posting takes no time, so the data may still be on its way: only the consumer waits.
+        end_[Id({first.rank, index})] = InputEnd({first.rank, index});
+        start_[Id({first.rank, index})] = end_[Id({first.rank, index})];
+        return 1;
+      }
+      start = std::max(start, InputEnd({first.rank, index}));
+    }
+    for (std::int32_t index = first.index; index < end_index; ++index) {
+      start_[Id({first.rank, index})] = start;
+      end_[Id({first.rank, index})] = start + ticks;
+    }
+    lane = start + ticks;
+    return static_cast<std::size_t>(end_index - first.index);
+  }
+
+  const Schedule& schedule_;
+  Dependencies dependencies_;
+  OpIds ids_;
+  std::vector<std::int64_t> start_, end_, lane_;
+  std::vector<std::int64_t> collective_of_;  ///< Per op.
+  std::vector<std::int64_t> meeting_;        ///< Per collective; -1 before it has run.
+};
+
+bool SomeRankHoldsSeveral(const Schedule& schedule) {
+  return std::any_of(schedule.placement.begin(), schedule.placement.end(),
+                     [](const std::vector<std::int32_t>& stages) { return stages.size() != 1; });
+}
+
+/// The block of the cell [begin, end) of one program, its members' labels joined by '&'.
+DiagramCell Block(const Schedule& schedule, const Ticks& ticks, OpRef first, std::int32_t end,
+                  const DiagramOptions& options) {
+  const bool with_stage = SomeRankHoldsSeveral(schedule);
+  DiagramCell block{first.rank, ticks.Start(first), ticks.End(first), ""};
+  for (std::int32_t index = first.index; index < end; ++index) {
+    const Op& op = schedule.At({first.rank, index});
+    block.label += block.label.empty() ? "" : "&";
+    block.label += LabelOf(op, with_stage, options.versions);
+  }
+  return block;
+}
+
+}  // namespace
+
+std::string RenderGrid(const std::vector<DiagramCell>& cells, std::int32_t ranks) {
+  const std::size_t width = ColumnWidth(cells);
+  std::int64_t columns = 0;
+  for (const DiagramCell& cell : cells) {
+    columns = std::max(columns, cell.end);
+  }
+  const std::size_t digits = std::to_string(std::max(ranks - 1, 0)).size();
+  std::string idle(1, '.');
+  idle.resize(width + 1, ' ');
+  std::vector<std::string> rows(static_cast<std::size_t>(ranks));
+  for (std::string& row : rows) {
+    for (std::int64_t column = 0; column < columns; ++column) {
+      row += idle;
+    }
+  }
+  for (const DiagramCell& cell : cells) {
+    const std::size_t begin = static_cast<std::size_t>(cell.begin) * (width + 1);
+    const std::size_t length = static_cast<std::size_t>(cell.end - cell.begin) * (width + 1) - 1;
+    std::string text = cell.label;
+    text.resize(length, cell.end - cell.begin > 1 ? '-' : ' ');
+    rows[static_cast<std::size_t>(cell.rank)].replace(begin, length, text);
+  }
+  std::string out;
+  for (std::size_t rank = 0; rank < rows.size(); ++rank) {
+    std::string row = fmt::format("rank {:>{}} | {}", rank, digits, rows[rank]);
+    row.erase(row.find_last_not_of(' ') + 1);
+    out += row + '\n';
+  }
+  return out;
+}
+
+std::string RenderSchedule(const Schedule& schedule, const DiagramOptions& options) {
+  const Ticks ticks(schedule, options.updates);
+  std::vector<DiagramCell> cells;
+  bool cut = false;
+  for (std::int32_t rank = 0; rank < schedule.shape.ranks; ++rank) {
+    const std::vector<Op>& program = schedule.programs[static_cast<std::size_t>(rank)];
+    std::int32_t end = 0;
+    for (std::int32_t index = 0; index < static_cast<std::int32_t>(program.size()); index = end) {
+      end = CellEnd(program, index);
+      const OpRef first{rank, index};
+      if (ticks.End(first) == ticks.Start(first) ||
+          IsCommunication(program[static_cast<std::size_t>(index)].kind)) {
+        continue;
+      }
+      if (options.max_columns > 0 && ticks.End(first) > options.max_columns) {
+        cut = true;
+        break;
+      }
+      cells.push_back(Block(schedule, ticks, first, end, options));
+    }
+  }
+  std::string out = RenderGrid(cells, schedule.shape.ranks);
+  if (cut) {
+    out += fmt::format("(cut after {} columns)\n", options.max_columns);
+  }
+  return out;
+}
+
+std::string RenderProgram(const Schedule& schedule, OpRef marked, std::int32_t context) {
+  const std::vector<Op>& program = schedule.programs[static_cast<std::size_t>(marked.rank)];
+  const std::int32_t begin = std::max(0, marked.index - context);
+  const std::int32_t end = static_cast<std::int32_t>(
+      std::min<std::int64_t>(static_cast<std::int64_t>(program.size()),
+                             std::int64_t{marked.index} + context + 1));
+  std::string line = fmt::format("  rank {} |{}", marked.rank, begin > 0 ? " ..." : "");
+  std::size_t caret = 0;
+  for (std::int32_t index = begin; index < end; ++index) {
+    line += ' ';
+    if (index == marked.index) {
+      caret = line.size();
+    }
+    AppendTo(line, program[static_cast<std::size_t>(index)]);
+  }
+  if (end < static_cast<std::int32_t>(program.size())) {
+    line += " ...";
+  }
+  return line + '\n' + std::string(caret, ' ') + '^';
+}
+
+}  // namespace stagecraft

@@ -1,0 +1,20 @@
+#include "schedules/flush_batches.h"
+#include "schedules/generators.h"
+
+namespace stagecraft {
+
+/// All forwards of a batch, then all its backwards, then a step behind the flush.
+///
+///   PICTURE
+///
+/// Bubble: (p - 1) / (m + p - 1). Weight copies: 1. Live activations: m; with `checkpoint` only the
+/// stage inputs are kept, and an R runs each forward again before its backward. Staleness: 0.
+/// Source: Huang et al., "GPipe: Efficient Training of Giant Neural Networks using Pipeline
+/// Parallelism", NeurIPS 2019. Backwards run in ascending order; any order has the same length.
+Schedule GPipe(const GeneratorOptions& options) {
+  const std::vector<std::int32_t> warmup(static_cast<std::size_t>(options.ranks),
+                                         options.microbatches);
+  return MakeFlushed(options, warmup, options.checkpoint);
+}
+
+}  // namespace stagecraft

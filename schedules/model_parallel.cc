@@ -1,0 +1,17 @@
+#include "schedules/flush_batches.h"
+#include "schedules/generators.h"
+
+namespace stagecraft {
+
+/// Layers spread over ranks without any overlap: a micro-batch goes all the way forward and back
+/// before the next one starts.
+///
+///   PICTURE
+///
+/// Weight copies: 1. Live activations: 1. Staleness: 0. The baseline that pipelining improves on.
+Schedule ModelParallel(const GeneratorOptions& options) {
+  return MakeFlushed(options,
+                     std::vector<std::int32_t>(static_cast<std::size_t>(options.ranks), 0));
+}
+
+}  // namespace stagecraft

@@ -1,0 +1,27 @@
+#include <algorithm>
+
+#include "schedules/flush_batches.h"
+#include "schedules/generators.h"
+
+namespace stagecraft {
+
+/// One-forward-one-backward with a flush at the end of the batch; also called PipeDream-Flush, and
+/// DAPPLE's schedule.
+///
+///   PICTURE
+///            warm-up: p-1-rank forwards    steady: one F, one B    cool-down
+///
+/// Bubble: (p - 1) / (m + p - 1). Weight copies: 1. Live activations on a rank: min(p - rank, m).
+/// Staleness: 0. `warmup` sets the warm-up of rank 0: fewer forwards need less memory and leave
+/// bubbles, more (up to 2(p - 1), rank r then has 2(p - 1 - r)) hide the latency of transfers.
+/// Source: Narayanan et al., "Memory-Efficient Pipeline-Parallel DNN Training", ICML 2021.
+Schedule OneFOneB(const GeneratorOptions& options) {
+  const std::int32_t first = options.warmup.value_or(options.ranks - 1);
+  std::vector<std::int32_t> warmup;
+  for (std::int32_t rank = 0; rank < options.ranks; ++rank) {
+    warmup.push_back(std::min(std::max(first - rank, 0), 2 * (options.ranks - 1 - rank)));
+  }
+  return MakeFlushed(options, warmup);
+}
+
+}  // namespace stagecraft

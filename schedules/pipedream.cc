@@ -1,0 +1,63 @@
+#include "schedules/generators.h"
+#include "schedules/stream.h"
+
+namespace stagecraft {
+namespace {
+
+/// Lets every op of micro-batch q read the version that stage 0 read for it.
+void SynchronizeVertically(Schedule& schedule) {
+  std::vector<std::int32_t> version(static_cast<std::size_t>(schedule.shape.microbatches), 0);
+  for (const Op& op : schedule.programs.front()) {
+    if (op.kind == OpKind::kForward) {
+      version[static_cast<std::size_t>(op.microbatch)] = op.version;
+    }
+  }
+  for (std::vector<Op>& program : schedule.programs) {
+    for (Op& op : program) {
+      if (TraitsOf(op.kind).reads_weights) {
+        op.version = version[static_cast<std::size_t>(op.microbatch)];
+      }
+    }
+  }
+}
+
+/// Warm-up of each stage: the ranks behind it, shared among its replicas.
+std::vector<std::int32_t> WarmupOf(const std::vector<std::int32_t>& replicas, std::int32_t ranks) {
+  std::vector<std::int32_t> warmup;
+  std::int32_t before = 0;
+  for (const std::int32_t count : replicas) {
+    warmup.push_back((ranks - 1 - before) / count);
+    before += count;
+  }
+  return warmup;
+}
+
+}  // namespace
+
+/// 1F1B without a flush, an update after every micro-batch; a backward reads the weights that its
+/// forward read, which the stage has stashed.
+///
+///   PICTURE
+///
+/// Weight copies on stage r of D: D - r (with `vertical_sync`, where all stages read what stage 0
+/// read for the micro-batch, up to D). Live activations: D - r. Staleness: D - 1 - r.
+/// `replicas` puts stages on several ranks: with 3,1 stage 0 stands on ranks 0 to 2, micro-batch q
+/// runs on rank q mod 3, and stage 0 updates every 3 micro-batches.
+/// Source: Narayanan et al., "PipeDream: Generalized Pipeline Parallelism for DNN Training",
+/// SOSP 2019, sections 3.2 and 3.3; the warm-up of replicated stages is the released runtime's.
+Schedule PipeDream(const GeneratorOptions& options) {
+  Stream stream = StraightStream(options, options.update_every.value_or(1));
+  if (!options.replicas.empty()) {
+    stream.replicas = options.replicas;
+    stream.warmup = WarmupOf(options.replicas, options.ranks);
+  }
+  Schedule schedule = MakeStream(stream);
+  if (options.vertical_sync) {
+    SynchronizeVertically(schedule);
+  } else {
+    StashForwardWeights(schedule);
+  }
+  return schedule;
+}
+
+}  // namespace stagecraft

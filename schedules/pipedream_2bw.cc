@@ -1,0 +1,34 @@
+#include <algorithm>
+
+#include "schedules/generators.h"
+#include "schedules/stream.h"
+
+namespace stagecraft {
+
+/// Double-buffered weights: 1F1B without a flush, an update every T micro-batches, and every read
+/// of micro-batch q, forward or backward, on every stage, is of version max(0, floor(q / T) - 1).
+///
+///   PICTURE
+///
+/// Weight copies: 2. Live activations: D - r. Staleness: 1 (0 for the first update). T below D
+/// shortens the warm-up to T forwards and leaves bubbles.
+/// Source: Narayanan et al., "Memory-Efficient Pipeline-Parallel DNN Training", ICML 2021,
+/// section 3.1.
+Schedule PipeDream2BW(const GeneratorOptions& options) {
+  const std::int32_t per_update = options.update_every.value_or(options.ranks);
+  Stream stream = StraightStream(options, per_update);
+  for (std::int32_t& forwards : stream.warmup) {
+    forwards = std::min(forwards, per_update);
+  }
+  Schedule schedule = MakeStream(stream);
+  for (std::vector<Op>& program : schedule.programs) {
+    for (Op& op : program) {
+      if (TraitsOf(op.kind).reads_weights) {
+        op.version = std::max(0, op.microbatch / per_update - 1);
+      }
+    }
+  }
+  return schedule;
+}
+
+}  // namespace stagecraft

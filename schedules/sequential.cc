@@ -1,0 +1,39 @@
+#include "schedules/generators.h"
+
+namespace stagecraft {
+
+/// Plain training: one rank holds all stages and runs one micro-batch after the other.
+///
+///   PICTURE
+///
+/// -p counts the stages, so that the same costs per stage fit here and in a pipeline.
+/// Weight copies: 1. Live activations: 1 per stage. Staleness: 0.
+Schedule Sequential(const GeneratorOptions& options) {
+  Schedule schedule;
+  schedule.shape = {1, options.ranks, options.microbatches * options.batches};
+  schedule.placement.resize(1);
+  schedule.programs.resize(1);
+  std::vector<Op>& program = schedule.programs.front();
+  for (std::int32_t stage = 0; stage < options.ranks; ++stage) {
+    schedule.placement.front().push_back(stage);
+  }
+  for (std::int32_t q = 0; q < schedule.shape.microbatches; ++q) {
+    const std::int32_t batch = q / options.microbatches;
+    for (std::int32_t stage = 0; stage < options.ranks; ++stage) {
+      program.push_back(
+          {.kind = OpKind::kForward, .stage = stage, .microbatch = q, .version = batch});
+    }
+    for (std::int32_t stage = options.ranks - 1; stage >= 0; --stage) {
+      program.push_back(
+          {.kind = OpKind::kBackward, .stage = stage, .microbatch = q, .version = batch});
+    }
+    if ((q + 1) % options.microbatches == 0) {
+      for (std::int32_t stage = 0; stage < options.ranks; ++stage) {
+        program.push_back({.kind = OpKind::kStep, .stage = stage, .version = batch});
+      }
+    }
+  }
+  return schedule;
+}
+
+}  // namespace stagecraft

@@ -1,0 +1,30 @@
+#include "schedules/generators.h"
+#include "schedules/stream.h"
+
+namespace stagecraft {
+
+/// Predicts weights for forward and backward: both aim at the weights at the moment when the
+/// micro-batch's round trip ends at stage 0.
+///
+///   PICTURE
+///
+/// Horizons on stage r of D, steady: forward floor(r/2) + D - 1 - r, backward floor(r/2). From
+/// stage 2 on the aim lies beyond the stage's own update by this micro-batch.
+/// Weight copies: 2, and 1 where both horizons are 0. Live activations: D - r.
+/// Source: Chen et al., "Efficient and Robust Parallel DNN Training through Model Parallelism on
+/// Multi-GPU Platform", arXiv 1809.02839.
+Schedule SpecTrain(const GeneratorOptions& options) {
+  Schedule schedule = MakeStream(StraightStream(options, 1));
+  Prediction prediction;
+  prediction.backward = true;
+  for (std::int32_t stage = 0; stage < options.ranks; ++stage) {
+    prediction.aim.push_back(stage / 2);
+    if (options.horizon != HorizonRule::kExact) {
+      prediction.fixed.push_back(stage / 2 + options.ranks - 1 - stage);
+    }
+  }
+  AddPredictions(schedule, 1, prediction);
+  return schedule;
+}
+
+}  // namespace stagecraft

@@ -1,0 +1,139 @@
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "schedules/staleness.h"
+#include "schedules/verify.h"
+
+namespace stagecraft {
+namespace {
+
+std::string Count(std::int64_t count, std::string_view one) {
+  return fmt::format("{} {}{}", count, one, count == 1 ? "" : "s");
+}
+
+void Warn(std::vector<Diagnostic>& warnings, std::size_t stage, std::string message,
+          std::string_view rule, OpRef op) {
+  Diagnostic& warning = warnings.emplace_back();
+  warning.severity = Severity::kWarning;
+  warning.where = fmt::format("stage {}", stage);
+  warning.message = std::move(message);
+  warning.rule = rule;
+  warning.op = op;
+}
+
+/// What to say of one stage: counts, and the first op of each kind.
+struct StageCounts {
+  std::int64_t mismatched = 0;  ///< Backwards that aim at other weights than their forward.
+  std::int64_t misjudged = 0;   ///< Forwards whose horizon is not the true distance.
+  OpRef first_mismatched, first_misjudged;
+  std::int64_t read = 0, used = 0;        ///< Of the first mismatch: version + horizon.
+  std::int32_t horizon = 0, distance = 0;  ///< Of the first misjudged forward.
+};
+
+class WarningScan {
+ public:
+  explicit WarningScan(const Schedule& schedule)
+      : schedule_(schedule), counts_(static_cast<std::size_t>(schedule.shape.stages)) {}
+
+  void ScanBackwards() {
+    const auto microbatches = static_cast<std::size_t>(schedule_.shape.microbatches);
+    std::vector<std::int64_t> aimed(counts_.size() * microbatches, 0);
+    for (std::size_t rank = 0; rank < schedule_.programs.size(); ++rank) {
+      const std::vector<Op>& program = schedule_.programs[rank];
+      for (std::size_t i = 0; i < program.size(); ++i) {
+        const Op& op = program[i];
+        if (!TraitsOf(op.kind).reads_weights) {
+          continue;
+        }
+        std::int64_t& forward = aimed[static_cast<std::size_t>(op.stage) * microbatches +
+                                      static_cast<std::size_t>(op.microbatch)];
+        const std::int64_t aim = std::int64_t{op.version} + op.horizon;
+        if (op.kind == OpKind::kForward) {
+          forward = aim;
+        } else if (aim != forward && op.kind != OpKind::kRecompute) {
+          StageCounts& counts = counts_[static_cast<std::size_t>(op.stage)];
+          if (counts.mismatched++ == 0) {
+            counts.first_mismatched = {static_cast<std::int32_t>(rank),
+                                       static_cast<std::int32_t>(i)};
+            counts.read = forward;
+            counts.used = aim;
+          }
+        }
+      }
+    }
+  }
+
+  void ScanHorizons() {
+    for (std::size_t stage = 0; stage < counts_.size(); ++stage) {
+      StageCounts& counts = counts_[stage];
+      for (const GradientUse& use : GradientUses(schedule_, static_cast<std::int32_t>(stage))) {
+        const std::int32_t distance = use.step_version - use.version;
+        if (use.horizon != 0 && use.horizon != distance && counts.misjudged++ == 0) {
+          counts.first_misjudged = use.gradient;
+          counts.horizon = use.horizon;
+          counts.distance = distance;
+        }
+      }
+    }
+  }
+
+  std::vector<Diagnostic> Report() const {
+    std::vector<Diagnostic> warnings;
+    for (std::size_t stage = 0; stage < counts_.size(); ++stage) {
+      const StageCounts& counts = counts_[stage];
+      if (counts.mismatched > 0) {
+        Warn(warnings, stage,
+             fmt::format("{} for other weights than the forward, first {}: version {} instead of "
+                         "{}",
+                         Count(counts.mismatched, "backward"),
+                         ToString(schedule_.At(counts.first_mismatched)), counts.used,
+                         counts.read),
+             "backward-version", counts.first_mismatched);
+      }
+      if (counts.misjudged > 0) {
+        Warn(warnings, stage,
+             fmt::format("{} with a horizon that is not the true distance, first that of {}: {:+} "
+                         "instead of {:+}",
+                         Count(counts.misjudged, "forward"),
+                         ToString(schedule_.At(counts.first_misjudged)), counts.horizon,
+                         counts.distance),
+             "true-horizon", counts.first_misjudged);
+      }
+    }
+    return warnings;
+  }
+
+ private:
+  const Schedule& schedule_;
+  std::vector<StageCounts> counts_;
+};
+
+bool HasHorizons(const Schedule& schedule) {
+  for (const std::vector<Op>& program : schedule.programs) {
+    for (const Op& op : program) {
+      if (op.horizon != 0) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+std::vector<Diagnostic> VersionWarnings(const Schedule& schedule) {
+  WarningScan scan(schedule);
+  scan.ScanBackwards();
+  if (HasHorizons(schedule)) {
+    scan.ScanHorizons();
+  }
+  return scan.Report();
+}
+
+}  // namespace stagecraft
