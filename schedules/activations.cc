@@ -213,8 +213,7 @@ void WalkLevels(const Schedule& schedule, std::size_t rank, const Changes& chang
   }
 }
 
-std::vector<std::int64_t> StaticBytes(const Schedule& schedule,
-                                      std::span<const StageSizes> sizes) {
+std::vector<std::int64_t> StaticBytes(const Schedule& schedule, std::span<const StageSizes> sizes) {
   std::vector<std::int64_t> bytes(schedule.programs.size(), 0);
   for (const StageSlots& slots : CountWeightSlots(schedule)) {
     const StageSizes& stage = sizes[static_cast<std::size_t>(slots.stage)];

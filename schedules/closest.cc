@@ -7,7 +7,9 @@
 namespace stagecraft {
 namespace {
 
-char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+char Lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 /// Optimal string alignment distance, three rows of the usual table.
 std::size_t Distance(std::string_view a, std::string_view b) {
@@ -42,7 +44,8 @@ std::string_view Closest(std::string_view word, std::span<const std::string_view
   std::size_t best_distance = 0;
   for (const std::string_view candidate : candidates) {
     const std::size_t distance = Distance(word, candidate);
-    const std::size_t allowed = std::max<std::size_t>(1, std::max(word.size(), candidate.size()) / 3);
+    const std::size_t allowed =
+        std::max<std::size_t>(1, std::max(word.size(), candidate.size()) / 3);
     if (distance <= allowed && (best.empty() || distance < best_distance)) {
       best = candidate;
       best_distance = distance;

@@ -5,7 +5,9 @@ namespace stagecraft {
 /// The whole model, one stage, on every rank; micro-batch q of a batch runs on rank q mod p, and
 /// the ranks reduce their gradients before they step.
 ///
-///   PICTURE
+///   -p 2 -m 4 -n 2
+///   rank 0 | F0 B0--- F2 B2--- F4 B4--- F6 B6---
+///   rank 1 | F1 B1--- F3 B3--- F5 B5--- F7 B7---
 ///
 /// Weight copies: 1 per rank. Live activations: 1. Staleness: 0. Needs m to be a multiple of p.
 Schedule DataParallel(const GeneratorOptions& options) {

@@ -94,8 +94,9 @@ class Ticks {
   }
 
   std::int64_t InputEnd(OpRef ref) const {
-    const OpRef input = dependencies_.input[static_cast<std::size_t>(ref.rank)]
-                                           [static_cast<std::size_t>(ref.index)];
+    const OpRef input =
+        dependencies_
+            .input[static_cast<std::size_t>(ref.rank)][static_cast<std::size_t>(ref.index)];
     return input ? end_[Id(input)] : 0;
   }
 
@@ -232,9 +233,8 @@ std::string RenderSchedule(const Schedule& schedule, const DiagramOptions& optio
 std::string RenderProgram(const Schedule& schedule, OpRef marked, std::int32_t context) {
   const std::vector<Op>& program = schedule.programs[static_cast<std::size_t>(marked.rank)];
   const std::int32_t begin = std::max(0, marked.index - context);
-  const std::int32_t end = static_cast<std::int32_t>(
-      std::min<std::int64_t>(static_cast<std::int64_t>(program.size()),
-                             std::int64_t{marked.index} + context + 1));
+  const std::int32_t end = static_cast<std::int32_t>(std::min<std::int64_t>(
+      static_cast<std::int64_t>(program.size()), std::int64_t{marked.index} + context + 1));
   std::string line = fmt::format("  rank {} |{}", marked.rank, begin > 0 ? " ..." : "");
   std::size_t caret = 0;
   for (std::int32_t index = begin; index < end; ++index) {

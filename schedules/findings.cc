@@ -12,8 +12,8 @@
 namespace stagecraft {
 
 int Findings::CountOne(std::string_view rule) {
-  const auto count = std::find_if(counts_.begin(), counts_.end(),
-                                  [&](const Count& c) { return c.rule == rule; });
+  const auto count =
+      std::find_if(counts_.begin(), counts_.end(), [&](const Count& c) { return c.rule == rule; });
   if (count != counts_.end()) {
     return count->found++;
   }

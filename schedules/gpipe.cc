@@ -5,7 +5,10 @@ namespace stagecraft {
 
 /// All forwards of a batch, then all its backwards, then a step behind the flush.
 ///
-///   PICTURE
+///   -p 3 -m 4
+///   rank 0 | F0 F1 F2 F3 .  .  .  .  .  .  B0--- B1--- B2--- B3---
+///   rank 1 | .  F0 F1 F2 F3 .  .  .  B0--- B1--- B2--- B3--- .  .
+///   rank 2 | .  .  F0 F1 F2 F3 B0--- B1--- B2--- B3--- .  .  .  .
 ///
 /// Bubble: (p - 1) / (m + p - 1). Weight copies: 1. Live activations: m; with `checkpoint` only the
 /// stage inputs are kept, and an R runs each forward again before its backward. Staleness: 0.

@@ -39,9 +39,8 @@ std::vector<std::vector<OpRef>> RemoteConsumers(const Schedule& schedule,
     for (std::size_t i = 0; i < dependencies.input[rank].size(); ++i) {
       const OpRef producer = dependencies.input[rank][i];
       if (producer && producer.rank != static_cast<std::int32_t>(rank)) {
-        consumers[static_cast<std::size_t>(producer.rank)]
-                 [static_cast<std::size_t>(producer.index)] = {static_cast<std::int32_t>(rank),
-                                                               static_cast<std::int32_t>(i)};
+        consumers[static_cast<std::size_t>(producer.rank)][static_cast<std::size_t>(
+            producer.index)] = {static_cast<std::int32_t>(rank), static_cast<std::int32_t>(i)};
       }
     }
   }
@@ -104,9 +103,8 @@ class EarlySweep {
     const auto sends = std::count_if(consumers_[rank].begin(), consumers_[rank].end(),
                                      [](OpRef consumer) { return static_cast<bool>(consumer); });
     const auto receives = std::count_if(
-        dependencies_.input[rank].begin(), dependencies_.input[rank].end(), [&](OpRef input) {
-          return input && input.rank != static_cast<std::int32_t>(rank);
-        });
+        dependencies_.input[rank].begin(), dependencies_.input[rank].end(),
+        [&](OpRef input) { return input && input.rank != static_cast<std::int32_t>(rank); });
     return static_cast<std::size_t>(sends + receives);
   }
 
@@ -174,8 +172,7 @@ class EarlySweep {
     for (std::size_t index = main; index < end; ++index) {
       const OpRef input = dependencies_.input[rank][index];
       if (input && input.rank != static_cast<std::int32_t>(rank) &&
-          cursor_[static_cast<std::size_t>(input.rank)] <=
-              static_cast<std::size_t>(input.index)) {
+          cursor_[static_cast<std::size_t>(input.rank)] <= static_cast<std::size_t>(input.index)) {
         return false;
       }
     }
@@ -185,8 +182,8 @@ class EarlySweep {
   /// Counts the first visit of `rank` to its A; true once all members have come.
   bool Arrive(std::size_t rank, std::size_t index) {
     std::vector<Place>& places = at_collective_[rank];
-    const auto place = std::lower_bound(places.begin(), places.end(),
-                                        Place{static_cast<std::int32_t>(index), 0});
+    const auto place =
+        std::lower_bound(places.begin(), places.end(), Place{static_cast<std::int32_t>(index), 0});
     STAGECRAFT_CHECK(place != places.end(), "every A belongs to a collective");
     const auto collective = static_cast<std::size_t>(place->second);
     if (arrived_.size() < cursor_.size()) {
@@ -216,11 +213,11 @@ class EarlySweep {
   const Schedule& schedule_;
   const Dependencies& dependencies_;
   std::vector<std::vector<OpRef>> consumers_;
-  std::vector<std::size_t> cursor_;         ///< Per rank: ops emitted.
-  std::vector<std::uint64_t> runnable_;     ///< One bit per rank.
-  std::vector<std::size_t> missing_;        ///< Per collective: members that have not come yet.
+  std::vector<std::size_t> cursor_;      ///< Per rank: ops emitted.
+  std::vector<std::uint64_t> runnable_;  ///< One bit per rank.
+  std::vector<std::size_t> missing_;     ///< Per collective: members that have not come yet.
   std::vector<std::vector<Place>> at_collective_;
-  std::vector<std::int32_t> arrived_;       ///< Per rank: the A that it was counted at last.
+  std::vector<std::int32_t> arrived_;  ///< Per rank: the A that it was counted at last.
   Programs result_;
 };
 
@@ -249,8 +246,8 @@ std::vector<Receive> PlaceReceives(const Schedule& schedule, const Dependencies&
   for (std::size_t i = 0; i < program.size(); ++i) {
     const OpRef producer = dependencies.input[rank][i];
     if (producer && producer.rank != static_cast<std::int32_t>(rank)) {
-      receives.push_back({Position(program, static_cast<std::int32_t>(i), lookahead),
-                          producer.rank, producer.index, RecvOf(program[i])});
+      receives.push_back({Position(program, static_cast<std::int32_t>(i), lookahead), producer.rank,
+                          producer.index, RecvOf(program[i])});
     }
   }
   // No RECV of a channel may stand behind a later one: go back from the last SEND of each.
@@ -262,9 +259,8 @@ std::vector<Receive> PlaceReceives(const Schedule& schedule, const Dependencies&
       receives[i - 1].position = std::min(receives[i - 1].position, receives[i].position);
     }
   }
-  std::stable_sort(receives.begin(), receives.end(), [](const Receive& a, const Receive& b) {
-    return a.position < b.position;
-  });
+  std::stable_sort(receives.begin(), receives.end(),
+                   [](const Receive& a, const Receive& b) { return a.position < b.position; });
   return receives;
 }
 

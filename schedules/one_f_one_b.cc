@@ -8,7 +8,10 @@ namespace stagecraft {
 /// One-forward-one-backward with a flush at the end of the batch; also called PipeDream-Flush, and
 /// DAPPLE's schedule.
 ///
-///   PICTURE
+///   -p 3 -m 4
+///   rank 0 | F0 F1 F2 .  .  .  .  B0--- F3 B1--- .  B2--- .  B3---
+///   rank 1 | .  F0 F1 .  .  B0--- F2 B1--- F3 B2--- .  B3--- .  .
+///   rank 2 | .  .  F0 B0--- F1 B1--- F2 B2--- F3 B3--- .  .  .  .
 ///            warm-up: p-1-rank forwards    steady: one F, one B    cool-down
 ///
 /// Bubble: (p - 1) / (m + p - 1). Weight copies: 1. Live activations on a rank: min(p - rank, m).

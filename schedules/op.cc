@@ -8,21 +8,51 @@ namespace {
 
 using enum OpKind;
 
+/// What is true of a kind, as one set: the columns of the table below.
+enum Trait : unsigned {
+  kMicrobatch = 1U << 0U,
+  kVersion = 1U << 1U,
+  kHorizon = 1U << 2U,
+  kReads = 1U << 3U,
+  kAccumulates = 1U << 4U,
+  kInputGradient = 1U << 5U,
+  kSend = 1U << 6U,
+  kRecv = 1U << 7U,
+};
+constexpr unsigned kCompute = kMicrobatch | kVersion | kHorizon | kReads;
+
+constexpr OpTraits Traits(OpKind kind, std::string_view text, std::string_view meaning,
+                          unsigned set) {
+  return {.kind = kind,
+          .text = text,
+          .meaning = meaning,
+          .has_microbatch = (set & kMicrobatch) != 0,
+          .has_version = (set & kVersion) != 0,
+          .has_horizon = (set & kHorizon) != 0,
+          .reads_weights = (set & kReads) != 0,
+          .accumulates = (set & kAccumulates) != 0,
+          .gives_input_gradient = (set & kInputGradient) != 0,
+          .is_send = (set & kSend) != 0,
+          .is_recv = (set & kRecv) != 0};
+}
+
 // clang-format off
 constexpr std::array<OpTraits, kOpKinds> kTraits = {{
-    // kind            text      meaning                                  q     v      +h     reads  accum  igrad  send   recv
-    {kForward,        "F",      "forward of one micro-batch",             true, true,  true,  true,  false, false, false, false},
-    {kBackward,       "B",      "full backward, for input and weights",   true, true,  true,  true,  true,  true,  false, false},
-    {kBackwardInput,  "I",      "backward for the input only",            true, true,  true,  true,  false, true,  false, false},
-    {kBackwardWeight, "W",      "backward for the weights only",          true, true,  true,  true,  true,  false, false, false},
-    {kRecompute,      "R",      "forward again from the kept input",      true, true,  true,  true,  false, false, false, false},
-    {kStep,           "S",      "optimizer step, version v to v + 1",     false, true, false, false, false, false, false, false},
-    {kPredict,        "P",      "prediction of later weights",            false, true, true,  false, false, false, false, false},
-    {kAllReduce,      "A",      "all-reduce of the stage's gradient",     false, true, false, false, false, false, false, false},
-    {kSendForward,    "SEND_F", "the stage's output leaves its rank",     true, false, false, false, false, false, true,  false},
-    {kRecvForward,    "RECV_F", "the stage's input arrives",              true, false, false, false, false, false, false, true},
-    {kSendBackward,   "SEND_B", "the gradient of the stage's input leaves", true, false, false, false, false, false, true, false},
-    {kRecvBackward,   "RECV_B", "the gradient of the stage's output arrives", true, false, false, false, false, false, false, true},
+    Traits(kForward,        "F",      "forward of one micro-batch",                  kCompute),
+    Traits(kBackward,       "B",      "full backward, for input and weights",
+           kCompute | kAccumulates | kInputGradient),
+    Traits(kBackwardInput,  "I",      "backward for the input only",
+           kCompute | kInputGradient),
+    Traits(kBackwardWeight, "W",      "backward for the weights only",
+           kCompute | kAccumulates),
+    Traits(kRecompute,      "R",      "forward again from the kept input",           kCompute),
+    Traits(kStep,           "S",      "optimizer step, version v to v + 1",          kVersion),
+    Traits(kPredict,        "P",      "prediction of later weights",                 kVersion | kHorizon),
+    Traits(kAllReduce,      "A",      "all-reduce of the stage's gradient",          kVersion),
+    Traits(kSendForward,    "SEND_F", "the stage's output leaves its rank",          kMicrobatch | kSend),
+    Traits(kRecvForward,    "RECV_F", "the stage's input arrives",                   kMicrobatch | kRecv),
+    Traits(kSendBackward,   "SEND_B", "the gradient of the stage's input leaves",    kMicrobatch | kSend),
+    Traits(kRecvBackward,   "RECV_B", "the gradient of the stage's output arrives",  kMicrobatch | kRecv),
 }};
 // clang-format on
 

@@ -37,7 +37,10 @@ std::vector<std::int32_t> WarmupOf(const std::vector<std::int32_t>& replicas, st
 /// 1F1B without a flush, an update after every micro-batch; a backward reads the weights that its
 /// forward read, which the stage has stashed.
 ///
-///   PICTURE
+///   -p 3 -m 4
+///   rank 0 | F0@0 F1@0 F2@0 .    .    .    .    B0@0----- F3@1 B1@0----- .    B2@0----- .    ...
+///   rank 1 | .    F0@0 F1@0 .    .    B0@0----- F2@1 B1@0----- F3@2 B2@1----- .    B3@2----- ...
+///   rank 2 | .    .    F0@0 B0@0----- F1@1 B1@1----- F2@2 B2@2----- F3@3 B3@3----- .    .    ...
 ///
 /// Weight copies on stage r of D: D - r (with `vertical_sync`, where all stages read what stage 0
 /// read for the micro-batch, up to D). Live activations: D - r. Staleness: D - 1 - r.

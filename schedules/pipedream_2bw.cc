@@ -8,7 +8,9 @@ namespace stagecraft {
 /// Double-buffered weights: 1F1B without a flush, an update every T micro-batches, and every read
 /// of micro-batch q, forward or backward, on every stage, is of version max(0, floor(q / T) - 1).
 ///
-///   PICTURE
+///   -p 2 -m 6 --update-every 2
+///   rank 0 | F0@0 F1@0 .    .    B0@0----- F2@0 B1@0----- F3@0 B2@0----- F4@1 B3@0----- F5@1 ...
+///   rank 1 | .    F0@0 B0@0----- F1@0 B1@0----- F2@0 B2@0----- F3@0 B3@0----- F4@1 B4@1----- ...
 ///
 /// Weight copies: 2. Live activations: D - r. Staleness: 1 (0 for the first update). T below D
 /// shortens the warm-up to T forwards and leaves bubbles.

@@ -6,7 +6,10 @@ namespace stagecraft {
 /// Pipelined backpropagation: stage r runs 2(D - 1 - r) forwards ahead, as if forward and backward
 /// of different samples were one step; forwards read a linear prediction over that delay.
 ///
-///   PICTURE
+///   -p 3 -m 5
+///   rank 0 | F0@0   F1@0+1 F2@0+2 F3@0+3 F4@0+4 .      .      B0@0--------- .      B1@1----- ...
+///   rank 1 | .      F0@0   F1@0+1 F2@0+2 .      B0@0--------- F3@1+2 B1@1--------- F4@2+2 B2 ...
+///   rank 2 | .      .      F0@0   B0@0--------- F1@1   B1@1--------- F2@2   B2@2--------- F3 ...
 ///
 /// Weight copies: 2, on the last stage 1. Live activations: 2(D - 1 - r) + 1. Staleness:
 /// 2(D - 1 - r), nominally 0. Horizon, T micro-batches per update: ceil(2(D - 1 - r) / T).

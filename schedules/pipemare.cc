@@ -35,7 +35,10 @@ std::vector<Op> EstimateForwardWeights(const std::vector<Op>& program, std::int3
 /// 1F1B without a flush and without a stash: the forward reads the newest weights, and the backward
 /// reads an estimate of what its forward read, made from the weights that are newest by then.
 ///
-///   PICTURE
+///   -p 3 -m 4
+///   rank 0 | F0@0 F1@0 F2@0 .    .    .    .    B0@0----- F3@1 B1@1-1--- .    B2@2-2--- .    ...
+///   rank 1 | .    F0@0 F1@0 .    .    B0@0----- F2@1 B1@1-1--- F3@2 B2@2-1--- .    B3@3-1--- ...
+///   rank 2 | .    .    F0@0 B0@0----- F1@1 B1@1----- F2@2 B2@2----- F3@3 B3@3----- .    .    ...
 ///
 /// `@3-3` is that estimate: version 0 seen from version 3. Weight copies: 2, on the last stage 1.
 /// Live activations: D - r. Staleness: D - 1 - r; the method lowers the learning rate by it.

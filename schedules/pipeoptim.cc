@@ -6,7 +6,10 @@ namespace stagecraft {
 /// Predicts weights for the forward only: it aims at the version that will be the newest when the
 /// micro-batch's backward runs on the same stage, and the backward then reads that version itself.
 ///
-///   PICTURE
+///   -p 3 -m 4
+///   rank 0 | F0@0   F1@0+1 F2@0+2 .      .      .      .      B0@0--------- F3@1+2 B1@1----- ...
+///   rank 1 | .      F0@0   F1@0+1 .      .      B0@0--------- F2@1+1 B1@1--------- F3@2+1 B2 ...
+///   rank 2 | .      .      F0@0   B0@0--------- F1@1   B1@1--------- F2@2   B2@2--------- F3 ...
 ///
 /// Horizon on stage r of D, steady, T micro-batches per update: ceil((D - 1 - r) / T); the released
 /// code uses D - r, one update too far. Weight copies: 2, on the last stage 1. Live activations:

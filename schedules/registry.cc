@@ -85,7 +85,8 @@ constexpr std::array<Generator, 13> kGenerators = {{
     {.name = "spectrain",
      .make = SpecTrain,
      .summary = "predicts for forward and backward, aims at the end of the round trip",
-     .bounded = "2 weight copies, D - r activation sets, staleness D-1-r, nominally 0 to -floor(r/2)",
+     .bounded =
+         "2 weight copies, D - r activation sets, staleness D-1-r, nominally 0 to -floor(r/2)",
      .source = "Chen et al., arXiv 1809.02839",
      .takes = kStream | kTakesHorizon,
      .flushes = false,
@@ -102,7 +103,8 @@ constexpr std::array<Generator, 13> kGenerators = {{
     {.name = "pipeoptim",
      .make = PipeOptim,
      .summary = "predicts for the forward what its backward will read",
-     .bounded = "2 weight copies (last stage 1), D - r activation sets, staleness D-1-r, nominally 0",
+     .bounded =
+         "2 weight copies (last stage 1), D - r activation sets, staleness D-1-r, nominally 0",
      .source = "Guan et al., arXiv 2312.00839",
      .takes = kStream | kTakesHorizon,
      .flushes = false,
@@ -209,8 +211,9 @@ class OptionCheck {
             options_.ranks);
     }
     if (options_.vertical_sync) {
-      Fault("--vertical-sync with --replicas; stages that update at different rates have no "
-            "version in common, so expected one of the two");
+      Fault(
+          "--vertical-sync with --replicas; stages that update at different rates have no "
+          "version in common, so expected one of the two");
     }
   }
 
@@ -251,9 +254,10 @@ class OptionCheck {
     const std::int32_t per_update = MicrobatchesPerUpdate(every, replicas);
     const std::int64_t total = std::int64_t{options_.microbatches} * options_.batches;
     if (total % per_update != 0) {
-      Fault("{} micro-batches in all (-m times -n) and an update every {}; expected a multiple, "
-            "since a last update with fewer is not made up",
-            total, per_update);
+      Fault(
+          "{} micro-batches in all (-m times -n) and an update every {}; expected a multiple, "
+          "since a last update with fewer is not made up",
+          total, per_update);
     }
     if (options_.drain_every % per_update != 0) {
       Fault("a drain every {} micro-batches and an update every {}; expected a multiple",
@@ -271,8 +275,8 @@ class OptionCheck {
     }
     const std::int32_t most = 2 * (options_.ranks - 1);
     if (options_.warmup && (*options_.warmup < 0 || *options_.warmup > most)) {
-      Fault("a warm-up of {} forwards; expected --warmup from 0 to 2(p - 1) = {}",
-            *options_.warmup, most);
+      Fault("a warm-up of {} forwards; expected --warmup from 0 to 2(p - 1) = {}", *options_.warmup,
+            most);
     }
   }
 
@@ -283,7 +287,9 @@ class OptionCheck {
 
 }  // namespace
 
-std::span<const Generator> Generators() { return kGenerators; }
+std::span<const Generator> Generators() {
+  return kGenerators;
+}
 
 const Generator* FindGenerator(std::string_view name) {
   const auto found = std::find_if(kGenerators.begin(), kGenerators.end(),
@@ -303,9 +309,8 @@ Result<Schedule> Generate(std::string_view name, const GeneratorOptions& options
                    [](const Generator& g) { return g.name; });
     const std::string_view meant = Closest(name, names);
     Diagnostic unknown;
-    unknown.message = fmt::format(
-        "no schedule is called '{}'{}; see `stagecraft schedules`", name,
-        meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant));
+    unknown.message = fmt::format("no schedule is called '{}'{}; see `stagecraft schedules`", name,
+                                  meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant));
     return {std::nullopt, {unknown}};
   }
   std::vector<Diagnostic> faults = CheckOptions(*generator, options);

@@ -25,7 +25,7 @@ enum Takes : std::uint32_t {
 
 /// One schedule that can be generated.
 struct Generator {
-  std::string_view name;     ///< As on the command line.
+  std::string_view name;  ///< As on the command line.
   Schedule (*make)(const GeneratorOptions&);
   std::string_view summary;  ///< One line.
   std::string_view bounded;  ///< What is bounded: weight copies, activations, staleness.

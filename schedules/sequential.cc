@@ -4,7 +4,8 @@ namespace stagecraft {
 
 /// Plain training: one rank holds all stages and runs one micro-batch after the other.
 ///
-///   PICTURE
+///   -p 2 -m 2
+///   rank 0 | 0F0 1F0 1B0---- 0B0---- 0F1 1F1 1B1---- 0B1----
 ///
 /// -p counts the stages, so that the same costs per stage fit here and in a pipeline.
 /// Weight copies: 1. Live activations: 1 per stage. Staleness: 0.

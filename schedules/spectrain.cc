@@ -6,7 +6,10 @@ namespace stagecraft {
 /// Predicts weights for forward and backward: both aim at the weights at the moment when the
 /// micro-batch's round trip ends at stage 0.
 ///
-///   PICTURE
+///   -p 3 -m 4
+///   rank 0 | F0@0   F1@0+1 F2@0+2 .      .      .      .      B0@0--------- F3@1+2 B1@1----- ...
+///   rank 1 | .      F0@0   F1@0+1 .      .      B0@0--------- F2@1+1 B1@1--------- F3@2+1 B2 ...
+///   rank 2 | .      .      F0@0+1 B0@0+1------- F1@1+1 B1@1+1------- F2@2+1 B2@2+1------- F3 ...
 ///
 /// Horizons on stage r of D, steady: forward floor(r/2) + D - 1 - r, backward floor(r/2). From
 /// stage 2 on the aim lies beyond the stage's own update by this micro-batch.

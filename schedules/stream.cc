@@ -36,8 +36,7 @@ class ReplicaProgram {
   void FillAndDrain(std::int32_t begin, std::int32_t end) {
     const std::int32_t first = begin + (replica_ - begin % replicas_ + replicas_) % replicas_;
     const std::int32_t count = first < end ? (end - 1 - first) / replicas_ + 1 : 0;
-    const std::int32_t warmup =
-        std::min(stream_.warmup[static_cast<std::size_t>(stage_)], count);
+    const std::int32_t warmup = std::min(stream_.warmup[static_cast<std::size_t>(stage_)], count);
     for (std::int32_t k = 0; k < count + warmup; ++k) {
       if (k < count) {
         Forward(first + k * replicas_);
@@ -104,8 +103,8 @@ class Predictor {
   };
 
   std::int32_t Exact(const Op& op) const {
-    return op.microbatch / update_every_ +
-           prediction_.aim[static_cast<std::size_t>(op.stage)] - op.version;
+    return op.microbatch / update_every_ + prediction_.aim[static_cast<std::size_t>(op.stage)] -
+           op.version;
   }
 
   std::int32_t ForwardHorizon(const Op& op) const {

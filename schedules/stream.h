@@ -48,8 +48,8 @@ void StashForwardWeights(Schedule& schedule);
 struct Prediction {
   std::vector<std::int32_t> aim;
   std::vector<std::int32_t> fixed;  ///< Empty: the exact distance at each forward.
-  bool backward = false;            ///< Backwards aim at the same version; else they read the newest.
-  bool reuse = false;  ///< The first micro-batch of an update predicts for all of them.
+  bool backward = false;  ///< Backwards aim at the same version; else they read the newest.
+  bool reuse = false;     ///< The first micro-batch of an update predicts for all of them.
 };
 
 /// Gives the reads of `schedule`, from `MakeStream`, their horizons, and puts a P before the first

@@ -64,8 +64,12 @@ std::string OneLine(std::string text) {
 // ---------------------------------------------------------------------------------------------
 // Parsing
 
-bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+bool IsBlank(char c) {
+  return c == ' ' || c == '\t' || c == '\r';
+}
+bool IsDigit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 /// A word of a line, with the column (from 0) where it starts.
 struct Word {
@@ -223,10 +227,9 @@ std::string Suggestion(std::string_view word) {
   std::transform(AllOpTraits().begin(), AllOpTraits().end(), kinds.begin(),
                  [](const OpTraits& traits) { return traits.text; });
   const std::string_view kind = Closest(word.substr(letters, end - letters), kinds);
-  return kind.empty()
-             ? ""
-             : fmt::format("; did you mean '{}{}{}'?", word.substr(0, letters), kind,
-                           word.substr(end));
+  return kind.empty() ? ""
+                      : fmt::format("; did you mean '{}{}{}'?", word.substr(0, letters), kind,
+                                    word.substr(end));
 }
 
 class Parser {
@@ -292,10 +295,9 @@ class Parser {
       constexpr std::array<std::string_view, 6> kKeywords = {"rank", "place", "shape",
                                                              "mode", "name",  "source"};
       const std::string_view meant = Closest(keyword.text, kKeywords);
-      Fault(keyword,
-            fmt::format("expected name, source, shape, mode, place or rank, got '{}'{}",
-                        Shown(keyword.text),
-                        meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant)));
+      Fault(keyword, fmt::format("expected name, source, shape, mode, place or rank, got '{}'{}",
+                                 Shown(keyword.text),
+                                 meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant)));
     }
   }
 

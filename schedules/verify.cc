@@ -34,16 +34,16 @@ constexpr std::array<Rule, 21> kRules = {{
     {"step-gradient", "an S has at least one gradient, and every gradient has its S"},
     {"replica-step", "replicas make the same S, each after an A that follows its gradients"},
     {"cell", "a cell joins F, B, I, W or R that do not depend on each other"},
-    {"paired", "with communication, every edge between ranks has one SEND and one RECV, others "
-               "none; a SEND comes after its producer, a RECV before its consumer"},
+    {"paired",
+     "with communication, every edge between ranks has one SEND and one RECV, others "
+     "none; a SEND comes after its producer, a RECV before its consumer"},
     {"channel-order", "on each channel the k-th SEND is the k-th RECV"},
     {"collective-order", "every member reaches the same all-reduces in the same order"},
     {"progress", "no ops wait for each other in the send mode"},
 }};
 
-void CheckProgress(const Schedule& schedule, const Dependencies& dependencies, SendMode mode,
+void CheckProgress(const Schedule& schedule, const ExecutionOrder& order, SendMode mode,
                    Findings& findings) {
-  const ExecutionOrder order = OrderOps(schedule, dependencies, mode);
   if (order.cycle.empty()) {
     return;
   }
@@ -65,20 +65,28 @@ void CheckProgress(const Schedule& schedule, const Dependencies& dependencies, S
 
 }  // namespace
 
-std::span<const Rule> Rules() { return kRules; }
+std::span<const Rule> Rules() {
+  return kRules;
+}
 
 std::vector<Diagnostic> Verify(const Schedule& schedule, SendMode mode) {
+  return Examine(schedule, mode).diagnostics;
+}
+
+Examination Examine(const Schedule& schedule, SendMode mode) {
+  Examination result;
   Findings findings(schedule);
-  if (!CheckShape(schedule, findings)) {
-    return findings.Take();
+  if (CheckShape(schedule, findings)) {
+    const std::vector<PairPlaces> pairs = CheckPairs(schedule, findings);
+    CheckVersions(schedule, findings);
+    result.dependencies = FindDependencies(schedule);
+    CheckCommunication(schedule, result.dependencies, pairs, findings);
+    CheckCollectives(schedule, result.dependencies, findings);
+    result.order = OrderOps(schedule, result.dependencies, mode);
+    CheckProgress(schedule, result.order, mode, findings);
   }
-  const std::vector<PairPlaces> pairs = CheckPairs(schedule, findings);
-  CheckVersions(schedule, findings);
-  const Dependencies dependencies = FindDependencies(schedule);
-  CheckCommunication(schedule, dependencies, pairs, findings);
-  CheckCollectives(schedule, dependencies, findings);
-  CheckProgress(schedule, dependencies, mode, findings);
-  return findings.Take();
+  result.diagnostics = findings.Take();
+  return result;
 }
 
 }  // namespace stagecraft

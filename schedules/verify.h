@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "schedules/dependencies.h"
 #include "schedules/diagnostic.h"
 #include "schedules/progress.h"
 #include "schedules/schedule.h"
@@ -24,6 +25,15 @@ std::span<const Rule> Rules();
 std::vector<Diagnostic> Verify(const Schedule& schedule, SendMode mode = SendMode::kEager);
 
 inline constexpr int kMaxPerRule = 20;
+
+/// What `Verify` works out on its way, for those who go on to simulate or execute.
+struct Examination {
+  std::vector<Diagnostic> diagnostics;  ///< What `Verify` returns.
+  Dependencies dependencies;            ///< Empty if the shape or an op's fields are broken.
+  ExecutionOrder order;                 ///< In the send mode; complete if there are no diagnostics.
+};
+
+Examination Examine(const Schedule& schedule, SendMode mode = SendMode::kEager);
 
 /// What is legal but worth a look, one line per stage with a count: a backward that reads another
 /// version + horizon than its forward; a horizon that is not the true distance (version of its S

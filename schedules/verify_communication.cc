@@ -107,8 +107,9 @@ class CommunicationCheck {
     if (!producer) {
       findings_.Add("paired", ref, "sends what no op produces");
     } else if (producer.rank != ref.rank) {
-      findings_.Add("paired", ref, fmt::format("expected on the rank of its producer, {}",
-                                               Name(schedule_, producer)));
+      findings_.Add(
+          "paired", ref,
+          fmt::format("expected on the rank of its producer, {}", Name(schedule_, producer)));
     } else if (producer.index > ref.index) {
       findings_.Add("paired", ref, fmt::format("before its producer, op {}", producer.index));
     }
@@ -122,9 +123,9 @@ class CommunicationCheck {
     if (!send) {
       findings_.Add("paired", ref, "has no SEND of its own");
     } else if (const OpRef first = At(dependencies_.matching_recv, send); first != ref) {
-      findings_.Add("paired", ref,
-                    fmt::format("a second one; the first is {}, op {}", Name(schedule_, first),
-                                first.index));
+      findings_.Add(
+          "paired", ref,
+          fmt::format("a second one; the first is {}, op {}", Name(schedule_, first), first.index));
     } else if (send.rank == ref.rank) {
       findings_.Add("paired", ref, "between ops of one rank; expected no SEND and RECV");
     }
@@ -135,8 +136,9 @@ class CommunicationCheck {
     if (!consumer) {
       findings_.Add("paired", ref, "receives what no op consumes");
     } else if (consumer.rank != ref.rank) {
-      findings_.Add("paired", ref, fmt::format("expected on the rank of its consumer, {}",
-                                               Name(schedule_, consumer)));
+      findings_.Add(
+          "paired", ref,
+          fmt::format("expected on the rank of its consumer, {}", Name(schedule_, consumer)));
     } else if (consumer.index < ref.index) {
       findings_.Add("paired", ref, fmt::format("behind its consumer, op {}", consumer.index));
     }
@@ -233,8 +235,8 @@ void CheckCollectives(const Schedule& schedule, const Dependencies& dependencies
   }
   for (auto& [ranks, first] : groups) {
     for (const std::int32_t rank : ranks) {
-      std::vector<std::int32_t> stages = StagesOfGroup(
-          schedule.programs[static_cast<std::size_t>(rank)], ranks_of_stage, ranks);
+      std::vector<std::int32_t> stages =
+          StagesOfGroup(schedule.programs[static_cast<std::size_t>(rank)], ranks_of_stage, ranks);
       if (first.rank < 0) {
         first = {rank, std::move(stages)};
       } else if (stages.size() == first.stages.size() && stages != first.stages) {

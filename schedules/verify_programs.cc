@@ -13,9 +13,9 @@ namespace {
 
 bool FieldsInRange(const Op& op, const Shape& shape) {
   const OpTraits& traits = TraitsOf(op.kind);
-  const bool microbatch =
-      traits.has_microbatch ? op.microbatch >= 0 && op.microbatch < shape.microbatches
-                            : op.microbatch == 0;
+  const bool microbatch = traits.has_microbatch
+                              ? op.microbatch >= 0 && op.microbatch < shape.microbatches
+                              : op.microbatch == 0;
   const bool version = traits.has_version ? op.version >= 0 : op.version == 0;
   return op.stage >= 0 && op.stage < shape.stages && microbatch && version &&
          (traits.has_horizon || op.horizon == 0);
@@ -91,8 +91,9 @@ class PairTable {
 
   void Put(OpRef& place, OpRef ref, std::string_view rule) {
     if (place) {
-      findings_.Add(rule, ref, fmt::format("a second one; the first is {}, op {}",
-                                           Name(schedule_, place), place.index));
+      findings_.Add(
+          rule, ref,
+          fmt::format("a second one; the first is {}, op {}", Name(schedule_, place), place.index));
     } else {
       place = ref;
     }
@@ -146,7 +147,8 @@ class PairCheck {
 
   void CheckBackward(const PairPlaces& pair) {
     if (!pair.backward) {
-      Missing("backward-once", pair.weight ? "the I before its W" : "its backward; expected B, or I and W");
+      Missing("backward-once",
+              pair.weight ? "the I before its W" : "its backward; expected B, or I and W");
       return;
     }
     const bool full = schedule_.At(pair.backward).kind == OpKind::kBackward;
@@ -210,7 +212,8 @@ bool CheckShape(const Schedule& schedule, Findings& findings) {
     const std::vector<Op>& program = schedule.programs[rank];
     for (std::size_t i = 0; i < program.size(); ++i) {
       if (!FieldsInRange(program[i], shape)) {
-        findings.Add("in-range", OpRef{static_cast<std::int32_t>(rank), static_cast<std::int32_t>(i)},
+        findings.Add("in-range",
+                     OpRef{static_cast<std::int32_t>(rank), static_cast<std::int32_t>(i)},
                      fmt::format("expected stages 0 to {}, micro-batches 0 to {} and versions from "
                                  "0",
                                  shape.stages - 1, shape.microbatches - 1));

@@ -51,8 +51,8 @@ class Predictions {
 struct StageState {
   bool placed = false;
   std::int32_t newest = 0;
-  std::int64_t gradients = 0;        ///< Since the last S.
-  std::int32_t last_gradient = -1;   ///< Op index.
+  std::int64_t gradients = 0;         ///< Since the last S.
+  std::int32_t last_gradient = -1;    ///< Op index.
   std::int32_t last_all_reduce = -1;  ///< Op index, since the last S.
   Predictions predictions;
 };
@@ -133,9 +133,9 @@ class VersionCheck {
 
   void CheckRead(OpRef ref, const Op& op, StageState& state) {
     if (op.version > state.newest) {
-      findings_.Add("version-exists", ref,
-                    fmt::format("reads version {}, but the newest here is {}", op.version,
-                                state.newest));
+      findings_.Add(
+          "version-exists", ref,
+          fmt::format("reads version {}, but the newest here is {}", op.version, state.newest));
     }
     if (op.horizon != 0) {
       CheckHorizon(ref, op);
@@ -177,8 +177,7 @@ class VersionCheck {
                                 state.newest));
     } else if (state.last_all_reduce >= 0) {
       findings_.Add("replica-step", ref,
-                    fmt::format("a second A for one S; the first is op {}",
-                                state.last_all_reduce));
+                    fmt::format("a second A for one S; the first is op {}", state.last_all_reduce));
     }
     state.last_all_reduce = ref.index;
   }
@@ -189,9 +188,9 @@ class VersionCheck {
       findings_.Add("backward-once", ref, "in forward mode; expected only F");
     }
     if (op.version != state.newest) {
-      findings_.Add("step-versions", ref,
-                    fmt::format("steps version {}, but the newest here is {}", op.version,
-                                state.newest));
+      findings_.Add(
+          "step-versions", ref,
+          fmt::format("steps version {}, but the newest here is {}", op.version, state.newest));
     }
     if (replicas_[stage] > 1) {
       std::vector<std::int64_t>& gradients = gradients_of_[stage];
@@ -237,9 +236,9 @@ class VersionCheck {
     for (std::int32_t index = ref.index + 1; index < end; ++index) {
       const Op& other = program[static_cast<std::size_t>(index)];
       if (!IsCompute(op.kind) || !IsCompute(other.kind)) {
-        findings_.Add("cell", ref,
-                      fmt::format("joined with {}; only F, B, I, W and R form cells",
-                                  ToString(other)));
+        findings_.Add(
+            "cell", ref,
+            fmt::format("joined with {}; only F, B, I, W and R form cells", ToString(other)));
         return;
       }
       if (DependOnEachOther(op, other) || DependOnEachOther(other, op)) {
@@ -258,8 +257,8 @@ class VersionCheck {
       return true;
     }
     const bool forward = first.kind == OpKind::kForward && second.kind == OpKind::kForward;
-    const bool backward = TraitsOf(first.kind).gives_input_gradient &&
-                          TraitsOf(second.kind).gives_input_gradient;
+    const bool backward =
+        TraitsOf(first.kind).gives_input_gradient && TraitsOf(second.kind).gives_input_gradient;
     return (forward && second.stage == first.stage + 1) ||
            (backward && second.stage == first.stage - 1);
   }
@@ -289,7 +288,7 @@ class VersionCheck {
 
   const Schedule& schedule_;
   Findings& findings_;
-  std::vector<std::int32_t> replicas_;                  ///< Ranks that hold each stage.
+  std::vector<std::int32_t> replicas_;                   ///< Ranks that hold each stage.
   std::vector<std::vector<std::int64_t>> gradients_of_;  ///< Replicated stages: per S, all ranks.
   std::vector<std::int32_t> replica_steps_;              ///< Of the first rank of each; -1 unknown.
   std::vector<StageState> states_;                       ///< Per stage, of the rank being walked.

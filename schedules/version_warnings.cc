@@ -32,7 +32,7 @@ struct StageCounts {
   std::int64_t mismatched = 0;  ///< Backwards that aim at other weights than their forward.
   std::int64_t misjudged = 0;   ///< Forwards whose horizon is not the true distance.
   OpRef first_mismatched, first_misjudged;
-  std::int64_t read = 0, used = 0;        ///< Of the first mismatch: version + horizon.
+  std::int64_t read = 0, used = 0;         ///< Of the first mismatch: version + horizon.
   std::int32_t horizon = 0, distance = 0;  ///< Of the first misjudged forward.
 };
 
@@ -92,8 +92,7 @@ class WarningScan {
              fmt::format("{} for other weights than the forward, first {}: version {} instead of "
                          "{}",
                          Count(counts.mismatched, "backward"),
-                         ToString(schedule_.At(counts.first_mismatched)), counts.used,
-                         counts.read),
+                         ToString(schedule_.At(counts.first_mismatched)), counts.used, counts.read),
              "backward-version", counts.first_mismatched);
       }
       if (counts.misjudged > 0) {

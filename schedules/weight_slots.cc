@@ -6,16 +6,15 @@
 #include <unordered_map>
 #include <utility>
 
-
 namespace stagecraft {
 namespace {
 
 /// The versions and predictions of one rank, numbered in the order in which they are written, and
 /// which op reads and writes which. Slots are given within a stage.
 struct Lifetimes {
-  std::vector<std::int32_t> reads;   ///< Per op: what it reads; -1 nothing.
-  std::vector<std::int32_t> writes;  ///< Per op: what it writes; -1 nothing.
-  std::vector<std::int32_t> last;    ///< Per version or prediction: its last reader.
+  std::vector<std::int32_t> reads;           ///< Per op: what it reads; -1 nothing.
+  std::vector<std::int32_t> writes;          ///< Per op: what it writes; -1 nothing.
+  std::vector<std::int32_t> last;            ///< Per version or prediction: its last reader.
   std::vector<std::int32_t> first_of_stage;  ///< Version 0 of each stage, in placement order.
 };
 
@@ -189,15 +188,14 @@ class SlotScan {
   const std::vector<Op>& program_;
   const std::vector<std::int32_t>& stages_;
   Lifetimes lifetimes_;
-  std::vector<SlotPool> pools_;         ///< Per stage of the rank.
+  std::vector<SlotPool> pools_;        ///< Per stage of the rank.
   std::vector<std::int32_t> slot_of_;  ///< Per version or prediction.
 };
 
 void AppendCounts(const Schedule& schedule, std::size_t rank, const SlotScan& scan,
                   std::vector<StageSlots>& counts) {
   for (std::size_t i = 0; i < schedule.placement[rank].size(); ++i) {
-    counts.push_back(
-        {static_cast<std::int32_t>(rank), schedule.placement[rank][i], scan.Slots(i)});
+    counts.push_back({static_cast<std::int32_t>(rank), schedule.placement[rank][i], scan.Slots(i)});
   }
 }
 

@@ -20,7 +20,10 @@ std::int32_t Round(std::int32_t numerator, std::int32_t denominator, Rounding ro
 /// Micro-batches pipelined without a flush, an update every T of them. The first micro-batch of an
 /// update predicts for all T: once for their forwards, once for their backwards.
 ///
-///   PICTURE
+///   -p 3 -m 4 --update-every 2
+///   rank 0 | F0@0   F1@0   F2@0+1 .      .      .      .      B0@0--------- F3@0+1 B1@0----- ...
+///   rank 1 | .      F0@0   F1@0   .      .      B0@0--------- F2@0+1 B1@0--------- F3@0+1 B2 ...
+///   rank 2 | .      .      F0@0+1 B0@0+1------- F1@0+1 B1@0+1------- F2@1+1 B2@1+1------- F3 ...
 ///
 /// Horizons on stage r of D: forward round((D + T - r/2 - 2) / T), backward
 /// round((T + floor(r/2) - 1) / T). `rounding` says which rounding: the paper's is not known.
@@ -36,8 +39,8 @@ Schedule XPipe(const GeneratorOptions& options) {
   for (std::int32_t stage = 0; stage < options.ranks; ++stage) {
     prediction.aim.push_back(Round(per_update + stage / 2 - 1, per_update, options.rounding));
     if (options.horizon != HorizonRule::kExact) {
-      prediction.fixed.push_back(Round(2 * options.ranks + 2 * per_update - stage - 4,
-                                       2 * per_update, options.rounding));
+      prediction.fixed.push_back(
+          Round(2 * options.ranks + 2 * per_update - stage - 4, 2 * per_update, options.rounding));
     }
   }
   AddPredictions(schedule, per_update, prediction);
