@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstddef>
 
 #include "schedules/flush_batches.h"
 #include "schedules/generators.h"
@@ -21,6 +22,7 @@ namespace stagecraft {
 Schedule OneFOneB(const GeneratorOptions& options) {
   const std::int32_t first = options.warmup.value_or(options.ranks - 1);
   std::vector<std::int32_t> warmup;
+  warmup.reserve(static_cast<std::size_t>(options.ranks));
   for (std::int32_t rank = 0; rank < options.ranks; ++rank) {
     warmup.push_back(std::min(std::max(first - rank, 0), 2 * (options.ranks - 1 - rank)));
   }

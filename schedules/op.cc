@@ -36,25 +36,23 @@ constexpr OpTraits Traits(OpKind kind, std::string_view text, std::string_view m
           .is_recv = (set & kRecv) != 0};
 }
 
-// clang-format off
 constexpr std::array<OpTraits, kOpKinds> kTraits = {{
-    Traits(kForward,        "F",      "forward of one micro-batch",                  kCompute),
-    Traits(kBackward,       "B",      "full backward, for input and weights",
+    Traits(kForward, "F", "forward of one micro-batch", kCompute),
+    Traits(kBackward, "B", "full backward, for input and weights",
            kCompute | kAccumulates | kInputGradient),
-    Traits(kBackwardInput,  "I",      "backward for the input only",
-           kCompute | kInputGradient),
-    Traits(kBackwardWeight, "W",      "backward for the weights only",
-           kCompute | kAccumulates),
-    Traits(kRecompute,      "R",      "forward again from the kept input",           kCompute),
-    Traits(kStep,           "S",      "optimizer step, version v to v + 1",          kVersion),
-    Traits(kPredict,        "P",      "prediction of later weights",                 kVersion | kHorizon),
-    Traits(kAllReduce,      "A",      "all-reduce of the stage's gradient",          kVersion),
-    Traits(kSendForward,    "SEND_F", "the stage's output leaves its rank",          kMicrobatch | kSend),
-    Traits(kRecvForward,    "RECV_F", "the stage's input arrives",                   kMicrobatch | kRecv),
-    Traits(kSendBackward,   "SEND_B", "the gradient of the stage's input leaves",    kMicrobatch | kSend),
-    Traits(kRecvBackward,   "RECV_B", "the gradient of the stage's output arrives",  kMicrobatch | kRecv),
+    Traits(kBackwardInput, "I", "backward for the input only", kCompute | kInputGradient),
+    Traits(kBackwardWeight, "W", "backward for the weights only", kCompute | kAccumulates),
+    Traits(kRecompute, "R", "forward again from the kept input", kCompute),
+    Traits(kStep, "S", "optimizer step, version v to v + 1", kVersion),
+    Traits(kPredict, "P", "prediction of later weights", kVersion | kHorizon),
+    Traits(kAllReduce, "A", "all-reduce of the stage's gradient", kVersion),
+    Traits(kSendForward, "SEND_F", "the stage's output leaves its rank", kMicrobatch | kSend),
+    Traits(kRecvForward, "RECV_F", "the stage's input arrives", kMicrobatch | kRecv),
+    Traits(kSendBackward, "SEND_B", "the gradient of the stage's input leaves",
+           kMicrobatch | kSend),
+    Traits(kRecvBackward, "RECV_B", "the gradient of the stage's output arrives",
+           kMicrobatch | kRecv),
 }};
-// clang-format on
 
 constexpr bool TraitsAreInKindOrder() {
   for (std::size_t i = 0; i < kTraits.size(); ++i) {

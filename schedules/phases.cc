@@ -23,6 +23,10 @@ std::vector<RankPhases> FindPhases(const Schedule& schedule) {
       ++rank.counts[static_cast<std::size_t>(op.kind)];
     }
     const auto first_backward = std::find_if(program.begin(), program.end(), IsBackward);
+    if (first_backward == program.end()) {
+      rank.steady = rank.cool_down = static_cast<std::int32_t>(program.size());
+      continue;
+    }
     const auto last_forward = std::find_if(program.rbegin(), program.rend(), IsForward).base();
     const auto end_of_steady =
         std::max(first_backward, std::find_if(last_forward, program.end(), IsBackward));

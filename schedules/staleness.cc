@@ -13,60 +13,64 @@ struct Read {
   std::int32_t horizon = 0;
 };
 
-/// Walks programs and gives every use of a gradient by an S to `visit(stage, use)`. The forwards of
-/// all ranks that are walked must have been noted before.
+/// Walks programs and gives every use of a gradient by an S to `visit`.
 class UseWalk {
  public:
-  explicit UseWalk(const Schedule& schedule) : schedule_(schedule) {
-    reads_.resize(static_cast<std::size_t>(schedule.shape.stages) *
-                  static_cast<std::size_t>(schedule.shape.microbatches));
-    pending_.resize(static_cast<std::size_t>(schedule.shape.stages));
-  }
+  explicit UseWalk(const Schedule& schedule)
+      : schedule_(schedule), local_(static_cast<std::size_t>(schedule.shape.stages), 0) {}
 
   template <typename Visit>
   void Walk(std::size_t rank, const Visit& visit) {
+    const std::vector<std::int32_t>& stages = schedule_.placement[rank];
+    for (std::size_t i = 0; i < stages.size(); ++i) {
+      local_[static_cast<std::size_t>(stages[i])] = i;
+    }
+    // A gradient's F is on its own rank and before it, so entries of other ranks are never read.
+    reads_.resize(std::max(reads_.size(), stages.size() * Microbatches()));
+    pending_.assign(stages.size(), {});
     const std::vector<Op>& program = schedule_.programs[rank];
     for (std::size_t i = 0; i < program.size(); ++i) {
       const Op& op = program[i];
       if (op.kind == OpKind::kForward) {
         reads_[PairOf(op)] = {op.version, op.horizon};
       } else if (TraitsOf(op.kind).accumulates) {
-        pending_[static_cast<std::size_t>(op.stage)].push_back(
+        pending_[LocalOf(op)].push_back(
             {static_cast<std::int32_t>(rank), static_cast<std::int32_t>(i)});
       } else if (op.kind == OpKind::kStep) {
         Step(op, visit);
       }
     }
-    for (const std::int32_t stage : schedule_.placement[rank]) {
-      pending_[static_cast<std::size_t>(stage)].clear();  // Gradients that no S follows.
-    }
   }
 
  private:
+  std::size_t Microbatches() const {
+    return static_cast<std::size_t>(schedule_.shape.microbatches);
+  }
+  std::size_t LocalOf(const Op& op) const { return local_[static_cast<std::size_t>(op.stage)]; }
   std::size_t PairOf(const Op& op) const {
-    return static_cast<std::size_t>(op.stage) *
-               static_cast<std::size_t>(schedule_.shape.microbatches) +
-           static_cast<std::size_t>(op.microbatch);
+    return LocalOf(op) * Microbatches() + static_cast<std::size_t>(op.microbatch);
   }
 
   template <typename Visit>
   void Step(const Op& step, const Visit& visit) {
-    std::vector<OpRef>& pending = pending_[static_cast<std::size_t>(step.stage)];
+    std::vector<OpRef>& pending = pending_[LocalOf(step)];
     for (const OpRef gradient : pending) {
       const Op& op = schedule_.At(gradient);
       const Read read = reads_[PairOf(op)];
-      visit(step.stage, GradientUse{.gradient = gradient,
-                                    .microbatch = op.microbatch,
-                                    .version = read.version,
-                                    .horizon = read.horizon,
-                                    .step_version = step.version});
+      visit(GradientUse{.gradient = gradient,
+                        .stage = step.stage,
+                        .microbatch = op.microbatch,
+                        .version = read.version,
+                        .horizon = read.horizon,
+                        .step_version = step.version});
     }
     pending.clear();
   }
 
   const Schedule& schedule_;
-  std::vector<Read> reads_;                  ///< Per stage and micro-batch: what its F reads.
-  std::vector<std::vector<OpRef>> pending_;  ///< Per stage: gradients since the last S.
+  std::vector<std::size_t> local_;           ///< Per stage: its place on the rank being walked.
+  std::vector<Read> reads_;                  ///< Per such place and micro-batch: what its F reads.
+  std::vector<std::vector<OpRef>> pending_;  ///< Per such place: gradients since the last S.
 };
 
 /// Of one stage: staleness while its uses come in.
@@ -111,8 +115,8 @@ std::vector<StageStaleness> FindStaleness(const Schedule& schedule) {
   std::vector<Tally> tallies(static_cast<std::size_t>(schedule.shape.stages));
   UseWalk walk(schedule);
   for (std::size_t rank = 0; rank < schedule.programs.size(); ++rank) {
-    walk.Walk(rank, [&](std::int32_t stage, const GradientUse& use) {
-      tallies[static_cast<std::size_t>(stage)].Add(use);
+    walk.Walk(rank, [&](const GradientUse& use) {
+      tallies[static_cast<std::size_t>(use.stage)].Add(use);
     });
   }
   std::vector<StageStaleness> stages;
@@ -123,16 +127,11 @@ std::vector<StageStaleness> FindStaleness(const Schedule& schedule) {
   return stages;
 }
 
-std::vector<GradientUse> GradientUses(const Schedule& schedule, std::int32_t stage) {
+std::vector<GradientUse> GradientUses(const Schedule& schedule) {
   std::vector<GradientUse> uses;
   UseWalk walk(schedule);
-  const std::vector<std::vector<std::int32_t>> ranks = RanksOfStages(schedule);
-  for (const std::int32_t rank : ranks[static_cast<std::size_t>(stage)]) {
-    walk.Walk(static_cast<std::size_t>(rank), [&](std::int32_t of, const GradientUse& use) {
-      if (of == stage) {
-        uses.push_back(use);
-      }
-    });
+  for (std::size_t rank = 0; rank < schedule.programs.size(); ++rank) {
+    walk.Walk(rank, [&](const GradientUse& use) { uses.push_back(use); });
   }
   return uses;
 }

@@ -25,13 +25,14 @@ std::vector<StageStaleness> FindStaleness(const Schedule& schedule);
 /// that used it.
 struct GradientUse {
   OpRef gradient;  ///< B or W.
+  std::int32_t stage = 0;
   std::int32_t microbatch = 0;
   std::int32_t version = 0;       ///< That its F read.
   std::int32_t horizon = 0;       ///< That its F read.
   std::int32_t step_version = 0;  ///< Version of the S that applied it.
 };
 
-/// Of one stage, by rank and program order.
-std::vector<GradientUse> GradientUses(const Schedule& schedule, std::int32_t stage);
+/// Of all stages, by rank and then in program order of the S that uses them.
+std::vector<GradientUse> GradientUses(const Schedule& schedule);
 
 }  // namespace stagecraft

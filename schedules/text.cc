@@ -70,6 +70,9 @@ bool IsBlank(char c) {
 bool IsDigit(char c) {
   return c >= '0' && c <= '9';
 }
+bool IsControl(char c) {
+  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
 
 /// A word of a line, with the column (from 0) where it starts.
 struct Word {
@@ -173,10 +176,12 @@ class OpReader {
   }
 
   bool TakeHorizon() {
+    const std::string_view whole = rest_;
     const bool back = StartsWith('-');
     rest_.remove_prefix(1);
     std::int32_t size = 0;
     if (!TakeField(size) || size == 0 || size > std::numeric_limits<std::int16_t>::max()) {
+      rest_ = whole;
       return false;
     }
     op_.horizon = static_cast<std::int16_t>(back ? -size : size);
@@ -210,8 +215,13 @@ class OpReader {
   Op op_;
 };
 
-/// The op that a mistyped word most likely means: the same digits with the nearest kind.
+/// The op that a mistyped word most likely means: the same digits with the nearest kind. Nothing
+/// for words that are too long to repeat, or whose kind is not the fault.
 std::string Suggestion(std::string_view word) {
+  constexpr std::size_t kLongest = 40;
+  if (word.size() > kLongest || std::any_of(word.begin(), word.end(), IsControl)) {
+    return "";
+  }
   std::size_t letters = 0;
   while (letters < word.size() && IsDigit(word[letters])) {
     ++letters;
@@ -226,10 +236,12 @@ std::string Suggestion(std::string_view word) {
   std::array<std::string_view, kOpKinds> kinds;
   std::transform(AllOpTraits().begin(), AllOpTraits().end(), kinds.begin(),
                  [](const OpTraits& traits) { return traits.text; });
-  const std::string_view kind = Closest(word.substr(letters, end - letters), kinds);
-  return kind.empty() ? ""
-                      : fmt::format("; did you mean '{}{}{}'?", word.substr(0, letters), kind,
-                                    word.substr(end));
+  const std::string_view given = word.substr(letters, end - letters);
+  const std::string_view kind = Closest(given, kinds);
+  return kind.empty() || kind == given
+             ? ""
+             : fmt::format("; did you mean '{}{}{}'?", word.substr(0, letters), kind,
+                           word.substr(end));
 }
 
 class Parser {
@@ -482,15 +494,14 @@ class Parser {
   static std::string Shown(std::string_view text) {
     constexpr std::size_t kShown = 40;
     std::string shown(text.substr(0, kShown));
-    std::replace_if(
-        shown.begin(), shown.end(),
-        [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
+    std::replace_if(shown.begin(), shown.end(), IsControl, '?');
     return text.size() > kShown ? shown + "..." : shown;
   }
 
   void Fault(const Word& word, std::string message) {
     Diagnostic fault;
-    fault.where = fmt::format("{}:{}:{}", file_, number_, word.column + 1);
+    const std::size_t line = std::max<std::size_t>(number_, 1);  // An empty text has none.
+    fault.where = fmt::format("{}:{}:{}", file_, line, word.column + 1);
     fault.message = std::move(message);
     fault.excerpt = Excerpt(word.column);
     result_.push_back(std::move(fault));
@@ -505,9 +516,7 @@ class Parser {
     }
     const std::size_t begin = column > kBefore + 10 ? column - kBefore : 0;
     std::string shown(full_line_.substr(begin, kWidth));
-    std::replace_if(
-        shown.begin(), shown.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; },
-        ' ');
+    std::replace_if(shown.begin(), shown.end(), IsControl, ' ');
     const std::string_view dots = begin > 0 ? "..." : "";
     return fmt::format("  {}{}\n  {}^", dots, shown,
                        std::string(dots.size() + column - begin, ' '));

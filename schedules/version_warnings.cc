@@ -70,15 +70,13 @@ class WarningScan {
   }
 
   void ScanHorizons() {
-    for (std::size_t stage = 0; stage < counts_.size(); ++stage) {
-      StageCounts& counts = counts_[stage];
-      for (const GradientUse& use : GradientUses(schedule_, static_cast<std::int32_t>(stage))) {
-        const std::int32_t distance = use.step_version - use.version;
-        if (use.horizon != 0 && use.horizon != distance && counts.misjudged++ == 0) {
-          counts.first_misjudged = use.gradient;
-          counts.horizon = use.horizon;
-          counts.distance = distance;
-        }
+    for (const GradientUse& use : GradientUses(schedule_)) {
+      StageCounts& counts = counts_[static_cast<std::size_t>(use.stage)];
+      const std::int32_t distance = use.step_version - use.version;
+      if (use.horizon != 0 && use.horizon != distance && counts.misjudged++ == 0) {
+        counts.first_misjudged = use.gradient;
+        counts.horizon = use.horizon;
+        counts.distance = distance;
       }
     }
   }
