@@ -22,7 +22,9 @@ Schedule DataParallel(const GeneratorOptions& options) {
         program.push_back({.kind = OpKind::kForward, .microbatch = q, .version = batch});
         program.push_back({.kind = OpKind::kBackward, .microbatch = q, .version = batch});
       }
-      program.push_back({.kind = OpKind::kAllReduce, .version = batch});
+      if (options.ranks > 1) {
+        program.push_back({.kind = OpKind::kAllReduce, .version = batch});
+      }
       program.push_back({.kind = OpKind::kStep, .version = batch});
     }
   }

@@ -93,10 +93,18 @@ class Ticks {
     return of;
   }
 
+  OpRef Input(OpRef ref) const {
+    return dependencies_
+        .input[static_cast<std::size_t>(ref.rank)][static_cast<std::size_t>(ref.index)];
+  }
+
+  /// When the input of the op at `ref` is there. A RECV may have been posted long before its SEND
+  /// runs, so who consumes from it looks at the SEND.
   std::int64_t InputEnd(OpRef ref) const {
-    const OpRef input =
-        dependencies_
-            .input[static_cast<std::size_t>(ref.rank)][static_cast<std::size_t>(ref.index)];
+    OpRef input = Input(ref);
+    if (input && TraitsOf(schedule_.At(input).kind).is_recv) {
+      input = Input(input);
+    }
     return input ? end_[Id(input)] : 0;
   }
 
@@ -128,10 +136,7 @@ class Ticks {
       const Op& op = program[static_cast<std::size_t>(index)];
       ticks += TicksOf(op.kind, updates);
       if (TraitsOf(op.kind).is_recv) {
-        // Posting takes no time, so the data may still be on its way: only the consumer waits.
-        end_[Id({first.rank, index})] = InputEnd({first.rank, index});
-        start_[Id({first.rank, index})] = end_[Id({first.rank, index})];
-        return 1;
+        return 1;  // Posting takes no time and waits for nothing.
       }
       start = std::max(start, InputEnd({first.rank, index}));
     }

@@ -24,14 +24,14 @@ struct GeneratorOptions {
   std::int32_t microbatches = 1;  ///< -m: per batch.
   std::int32_t batches = 1;       ///< -n: flush schedules step after each; asynchronous ones see
                                   ///< one stream of microbatches * batches.
-  std::optional<std::int32_t> update_every;  ///< Micro-batches per update; default 1, 2BW: ranks.
+  std::optional<std::int32_t> update_every{};  ///< Micro-batches per update; default 1, 2BW: ranks.
   std::int32_t drain_every =
       0;  ///< Micro-batches between drains of the pipeline; 0: only at the end.
   HorizonRule horizon = HorizonRule::kExact;
   Checkpoint checkpoint = Checkpoint::kNone;
-  std::optional<std::int32_t> warmup;  ///< Forwards before the first backward on rank 0.
+  std::optional<std::int32_t> warmup{};  ///< Forwards before the first backward on rank 0.
   bool vertical_sync = false;
-  std::vector<std::int32_t> replicas;  ///< Ranks per stage; empty: one each.
+  std::vector<std::int32_t> replicas{};  ///< Ranks per stage; empty: one each.
   Rounding rounding = Rounding::kFloor;
 };
 

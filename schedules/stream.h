@@ -12,9 +12,10 @@ namespace stagecraft {
 /// runs `warmup[r]` forwards, then pairs of one forward and one backward, then the backwards that
 /// are left; it steps after the last backward of each update.
 ///
-///   rank 0 | F0@0 F1@0 F2@0 .    .    .    .    B0@0----- F3@1 B1@1----- F4@2 B2@2-----
-///   rank 1 | .    F0@0 F1@0 .    .    B0@0----- F2@1 B1@1----- F3@2 B2@2----- F4@3
-///   rank 2 | .    .    F0@0 B0@0----- F1@1 B1@1----- F2@2 B2@2----- F3@3 B3@3-----
+///   -p 3 -m 8
+///   rank 0 | F0@0 F1@0 F2@0 .    .    .    .    B0@0----- F3@1 B1@1----- F4@2 B2@2----- ...
+///   rank 1 | .    F0@0 F1@0 .    .    B0@0----- F2@1 B1@1----- F3@2 B2@2----- F4@3 B3@3 ...
+///   rank 2 | .    .    F0@0 B0@0----- F1@1 B1@1----- F2@2 B2@2----- F3@3 B3@3----- F4@4 ...
 ///            warm-up                  every op reads the newest version of its stage
 ///
 /// Micro-batch q of a stage on R ranks runs on its replica q mod R. An update of a stage takes
@@ -47,7 +48,7 @@ void StashForwardWeights(Schedule& schedule);
 /// newest version; with `fixed` the distance is that constant instead.
 struct Prediction {
   std::vector<std::int32_t> aim;
-  std::vector<std::int32_t> fixed;  ///< Empty: the exact distance at each forward.
+  std::vector<std::int32_t> fixed{};  ///< Empty: the exact distance at each forward.
   bool backward = false;  ///< Backwards aim at the same version; else they read the newest.
   bool reuse = false;     ///< The first micro-batch of an update predicts for all of them.
 };

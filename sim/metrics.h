@@ -5,9 +5,9 @@
 #include <optional>
 #include <vector>
 
-#include "schedules/activations.h"
+#include "schedules/dependencies.h"
 #include "schedules/schedule.h"
-#include "sim/topology.h"
+#include "sim/critical_path.h"
 #include "traces/costs.h"
 #include "traces/timeline.h"
 
@@ -20,12 +20,15 @@ struct IdleTime {
   Nanoseconds dependency{0};  ///< Inside: waiting for the op that makes the input, or for members
                               ///< of an all-reduce.
   Nanoseconds cool_down{0};   ///< After its last op that takes time.
+
+  friend bool operator==(const IdleTime&, const IdleTime&) = default;
 };
 
 struct RankMetrics {
   std::int32_t rank = 0;
   Nanoseconds busy{0};
-  double bubble = 0;  ///< Idle share of [0, makespan).
+  double bubble = 0;         ///< Idle share of [0, makespan).
+  double window_bubble = 0;  ///< Idle share from its first start to its last end.
   IdleTime idle;
   std::int64_t peak_bytes = 0;
   OpRef peak_op;  ///< `kNoOp` if the rank's program is empty.
@@ -44,8 +47,8 @@ struct StageMetrics {
 /// What is reported of one run; every figure is defined in sim/README.md.
 struct Metrics {
   Nanoseconds makespan{0};
-  double bubble = 0;         ///< Idle rank-time over all rank-time in [0, makespan).
-  double window_bubble = 0;  ///< The same within each rank's first start to last end; worst rank.
+  double bubble = 0;               ///< Idle rank-time over all rank-time in [0, makespan).
+  double window_bubble = 0;        ///< That of the worst rank.
   double samples_per_second = 0;   ///< Over the whole run; 0 if it takes no time.
   std::optional<double> cycle_ns;  ///< Per micro-batch in the periodic steady state.
   std::int64_t ops = 0;            ///< Of the lowered schedule.
@@ -56,13 +59,8 @@ struct Metrics {
 /// `timeline` of the lowered `schedule`. Requires `Verify` empty. O(ops).
 Metrics Measure(const Schedule& schedule, const Timeline& timeline, const Costs& costs);
 
-/// How the makespan changes per nanosecond of one cost, from the critical path.
-struct Sensitivity {
-  OpKind kind = OpKind::kForward;  ///< A compute or update kind; for transfers kSendForward or
-                                   ///< kSendBackward.
-  std::int32_t stage = 0;          ///< Of the op, or of the SEND.
-  std::int64_t steps = 0;          ///< Times on the critical path = d makespan / d cost.
-  Nanoseconds total{0};            ///< Time on the critical path.
-};
+/// The same, for those who have `FindDependencies(schedule)` already.
+Metrics Measure(const Schedule& schedule, const Dependencies& dependencies,
+                const Timeline& timeline, const Costs& costs);
 
 }  // namespace stagecraft

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "schedules/progress.h"
@@ -13,6 +15,11 @@ struct Topology {
   double bandwidth = 0;  ///< Bytes per second; 0: transfers take the latency only.
   SendMode send = SendMode::kEager;
   std::vector<double> speed;  ///< Relative speed per rank; empty, or missing behind the end: 1.
+
+  double SpeedOf(std::int32_t rank) const {
+    const auto index = static_cast<std::size_t>(rank);
+    return index < speed.size() ? speed[index] : 1.0;
+  }
 };
 
 }  // namespace stagecraft

@@ -16,7 +16,9 @@ struct TextTimelineOptions {
 
 /// The timeline in the grid of `schedules/diagram.h`, with its tick in the first line. Chosen tick:
 /// the greatest common divisor of all starts and durations if that gives at most 400 columns, else
-/// makespan / 120 rounded up (the first line then says that edges are rounded).
+/// 1, 2 or 5 times a power of ten, about half the shortest compute op but so that 50 to 400 columns
+/// result (the first line then says that edges are rounded). Ops shorter than a column may vanish,
+/// which a line behind the grid counts. Requires times not below 0.
 std::string RenderTimeline(const Schedule& schedule, const Timeline& timeline,
                            const TextTimelineOptions& options = {});
 

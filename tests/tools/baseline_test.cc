@@ -1,0 +1,146 @@
+#include "tools/baseline.h"
+
+#include <cstdint>
+#include <cstdlib>
+#include <iostream>
+#include <random>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+namespace stagecraft {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json Example() {
+  return {{"format", "stagecraft-comparison"},
+          {"version", 1},
+          {"unit", "microbatch"},
+          {"settings", {{"ranks", 4}}},
+          {"profile", nullptr},
+          {"rows",
+           {{{"approach", "gpipe"}, {"makespan_ns", 1000}, {"derived_costs", Json::array()}},
+            {{"approach", "pipedream"},
+             {"makespan_ns", 800},
+             {"weight_slots", {4, 3, 2, 1}},
+             {"derived_costs", Json::array()}}}}};
+}
+
+std::vector<std::string> Changes(const Json& before, const Json& now) {
+  std::vector<std::string> texts;
+  for (const Diagnostic& change : CompareWithBaseline(before, now, "old.json")) {
+    texts.push_back(ToString(change));
+  }
+  return texts;
+}
+
+using Texts = std::vector<std::string>;
+
+TEST(Baseline, EqualFiguresGiveNothing) { EXPECT_EQ(Changes(Example(), Example()), Texts{}); }
+
+TEST(Baseline, NamesEveryFigureThatChanged) {
+  Json now = Example();
+  now["rows"][0]["makespan_ns"] = 1010;
+  now["rows"][1]["weight_slots"] = {4, 3, 2, 2};
+  EXPECT_EQ(Changes(Example(), now),
+            (Texts{"old.json: error: gpipe: makespan_ns was 1000, is 1010 (+1 %)",
+                   "old.json: error: pipedream: weight_slots was [4,3,2,1], is [4,3,2,2]"}));
+}
+
+TEST(Baseline, ComparesExactly) {
+  Json now = Example();
+  now["rows"][0]["makespan_ns"] = 1000.0000000001;
+  EXPECT_EQ(Changes(Example(), now).size(), 1U);
+}
+
+TEST(Baseline, NoticesApproachesSettingsAndUnit) {
+  Json now = Example();
+  now["unit"] = "batch";
+  now["settings"]["ranks"] = 8;
+  now["rows"][1]["approach"] = "spectrain";
+  EXPECT_EQ(Changes(Example(), now),
+            (Texts{"old.json: error: unit was \"microbatch\", is \"batch\"",
+                   "old.json: error: settings: ranks was 4, is 8 (+100 %)",
+                   "old.json: error: spectrain: not in the baseline",
+                   "old.json: error: pipedream: only in the baseline"}));
+}
+
+TEST(Baseline, ProseDoesNotCount) {
+  Json now = Example();
+  now["rows"][0]["derived_costs"] = {"a sentence"};
+  EXPECT_EQ(Changes(Example(), now), Texts{});
+}
+
+std::string Complaint(const std::string& text) {
+  const Result<Json> result = ParseBaseline(text, "old.json");
+  return result ? "none" : ToString(result.diagnostics.front());
+}
+
+TEST(Baseline, SaysWhereTheJsonIsBroken) {
+  EXPECT_EQ(Complaint("{\n  \"format\": oops}"),
+            "old.json:2:13: error: not JSON here; expected a file that `compare --format json` "
+            "wrote");
+  EXPECT_EQ(Complaint("[1, 2]"),
+            "old.json: error: at /format: expected \"stagecraft-comparison\", as `compare --format "
+            "json` writes");
+  Json later = Example();
+  later["version"] = 2;
+  EXPECT_EQ(Complaint(later.dump()), "old.json: error: at /version: expected 1, got 2");
+  Json nameless = Example();
+  nameless["rows"][1].erase("approach");
+  EXPECT_EQ(Complaint(nameless.dump()),
+            "old.json: error: at /rows/1/approach: expected the name of an approach");
+}
+
+TEST(Baseline, RefusesDeepNesting) {
+  EXPECT_NE(Complaint(std::string(1'000'000, '[')).find("nested more than 16 deep"),
+            std::string::npos);
+}
+
+/// Flips, cuts, doubles or nests somewhere.
+std::string Mutated(std::string text, std::mt19937_64& random) {
+  const std::size_t at = random() % text.size();
+  switch (random() % 5) {
+    case 0:
+      text[at] = static_cast<char>(random() % 256);
+      break;
+    case 1:
+      text.erase(at, 1 + random() % 20);
+      break;
+    case 2:
+      text.insert(at, text.substr(random() % text.size(), 40));
+      break;
+    case 3:
+      text.insert(at, "1e999");
+      break;
+    default:
+      text.insert(at, std::string(random() % 40, '['));
+      break;
+  }
+  return text;
+}
+
+TEST(Baseline, SurvivesMutatedFiles) {
+  const char* given = std::getenv("STAGECRAFT_SEED");
+  const std::uint64_t seed = given == nullptr ? 1 : std::strtoull(given, nullptr, 10);
+  std::cout << "seed " << seed << "\n";
+  std::mt19937_64 random(seed);
+  const std::string text = Example().dump(2);
+  int read = 0;
+  for (int i = 0; i < 2000; ++i) {
+    const Result<Json> result = ParseBaseline(Mutated(text, random), "old.json");
+    EXPECT_NE(result.value.has_value(), HasErrors(result.diagnostics));
+    if (result) {
+      ++read;
+      Changes(*result.value, Example());
+    }
+  }
+  std::cout << read << " of 2000 could still be read\n";
+  EXPECT_GT(read, 100);
+  EXPECT_LT(read, 1900);
+}
+
+}  // namespace
+}  // namespace stagecraft

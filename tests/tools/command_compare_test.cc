@@ -1,0 +1,167 @@
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/tools/program.h"
+
+namespace stagecraft {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+const char* const kInline =
+    "compare gpipe pipedream pipedream-2bw spectrain pipeoptim --stages 4 -m 8 -n 4 --forward 1ms "
+    "--backward 2ms --activation 10MB --parameters 100MB";
+
+Json Compare(const std::string& arguments) {
+  const Outcome outcome = Stagecraft(arguments + " --format json");
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  return outcome.code == 0 ? Json::parse(outcome.out) : Json();
+}
+
+TEST(CompareCommand, PrintsOneRowPerApproach) {
+  const Outcome outcome = Stagecraft(kInline);
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  // All take F + B = 3 ms per micro-batch: GPipe (8 + 3) * 3 ms per batch of 8, the others
+  // (32 + 3) * 3 ms for all 32. Rank 0 of PipeDream holds 4 copies of 100 MB and 4 sets of 10 MB.
+  const char* const table =
+      "| approach      | samples/s | relative | bubble | peak memory | weight copies | activation "
+      "sets | staleness |   nominal |\n"
+      "|:--------------|----------:|---------:|-------:|------------:|--------------:|-----------"
+      "-----:|----------:|----------:|\n"
+      "| gpipe         |     242.4 |    1.000 | 27.3 % |      180 MB |       1,1,1,1 |         "
+      "8,8,8,8 |   0,0,0,0 |   0,0,0,0 |\n"
+      "| pipedream     |     304.8 |    1.257 |  8.6 % |      440 MB |       4,3,2,1 |         "
+      "4,3,2,1 |   3,2,1,0 |   3,2,1,0 |\n"
+      "| pipedream-2bw |     304.8 |    1.257 |  8.6 % |      240 MB |       2,2,2,2 |         "
+      "4,3,2,1 |   1,1,1,1 |   1,1,1,1 |\n"
+      "| spectrain     |     304.8 |    1.257 |  8.6 % |      240 MB |       2,2,2,2 |         "
+      "4,3,2,1 |   3,2,1,0 | 0,0,-1,-1 |\n"
+      "| pipeoptim     |     304.8 |    1.257 |  8.6 % |      240 MB |       2,2,2,1 |         "
+      "4,3,2,1 |   3,2,1,0 |   0,0,0,0 |\n";
+  EXPECT_NE(outcome.out.find(table), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("unit micro-batch: every approach pipelines the same 4 x 8"),
+            std::string::npos)
+      << outcome.out;
+}
+
+TEST(CompareCommand, UnitBatchLetsWholeBatchesThrough) {
+  const Json json = Compare(std::string(kInline) + " --unit batch");
+  EXPECT_EQ(json["unit"], "batch");
+  // GPipe and 2BW split 4 batches into 8; PipeDream pipelines 4 wholes of 8 samples: (4 + 3)
+  // steps of 24 ms. 2BW updates once per batch.
+  EXPECT_EQ(json["rows"][0]["microbatches"], 32);
+  EXPECT_EQ(json["rows"][0]["microbatch_size"], 1.0);
+  EXPECT_EQ(json["rows"][1]["microbatches"], 4);
+  EXPECT_EQ(json["rows"][1]["microbatch_size"], 8.0);
+  EXPECT_EQ(json["rows"][1]["makespan_ns"], 168'000'000);
+  EXPECT_EQ(json["rows"][1]["peak_bytes"], 4 * 80'000'000 + 4 * 100'000'000);
+  EXPECT_EQ(json["rows"][2]["microbatches"], 32);
+  EXPECT_EQ(json["rows"][2]["makespan_ns"], 105'000'000);
+  // The same work: 32 samples.
+  for (const Json& row : json["rows"]) {
+    EXPECT_EQ(row["microbatches"].get<double>() * row["microbatch_size"].get<double>(), 32);
+  }
+  EXPECT_NE(Stagecraft(std::string(kInline) + " --unit batch").out.find("unit batch: 4 batches of "
+                                                                        "8 samples"),
+            std::string::npos);
+}
+
+TEST(CompareCommand, CsvNamesUnits) {
+  const Outcome outcome = Stagecraft(std::string(kInline) + " --format csv");
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out.rfind("approach,unit,microbatches,microbatch_size_samples,makespan_ns,", 0),
+            0U)
+      << outcome.out;
+  EXPECT_NE(outcome.out.find("\npipedream,microbatch,32,1,105000000,"), std::string::npos)
+      << outcome.out;
+}
+
+TEST(CompareCommand, AnOptionGoesToThoseThatTakeIt) {
+  const Json json = Compare("compare gpipe pipedream -p 4 -m 8 --vertical-sync");
+  EXPECT_EQ(json["rows"][1]["weight_slots"], (Json{4, 4, 4, 4}));
+  const Outcome outcome = Stagecraft("compare gpipe 1f1b --vertical-sync");
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_NE(outcome.err.find("does not take --vertical-sync"), std::string::npos) << outcome.err;
+}
+
+TEST(CompareCommand, TakesFilesToo) {
+  ASSERT_EQ(Stagecraft("generate gpipe -p 2 -m 8 -n 32 -o mine.sched").code, 0);
+  const Json json = Compare("compare gpipe mine.sched -p 2 --forward 1ms");
+  EXPECT_EQ(json["rows"][0]["makespan_ns"], json["rows"][1]["makespan_ns"]);
+  EXPECT_EQ(json["rows"][1]["approach"], "mine.sched");
+}
+
+TEST(CompareCommand, RefusesUnknownApproaches) {
+  const Outcome outcome = Stagecraft("compare gpipe pipedreem");
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_EQ(outcome.err,
+            "error: 'pipedreem' is neither a file nor the name of a schedule; did you mean "
+            "'pipedream'?\n");
+}
+
+TEST(CompareCommand, ABaselineOfTheSameFiguresIsFine) {
+  WriteTestFile("old.json", Stagecraft(std::string(kInline) + " --format json").out);
+  const Outcome outcome = Stagecraft(std::string(kInline) + " --baseline old.json");
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_EQ(outcome.err, "");
+}
+
+TEST(CompareCommand, ABaselineNamesWhatChangedAndExitsWithOne) {
+  WriteTestFile("old.json", Stagecraft(std::string(kInline) + " --format json").out);
+  const Outcome outcome = Stagecraft(std::string(kInline) + " --step 1ns --baseline old.json");
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_NE(outcome.out, "");
+  // GPipe: a step at the end of each of 4 batches.
+  EXPECT_NE(outcome.err.find("old.json: error: gpipe: makespan_ns was 132000000, is 132000004 "
+                             "(+3.03e-06 %)\n"),
+            std::string::npos)
+      << outcome.err;
+}
+
+TEST(CompareCommand, ABrokenBaselineIsBadUsage) {
+  WriteTestFile("old.json", "{");
+  const Outcome outcome = Stagecraft(std::string(kInline) + " --baseline old.json");
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_EQ(Stagecraft(std::string(kInline) + " --baseline /no/such").code, 2);
+}
+
+/// Comparisons whose figures are committed: any change of a simulated figure must be deliberate.
+struct Golden {
+  const char* file;
+  const char* arguments;
+};
+
+class CompareGolden : public testing::TestWithParam<Golden> {};
+
+TEST_P(CompareGolden, FiguresEqualTheCommittedBaseline) {
+  const std::string file = std::string(STAGECRAFT_SOURCE_DIR "/tests/golden/") + GetParam().file;
+  const std::string arguments = std::string("compare ") + GetParam().arguments;
+  if (std::getenv("STAGECRAFT_UPDATE_GOLDEN") != nullptr) {
+    ASSERT_EQ(Shell("stagecraft " + arguments + " --format json >'" + file + "'").code, 0);
+  }
+  const Outcome outcome = Stagecraft(arguments + " --baseline '" + file + "'");
+  EXPECT_EQ(outcome.code, 0) << outcome.err
+                             << "STAGECRAFT_UPDATE_GOLDEN=1 rewrites it; review the diff";
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, CompareGolden,
+    testing::Values(
+        Golden{"compare-vgg16.json",
+               "gpipe 1f1b pipedream pipedream-2bw spectrain xpipe pipeoptim pipemare --profile "
+               "vgg16 --stages 4 --microbatch-size 16 --bandwidth 100GB/s --latency 10us"},
+        Golden{"compare-gnmt-batch.json",
+               "gpipe pipedream pipedream-2bw spectrain pipeoptim --profile gnmt --stages 4 "
+               "--microbatch-size 8 -n 64 --bandwidth 10GB/s --latency 10us --unit batch --send "
+               "rendezvous"},
+        Golden{"compare-resnet50.json",
+               "model-parallel gpipe 1f1b async-1f1b pipelined-backprop --profile resnet50 "
+               "--stages 3 -m 12 -n 5 --microbatch-size 32 --bandwidth 1GB/s --speed 1=0.5"}));
+
+}  // namespace
+}  // namespace stagecraft

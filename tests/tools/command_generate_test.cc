@@ -1,0 +1,81 @@
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "tests/tools/program.h"
+
+namespace stagecraft {
+namespace {
+
+TEST(GenerateCommand, WritesTheCanonicalText) {
+  const Outcome outcome = Stagecraft("generate 1f1b -p 2 -m 2");
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out,
+            "stagecraft schedule 1\n"
+            "name      1f1b\n"
+            "source    Narayanan et al., ICML 2021\n"
+            "shape     ranks 2 stages 2 microbatches 2\n"
+            "place     0: 0\n"
+            "place     1: 1\n"
+            "rank 0    0F0@0 0F1@0 0B0@0 0B1@0 0S@0\n"
+            "rank 1    1F0@0 1B0@0 1F1@0 1B1@0 1S@0\n");
+}
+
+TEST(GenerateCommand, WritesAFileThatItReadsBackUnchanged) {
+  ASSERT_EQ(Stagecraft("generate xpipe -p 4 -m 8 -n 3 -o a.sched").code, 0);
+  ASSERT_EQ(Stagecraft("generate a.sched -o b.sched").code, 0);
+  const std::string first = ReadTestFile(TestPath("a.sched"));
+  EXPECT_NE(first, "");
+  EXPECT_EQ(first, ReadTestFile(TestPath("b.sched")));
+}
+
+TEST(GenerateCommand, AddsCommunicationWhenAskedFor) {
+  const Outcome outcome = Stagecraft("generate 1f1b -p 2 -m 1 --receive just-in-time");
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_NE(outcome.out.find("rank 0    0F0@0 0SEND_F0 0RECV_B0 0B0@0 0S@0\n"), std::string::npos)
+      << outcome.out;
+  EXPECT_NE(outcome.out.find("rank 1    1RECV_F0 1F0@0 1B0@0 1SEND_B0 1S@0\n"), std::string::npos)
+      << outcome.out;
+}
+
+TEST(GenerateCommand, EveryGeneratorOptionChangesTheSchedule) {
+  const char* const pairs[][2] = {
+      {"pipeoptim -m 8", "pipeoptim -m 8 --update-every 2"},
+      {"pipeoptim -m 8", "pipeoptim -m 8 --drain-every 4"},
+      {"pipeoptim -m 8", "pipeoptim -m 8 --horizon steady"},
+      {"pipeoptim -m 8", "pipeoptim -m 8 --horizon code"},
+      {"gpipe", "gpipe --checkpoint all"},
+      {"gpipe", "gpipe --checkpoint except-last"},
+      {"1f1b", "1f1b --warmup 1"},
+      {"pipedream", "pipedream --vertical-sync"},
+      {"pipedream -m 12 -p 4", "pipedream -m 12 --replicas 3,1"},
+      {"xpipe --update-every 2", "xpipe --update-every 2 --rounding half-even"},
+      {"1f1b", "1f1b -n 2"},
+      {"1f1b", "1f1b -p 3"},
+      {"1f1b", "1f1b -m 7"}};
+  for (const auto& pair : pairs) {
+    const Outcome without = Stagecraft(std::string("generate ") + pair[0]);
+    const Outcome with = Stagecraft(std::string("generate ") + pair[1]);
+    EXPECT_EQ(without.code, 0) << pair[0] << without.err;
+    EXPECT_EQ(with.code, 0) << pair[1] << with.err;
+    EXPECT_NE(without.out, with.out) << pair[1];
+  }
+}
+
+TEST(GenerateCommand, RefusesArgumentsThatMakeNoSense) {
+  const Outcome outcome = Stagecraft("generate gpipe --vertical-sync -o x.sched");
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_EQ(outcome.err,
+            "gpipe: error: does not take --vertical-sync; see `stagecraft schedules`\n");
+  EXPECT_EQ(ReadTestFile(TestPath("x.sched")), "");
+}
+
+TEST(GenerateCommand, RefusesAnUnusablePath) {
+  const Outcome outcome = Stagecraft("generate gpipe -o /no/such/folder/x.sched");
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_EQ(outcome.err,
+            "/no/such/folder/x.sched: error: cannot be written: No such file or directory\n");
+}
+
+}  // namespace
+}  // namespace stagecraft

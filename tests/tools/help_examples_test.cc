@@ -1,0 +1,47 @@
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/tools/program.h"
+
+namespace stagecraft {
+namespace {
+
+/// The lines below `Examples:` in a help text, without their indentation.
+std::vector<std::string> ExamplesIn(const std::string& help) {
+  std::vector<std::string> examples;
+  std::istringstream lines(help);
+  bool inside = false;
+  for (std::string line; std::getline(lines, line);) {
+    if (inside && line.rfind("  stagecraft ", 0) == 0) {
+      examples.push_back(line.substr(2));
+    }
+    inside = inside || line.rfind("Examples:", 0) == 0;
+  }
+  return examples;
+}
+
+class HelpExamples : public testing::TestWithParam<const char*> {};
+
+TEST_P(HelpExamples, AllRunAndPrintSomething) {
+  const std::string command = GetParam();
+  const Outcome help = Stagecraft(command + " --help");
+  ASSERT_EQ(help.code, 0) << help.err;
+  const std::vector<std::string> examples = ExamplesIn(help.out);
+  ASSERT_FALSE(examples.empty()) << help.out;
+  for (const std::string& example : examples) {
+    const Outcome outcome = Shell(example);
+    EXPECT_EQ(outcome.code, 0) << example << "\n" << outcome.err;
+    EXPECT_NE(outcome.out, "") << example;
+    EXPECT_NE(example.find(command), std::string::npos) << example;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, HelpExamples,
+                         testing::Values("schedules", "generate", "check", "show", "simulate",
+                                         "compare", "explain"));
+
+}  // namespace
+}  // namespace stagecraft

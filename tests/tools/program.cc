@@ -1,0 +1,58 @@
+#include "tests/tools/program.h"
+
+#include <sys/wait.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+namespace stagecraft {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// One folder per test, so that tests that run at the same time do not meet.
+fs::path TestFolder() {
+  const testing::TestInfo* test = testing::UnitTest::GetInstance()->current_test_info();
+  return fs::path(testing::TempDir()) / "stagecraft_tools_test" /
+         (std::string(test->test_suite_name()) + "." + test->name());
+}
+
+fs::path FreshFolder() {
+  const fs::path folder = TestFolder();
+  fs::create_directories(folder);
+  return folder;
+}
+
+}  // namespace
+
+Outcome Shell(const std::string& command) {
+  const std::string out = TestPath("stdout");
+  const std::string err = TestPath("stderr");
+  const std::string line = "cd '" + TestFolder().string() +
+                           "' && PATH='" STAGECRAFT_PROGRAM_FOLDER "':\"$PATH\" && { " + command +
+                           "\n} >'" + out + "' 2>'" + err + "' </dev/null";
+  const int status = std::system(line.c_str());
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, ReadTestFile(out), ReadTestFile(err)};
+}
+
+Outcome Stagecraft(const std::string& arguments) { return Shell("stagecraft " + arguments); }
+
+std::string TestPath(const std::string& name) { return (FreshFolder() / name).string(); }
+
+std::string WriteTestFile(const std::string& name, const std::string& text) {
+  std::string path = TestPath(name);
+  std::ofstream(path, std::ios::binary) << text;
+  return path;
+}
+
+std::string ReadTestFile(const std::string& path) {
+  std::ostringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  return text.str();
+}
+
+}  // namespace stagecraft

@@ -1,0 +1,43 @@
+#include "tools/table.h"
+
+#include <gtest/gtest.h>
+
+namespace stagecraft {
+namespace {
+
+Table Example() {
+  return {{{"approach", Align::kLeft}, {"bubble"}},
+          {{"gpipe", "27.3 %"}, {"a, \"b\"", "0"}}};
+}
+
+TEST(Table, MarkdownLinesUp) {
+  EXPECT_EQ(ToMarkdown(Example()),
+            "| approach | bubble |\n"
+            "|:---------|-------:|\n"
+            "| gpipe    | 27.3 % |\n"
+            "| a, \"b\"   |      0 |\n");
+}
+
+TEST(Table, PlainTextHasNoBarsAndNoTrailingBlanks) {
+  EXPECT_EQ(ToPlainText(Example()),
+            "approach  bubble\n"
+            "gpipe     27.3 %\n"
+            "a, \"b\"         0\n");
+}
+
+TEST(Table, CsvQuotesWhatNeedsIt) {
+  EXPECT_EQ(ToCsv(Example()),
+            "approach,bubble\n"
+            "gpipe,27.3 %\n"
+            "\"a, \"\"b\"\"\",0\n");
+  EXPECT_EQ(ToCsv({{{"a"}, {"b"}}, {{"", ""}}}), "a,b\n,\n");
+}
+
+TEST(Table, CountsCharactersNotBytes) {
+  EXPECT_EQ(ToPlainText({{{"µµµ"}, {"x"}}, {{"a", "b"}}}),
+            "µµµ    x\n"
+            "  a    b\n");
+}
+
+}  // namespace
+}  // namespace stagecraft

@@ -1,0 +1,31 @@
+# Install and export of everything, in one place: libraries with their headers, the program, the
+# shipped profiles and schemas, and the package files that `find_package(stagecraft)` reads.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+set(stagecraft_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/stagecraft)
+
+install(TARGETS stagecraft_schedules stagecraft_traces stagecraft_sim
+        EXPORT stagecraftTargets
+        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+        FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/stagecraft)
+install(EXPORT stagecraftTargets NAMESPACE stagecraft:: DESTINATION ${stagecraft_package_dir})
+install(TARGETS stagecraft RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/traces/recorded/
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/stagecraft/profiles)
+install(FILES ${PROJECT_SOURCE_DIR}/traces/profile.schema.json
+              ${PROJECT_SOURCE_DIR}/tools/simulate.schema.json
+              ${PROJECT_SOURCE_DIR}/tools/compare.schema.json
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/stagecraft/schemas)
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/stagecraft)
+
+configure_package_config_file(
+  ${PROJECT_SOURCE_DIR}/tools/cmake/stagecraftConfig.cmake.in
+  ${PROJECT_BINARY_DIR}/stagecraftConfig.cmake
+  INSTALL_DESTINATION ${stagecraft_package_dir})
+write_basic_package_version_file(
+  ${PROJECT_BINARY_DIR}/stagecraftConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/stagecraftConfig.cmake
+              ${PROJECT_BINARY_DIR}/stagecraftConfigVersion.cmake
+        DESTINATION ${stagecraft_package_dir})

@@ -1,0 +1,59 @@
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <CLI/CLI.hpp>
+
+#include "schedules/text.h"
+#include "tools/command.h"
+#include "tools/file_access.h"
+#include "tools/schedule_arguments.h"
+#include "tools/simulated_run.h"
+
+namespace stagecraft {
+namespace {
+
+class GenerateCommand : public Command {
+ public:
+  explicit GenerateCommand(CLI::App& app) {
+    app.add_option("NAME|FILE", name_,
+                   "what to generate (see `stagecraft schedules`), or a file to write again")
+        ->required();
+    schedule_.AddTo(app);
+    receive_flag_ = AddReceive(app, receive_);
+    receive_flag_->description("also write SENDs and RECVs, receives posted by this policy");
+    app.add_option("-o", output_, "file to write; - is standard output [-]")->type_name("FILE");
+    app.footer(
+        "Examples:\n"
+        "  stagecraft generate 1f1b -p 4 -m 8\n"
+        "  stagecraft generate pipedream -p 4 -m 8 -n 3 --vertical-sync -o -\n"
+        "  stagecraft generate gpipe -p 2 -m 4 --checkpoint all --receive just-in-time\n");
+  }
+
+  ExitCode Run() override {
+    GivenSchedule given = schedule_.Load(name_);
+    Schedule schedule = std::move(given.schedule);
+    if (!receive_flag_->empty()) {
+      schedule = LowerAndVerify(std::move(schedule), {.receive = receive_,
+                                                      .receive_given = true,
+                                                      .generated = given.generator != nullptr});
+    }
+    WriteFile(output_, stagecraft::Print(schedule));
+    return ExitCode::kFine;
+  }
+
+ private:
+  std::string name_;
+  ScheduleArguments schedule_;
+  ReceivePolicy receive_;
+  CLI::Option* receive_flag_ = nullptr;
+  std::string output_ = "-";
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeGenerateCommand(CLI::App& app) {
+  return std::make_unique<GenerateCommand>(app);
+}
+
+}  // namespace stagecraft

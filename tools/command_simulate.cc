@@ -1,0 +1,75 @@
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "tools/command.h"
+#include "tools/file_access.h"
+#include "tools/flags.h"
+#include "tools/run_report.h"
+#include "tools/simulate_arguments.h"
+#include "tools/terminal.h"
+#include "traces/chrome_trace.h"
+#include "traces/text_timeline.h"
+
+namespace stagecraft {
+namespace {
+
+class SimulateCommand : public Command {
+ public:
+  explicit SimulateCommand(CLI::App& app) {
+    arguments_.AddTo(app, "what to simulate: a generator's name or a *.sched file");
+    AddChoice(app, "--engine", {"replay", "events"}, engine_,
+              "compiled sweep, or discrete events: the same answer [replay]");
+    CLI::Option* json = app.add_flag("--json", json_, "print JSON (simulate.schema.json)");
+    app.add_option("--trace", trace_, "write a Chrome trace for Perfetto; gzip if it ends in .gz")
+        ->type_name("FILE");
+    app.add_flag("--diagram", diagram_, "also draw the timeline as text")->excludes(json);
+    app.footer(
+        "Examples:\n"
+        "  stagecraft simulate 1f1b -p 4 -m 8 --forward 1ms --backward 2ms --latency 0.1ms\n"
+        "  stagecraft simulate gpipe -p 4 -m 8 --forward 1ms --backward 2ms --diagram\n"
+        "  stagecraft simulate pipedream --profile vgg16 --stages 4 -m 32 --microbatch-size 16 "
+        "--bandwidth 100GB/s --json\n");
+  }
+
+  ExitCode Run() override {
+    if (trace_ == "-") {
+      throw CommandFailure(ExitCode::kUsage, "--trace",
+                           "expected the name of a file, since standard output has the report");
+    }
+    Progress progress;
+    const SimulatedRun run = arguments_.Run(engine_, progress);
+    if (!trace_.empty()) {
+      progress.Begin("writing the trace");
+      WriteTrace(run);
+    }
+    Print(json_ ? RunToJson(run).dump(2) + "\n" : RunToText(run));
+    if (diagram_) {
+      Print("\n" + RenderTimeline(run.lowered, run.timeline));
+    }
+    return ExitCode::kFine;
+  }
+
+ private:
+  void WriteTrace(const SimulatedRun& run) const {
+    std::string text = ChromeTrace(run.lowered, run.timeline, SizesOf(run.costs));
+    WriteFile(trace_, trace_.ends_with(".gz") ? Gzip(text) : text);
+  }
+
+  SimulateArguments arguments_;
+  Engine engine_ = Engine::kReplay;
+  bool json_ = false;
+  bool diagram_ = false;
+  std::string trace_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeSimulateCommand(CLI::App& app) {
+  return std::make_unique<SimulateCommand>(app);
+}
+
+}  // namespace stagecraft

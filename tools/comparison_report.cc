@@ -1,0 +1,215 @@
+#include "tools/comparison_report.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <functional>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "tools/quantity.h"
+#include "tools/table.h"
+
+namespace stagecraft {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kStagesListed = 8;
+
+template <typename T>
+Json OrNull(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+std::string ToText(const std::optional<std::int32_t>& value) {
+  return value ? std::to_string(*value) : "-";
+}
+
+/// `4,3,2,1`: a figure of every stage, or its range where there are many stages.
+template <typename Figure>
+std::string PerStage(const Metrics& metrics, Figure figure) {
+  std::string text;
+  if (metrics.stages.size() <= kStagesListed) {
+    for (const StageMetrics& stage : metrics.stages) {
+      text += (text.empty() ? "" : ",") + ToText(figure(stage));
+    }
+    return text;
+  }
+  std::optional<std::int32_t> low;
+  std::optional<std::int32_t> high;
+  for (const StageMetrics& stage : metrics.stages) {
+    const std::optional<std::int32_t> value = figure(stage);
+    if (value) {
+      low = std::min(low.value_or(*value), *value);
+      high = std::max(high.value_or(*value), *value);
+    }
+  }
+  return low == high ? ToText(low) : fmt::format("{}..{}", ToText(low), ToText(high));
+}
+
+std::optional<std::int32_t> Slots(const StageMetrics& stage) { return stage.weight_slots; }
+std::optional<std::int32_t> Sets(const StageMetrics& stage) { return stage.activation_sets_peak; }
+std::optional<std::int32_t> Steady(const StageMetrics& stage) { return stage.staleness_steady; }
+std::optional<std::int32_t> Most(const StageMetrics& stage) { return stage.staleness_max; }
+std::optional<std::int32_t> Nominal(const StageMetrics& stage) {
+  return stage.nominal_staleness_steady;
+}
+
+std::string UnitToText(const ComparisonSettings& settings) {
+  if (settings.unit == ComparisonUnit::kMicrobatch) {
+    return fmt::format(
+        "unit micro-batch: every approach pipelines the same {} x {} micro-batches of {}",
+        settings.batches, settings.microbatches, FormatSamples(settings.microbatch_size));
+  }
+  return fmt::format(
+      "unit batch: {} batches of {}; approaches that pipeline whole batches do, the others "
+      "split each into {} micro-batches",
+      settings.batches, FormatSamples(settings.microbatch_size * settings.microbatches),
+      settings.microbatches);
+}
+
+std::string SettingsToText(const ComparisonSettings& settings) {
+  std::string text;
+  if (settings.profile && !settings.profile->model.empty()) {
+    text += settings.profile->model;
+    text += settings.profile->device.empty() ? "" : " on " + settings.profile->device;
+    text += ", ";
+  }
+  const Topology& topology = settings.topology;
+  return text + fmt::format("{} ranks, bandwidth {}, latency {}, {} sends, receives {}\n{}\n",
+                            settings.ranks,
+                            topology.bandwidth > 0
+                                ? FormatBytes(static_cast<std::int64_t>(topology.bandwidth)) + "/s"
+                                : "unlimited",
+                            FormatDuration(topology.latency), ToString(topology.send),
+                            settings.receive, UnitToText(settings));
+}
+
+/// Notes of all rows, each once, in the order of their first mention.
+std::string NotesOf(const Comparison& comparison) {
+  std::vector<std::string_view> seen;
+  std::string text;
+  for (const ComparisonRow& row : comparison.rows) {
+    for (const std::string& note : row.derived) {
+      if (std::find(seen.begin(), seen.end(), note) == seen.end()) {
+        seen.push_back(note);
+        text += "note: " + note + "\n";
+      }
+    }
+  }
+  return text.empty() ? text : "\n" + text;
+}
+
+template <typename Figure>
+Json StageArray(const Metrics& metrics, Figure figure) {
+  Json array = Json::array();
+  for (const StageMetrics& stage : metrics.stages) {
+    array.push_back(OrNull(figure(stage)));
+  }
+  return array;
+}
+
+Json RowToJson(const Comparison& comparison, const ComparisonRow& row) {
+  const Metrics& metrics = row.metrics;
+  return {{"approach", row.approach},
+          {"microbatches", row.microbatches},
+          {"microbatch_size", row.microbatch_size},
+          {"fingerprint", row.fingerprint},
+          {"makespan_ns", metrics.makespan.count()},
+          {"samples_per_second", metrics.samples_per_second},
+          {"relative_throughput", OrNull(Relative(comparison, row))},
+          {"steady_samples_per_second", OrNull(SteadySamplesPerSecond(row))},
+          {"cycle_ns", OrNull(metrics.cycle_ns)},
+          {"bubble", metrics.bubble},
+          {"window_bubble", metrics.window_bubble},
+          {"peak_bytes", WorstPeak(metrics)},
+          {"weight_slots", StageArray(metrics, Slots)},
+          {"activation_sets_peak", StageArray(metrics, Sets)},
+          {"staleness_steady", StageArray(metrics, Steady)},
+          {"staleness_max", StageArray(metrics, Most)},
+          {"nominal_staleness_steady", StageArray(metrics, Nominal)},
+          {"derived_costs", row.derived}};
+}
+
+Json SettingsToJson(const ComparisonSettings& settings) {
+  return {{"ranks", settings.ranks},
+          {"microbatches", settings.microbatches},
+          {"batches", settings.batches},
+          {"microbatch_size", settings.microbatch_size},
+          {"send", ToString(settings.topology.send)},
+          {"receive", settings.receive},
+          {"latency_ns", settings.topology.latency.count()},
+          {"bandwidth_bytes_per_second", settings.topology.bandwidth},
+          {"speed", settings.topology.speed}};
+}
+
+}  // namespace
+
+std::string ComparisonToMarkdown(const Comparison& comparison) {
+  Table table;
+  table.columns = {{"approach", Align::kLeft}, {"samples/s"},     {"relative"},
+                   {"bubble"},                 {"peak memory"},   {"weight copies"},
+                   {"activation sets"},        {"staleness"},     {"nominal"}};
+  for (const ComparisonRow& row : comparison.rows) {
+    const std::optional<double> relative = Relative(comparison, row);
+    table.rows.push_back({row.approach, FormatNumber(row.metrics.samples_per_second),
+                          relative ? fmt::format("{:.3f}", *relative) : "-",
+                          FormatShare(row.metrics.bubble), FormatBytes(WorstPeak(row.metrics)),
+                          PerStage(row.metrics, Slots), PerStage(row.metrics, Sets),
+                          PerStage(row.metrics, Steady), PerStage(row.metrics, Nominal)});
+  }
+  return SettingsToText(comparison.settings) + "\n" + ToMarkdown(table) +
+         "\nPeak memory is the worst rank's. Weight copies, activation sets, staleness (updates "
+         "missed, steady) and\nnominal staleness (after prediction) are per stage.\n" +
+         NotesOf(comparison);
+}
+
+std::string ComparisonToCsv(const Comparison& comparison) {
+  Table table;
+  for (const char* name :
+       {"approach", "unit", "microbatches", "microbatch_size_samples", "makespan_ns",
+        "throughput_samples_per_s", "relative_throughput", "steady_samples_per_s", "bubble_share",
+        "peak_bytes", "weight_copies", "activation_sets", "staleness_updates",
+        "nominal_staleness_updates", "fingerprint"}) {
+    table.columns.push_back({name, Align::kLeft});
+  }
+  const auto number = [](const std::optional<double>& value) {
+    return value ? fmt::format("{}", *value) : "";
+  };
+  const bool batch = comparison.settings.unit == ComparisonUnit::kBatch;
+  for (const ComparisonRow& row : comparison.rows) {
+    const Metrics& metrics = row.metrics;
+    table.rows.push_back({row.approach, batch ? "batch" : "microbatch",
+                          std::to_string(row.microbatches), number(row.microbatch_size),
+                          std::to_string(metrics.makespan.count()),
+                          number(metrics.samples_per_second), number(Relative(comparison, row)),
+                          number(SteadySamplesPerSecond(row)), number(metrics.bubble),
+                          std::to_string(WorstPeak(metrics)), PerStage(metrics, Slots),
+                          PerStage(metrics, Sets), PerStage(metrics, Steady),
+                          PerStage(metrics, Nominal), row.fingerprint});
+  }
+  return ToCsv(table);
+}
+
+Json ComparisonToJson(const Comparison& comparison) {
+  Json rows = Json::array();
+  for (const ComparisonRow& row : comparison.rows) {
+    rows.push_back(RowToJson(comparison, row));
+  }
+  const ComparisonSettings& settings = comparison.settings;
+  Json profile = nullptr;
+  if (settings.profile) {
+    profile = {{"model", settings.profile->model}, {"device", settings.profile->device}};
+  }
+  return {{"format", "stagecraft-comparison"},
+          {"version", 1},
+          {"unit", settings.unit == ComparisonUnit::kBatch ? "batch" : "microbatch"},
+          {"settings", SettingsToJson(settings)},
+          {"profile", profile},
+          {"rows", rows}};
+}
+
+}  // namespace stagecraft

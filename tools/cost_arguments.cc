@@ -1,0 +1,212 @@
+#include "tools/cost_arguments.h"
+
+#include <algorithm>
+#include <limits>
+#include <string_view>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "tools/file_access.h"
+#include "tools/flags.h"
+#include "tools/quantity.h"
+
+namespace stagecraft {
+namespace {
+
+constexpr std::int32_t kMost = std::numeric_limits<std::int32_t>::max();
+const char* const kCostGroup = "Costs (one value, or one per stage: 1ms,2ms,2ms,1ms)";
+const char* const kMachineGroup = "Machine";
+const char* const kProfileGroup = "Profile";
+
+template <typename T, typename Parse>
+std::vector<T> ParseList(const std::string& flag, const std::string& text, Parse parse) {
+  std::vector<T> values;
+  for (const std::string_view part : SplitAtCommas(text)) {
+    values.push_back(FlagValue<T>(flag, parse(part)));
+  }
+  return values;
+}
+
+std::pair<std::int32_t, double> ParseSpeed(std::string_view text) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string_view::npos) {
+    throw CLI::ValidationError("--speed",
+                               fmt::format("expected RANK=FACTOR such as 2=0.5, got '{}'", text));
+  }
+  return {FlagValue("--speed", ParseInteger(text.substr(0, equals), 0, kMost)),
+          FlagValue("--speed", ParsePositive(text.substr(equals + 1)))};
+}
+
+}  // namespace
+
+void CostArguments::AddTo(CLI::App& app, Which which) {
+  if (which == Which::kAll) {
+    AddTimes(app);
+  }
+  AddSizes(app);
+  if (which == Which::kAll) {
+    AddTopology(app);
+  }
+  AddProfile(app);
+}
+
+bool CostArguments::AnySizes() const {
+  return !profile_.empty() || std::any_of(inline_.sizes.begin(), inline_.sizes.end(),
+                                          [](const auto& values) { return !values.empty(); });
+}
+
+void CostArguments::AddTimes(CLI::App& app) {
+  for (std::size_t i = 0; i < kDurationFlags.size(); ++i) {
+    const std::string flag = kDurationFlags[i].flag;
+    app.add_option_function<std::string>(
+           flag,
+           [this, i, flag](const std::string& text) {
+             inline_.durations[i] = ParseList<Nanoseconds>(flag, text, ParseDuration);
+           },
+           kDurationFlags[i].description)
+        ->type_name("DURATION")
+        ->group(kCostGroup);
+  }
+  app.add_option_function<std::string>(
+         "--joined",
+         [this](const std::string& text) {
+           inline_.joined = ParseList<Nanoseconds>("--joined", text, ParseDuration);
+         },
+         "a cell of joined ops, by the stage of its first [sum of its ops]")
+      ->type_name("DURATION")
+      ->group(kCostGroup);
+}
+
+void CostArguments::AddSizes(CLI::App& app) {
+  for (std::size_t i = 0; i < kSizeFlags.size(); ++i) {
+    const std::string flag = kSizeFlags[i].flag;
+    app.add_option_function<std::string>(
+           flag,
+           [this, i, flag](const std::string& text) {
+             inline_.sizes[i] = ParseList<std::int64_t>(flag, text, ParseBytes);
+           },
+           kSizeFlags[i].description)
+        ->type_name("BYTES")
+        ->group(kCostGroup);
+  }
+}
+
+void CostArguments::AddTopology(CLI::App& app) {
+  app.add_option_function<std::string>(
+         "--latency",
+         [this](const std::string& text) {
+           latency_ = FlagValue("--latency", ParseDuration(text));
+         },
+         "of every transfer [0]")
+      ->type_name("DURATION")
+      ->group(kMachineGroup);
+  app.add_option_function<std::string>(
+         "--bandwidth",
+         [this](const std::string& text) {
+           bandwidth_ = FlagValue("--bandwidth", ParseBandwidth(text));
+         },
+         "of every channel, such as 1GB/s [unlimited]")
+      ->type_name("BYTES/s")
+      ->group(kMachineGroup);
+  app.add_option_function<std::vector<std::string>>(
+         "--speed",
+         [this](const std::vector<std::string>& texts) {
+           for (const std::string& text : texts) {
+             for (const std::string_view part : SplitAtCommas(text)) {
+               speeds_.push_back(ParseSpeed(part));
+             }
+           }
+         },
+         "speed of a rank relative to the others; may be repeated [1]")
+      ->type_name("RANK=FACTOR")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->group(kMachineGroup);
+  AddChoice(app, "--send", {"eager", "rendezvous", "blocking"}, send_,
+            "what a sender waits for: nothing, the receive for the transfer only, or the arrival "
+            "[eager]")
+      ->group(kMachineGroup);
+}
+
+void CostArguments::AddProfile(CLI::App& app) {
+  app.add_option("--profile", profile_,
+                 "measured costs: a *.profile.json, a PipeDream graph.txt, or the name of a "
+                 "shipped profile (vgg16, resnet50, gnmt)")
+      ->type_name("FILE")
+      ->group(kProfileGroup);
+  AddInteger(app, "--profile-batch", {1, kMost, "B"}, profile_batch_,
+             "samples that the times of a graph.txt are for; its format does not say")
+      ->group(kProfileGroup);
+  AddInteger(app, "--stages", {1, kMost, "N"}, stages_,
+             "stages to cut the layers into; also the default of -p")
+      ->group(kProfileGroup);
+  app.add_option_function<std::string>(
+         "--microbatch-size",
+         [this](const std::string& text) {
+           microbatch_size_ = FlagValue("--microbatch-size", ParsePositive(text));
+         },
+         "samples per micro-batch [1]")
+      ->type_name("B")
+      ->group(kProfileGroup);
+}
+
+CostSource CostArguments::Load() const {
+  if (profile_.empty()) {
+    if (profile_batch_) {
+      throw CommandFailure(ExitCode::kUsage, "--profile-batch",
+                           "is for a --profile that is a graph.txt, but none is given");
+    }
+    return {inline_, std::nullopt, microbatch_size_};
+  }
+  const std::string file = FindProfile(profile_);
+  const std::string text = ReadFile(file);
+  if (!file.ends_with(".txt")) {
+    return {inline_, ValueOrUsage(ParseProfile(text, file)), microbatch_size_};
+  }
+  if (!profile_batch_) {
+    throw CommandFailure(ExitCode::kUsage, file,
+                         "a PipeDream graph does not name its batch size; expected "
+                         "--profile-batch B beside it");
+  }
+  return {inline_, ValueOrUsage(ParsePipeDreamGraph(text, file, *profile_batch_)), microbatch_size_};
+}
+
+Topology CostArguments::TopologyFor(const Schedule& schedule) const {
+  Topology topology;
+  topology.latency = latency_;
+  topology.bandwidth = bandwidth_;
+  topology.send = send_;
+  for (const auto& [rank, speed] : speeds_) {
+    if (rank >= schedule.shape.ranks) {
+      throw CommandFailure(ExitCode::kUsage, "--speed",
+                           fmt::format("expected a rank from 0 to {}, got {}",
+                                       schedule.shape.ranks - 1, rank));
+    }
+    topology.speed.resize(std::max(topology.speed.size(), static_cast<std::size_t>(rank) + 1), 1);
+    topology.speed[static_cast<std::size_t>(rank)] = speed;
+  }
+  return topology;
+}
+
+std::optional<std::int32_t> CostArguments::DefaultRanks(const CostSource& source) const {
+  if (stages_ || !source.GetProfile() || !source.GetProfile()->is_stages) {
+    return stages_;
+  }
+  return static_cast<std::int32_t>(source.GetProfile()->layers.size());
+}
+
+void CostArguments::CheckStages(const GivenSchedule& given) const {
+  if (!stages_) {
+    return;
+  }
+  // A generator may put another number of stages on -p ranks: one if all hold the whole model.
+  const bool as_generated = given.generator != nullptr && given.options.ranks == *stages_;
+  if (!as_generated && *stages_ != given.schedule.shape.stages) {
+    throw CommandFailure(ExitCode::kUsage, "--stages",
+                         fmt::format("the schedule has {} stages, got {}; expected the same",
+                                     given.schedule.shape.stages, *stages_));
+  }
+}
+
+}  // namespace stagecraft

@@ -1,0 +1,190 @@
+#include "tools/file_access.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstdio>
+#include <filesystem>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "tools/command.h"
+#include "tools/terminal.h"
+
+namespace stagecraft {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMaxFileBytes = std::size_t{1} << 30;
+
+std::string Reason(int error) { return std::generic_category().message(error); }
+
+/// A descriptor that is closed when it goes.
+class OpenFile {
+ public:
+  explicit OpenFile(int descriptor) : descriptor_(descriptor) {}
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+  ~OpenFile() {
+    if (descriptor_ >= 0) {
+      close(descriptor_);
+    }
+  }
+  int Get() const { return descriptor_; }
+  /// 0, or the errno of closing: the last chance to hear that the disk is full.
+  int Close() {
+    const int result = close(descriptor_);
+    descriptor_ = -1;
+    return result == 0 ? 0 : errno;
+  }
+
+ private:
+  int descriptor_;
+};
+
+std::string ReadAll(int descriptor, const std::string& path) {
+  constexpr std::size_t kChunk = std::size_t{1} << 16;
+  std::string text;
+  std::size_t used = 0;
+  while (true) {
+    if (text.size() - used < kChunk) {
+      text.resize(text.size() + std::max(kChunk, text.size() / 2));
+    }
+    const ssize_t got = read(descriptor, text.data() + used, text.size() - used);
+    if (got < 0 && errno == EINTR) {
+      continue;
+    }
+    if (got < 0) {
+      throw CommandFailure(ExitCode::kUsage, path, "cannot be read: " + Reason(errno));
+    }
+    if (got == 0) {
+      break;
+    }
+    used += static_cast<std::size_t>(got);
+    if (used > kMaxFileBytes) {
+      throw CommandFailure(ExitCode::kUsage, path, "is larger than 1 GiB, the most that is read");
+    }
+  }
+  text.resize(used);
+  return text;
+}
+
+/// 0, or the errno that stopped it.
+int WriteAll(int descriptor, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = write(descriptor, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) {
+      continue;
+    }
+    if (written < 0) {
+      return errno;
+    }
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return 0;
+}
+
+bool IsSpecialFile(const fs::path& path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  return !error && fs::exists(status) && !fs::is_regular_file(status) &&
+         !fs::is_directory(status);
+}
+
+[[noreturn]] void ThrowUnusable(const std::string& path, int error) {
+  throw CommandFailure(ExitCode::kUsage, path, "cannot be written: " + Reason(error));
+}
+
+[[noreturn]] void ThrowFailed(const std::string& path, int error) {
+  throw CommandFailure(ExitCode::kFailed, path, "writing failed: " + Reason(error));
+}
+
+void WriteDirectly(const std::string& path, std::string_view bytes) {
+  OpenFile file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (file.Get() < 0) {
+    ThrowUnusable(path, errno);
+  }
+  const int error = WriteAll(file.Get(), bytes);
+  if (error != 0 && error != EPIPE) {
+    ThrowFailed(path, error);
+  }
+}
+
+void WriteThenRename(const std::string& path, const std::string& target, std::string_view bytes) {
+  const std::string temporary = fmt::format("{}.{}.tmp", target, getpid());
+  OpenFile file(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  if (file.Get() < 0) {
+    ThrowUnusable(path, errno);
+  }
+  int error = WriteAll(file.Get(), bytes);
+  const int close_error = file.Close();
+  error = error != 0 ? error : close_error;
+  if (error == 0 && std::rename(temporary.c_str(), target.c_str()) != 0) {
+    error = errno;
+  }
+  if (error != 0) {
+    unlink(temporary.c_str());
+    ThrowFailed(path, error);
+  }
+}
+
+}  // namespace
+
+std::string ReadFile(const std::string& path) {
+  if (path == "-") {
+    return ReadAll(STDIN_FILENO, "standard input");
+  }
+  const OpenFile file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.Get() < 0) {
+    throw CommandFailure(ExitCode::kUsage, path, "cannot be opened: " + Reason(errno));
+  }
+  return ReadAll(file.Get(), path);
+}
+
+void WriteFile(const std::string& path, std::string_view bytes) {
+  if (path == "-") {
+    Print(bytes);
+    return;
+  }
+  std::error_code error;
+  if (path.empty() || fs::is_directory(path, error)) {
+    throw CommandFailure(ExitCode::kUsage, path,
+                         "cannot be written: expected the name of a file, got a folder");
+  }
+  if (IsSpecialFile(path)) {
+    WriteDirectly(path, bytes);
+    return;
+  }
+  // A symbolic link stays, and the file it leads to is replaced.
+  const bool is_link = fs::is_symlink(path, error);
+  const fs::path target = is_link ? fs::weakly_canonical(path, error) : fs::path(path);
+  WriteThenRename(path, target.string(), bytes);
+}
+
+std::string FindProfile(const std::string& name) {
+  std::error_code error;
+  if (name.find('/') != std::string::npos || name == "-" || fs::exists(name, error)) {
+    return name;
+  }
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  constexpr int kLevels = 5;  // build/PRESET/tools/stagecraft stands four folders down.
+  fs::path above = program.parent_path();
+  for (int level = 0; level < kLevels && !above.empty(); ++level) {
+    for (const char* folder : {"share/stagecraft/profiles", "traces/recorded"}) {
+      const fs::path candidate = above / folder / (name + ".profile.json");
+      if (fs::exists(candidate, error)) {
+        return candidate.string();
+      }
+    }
+    above = above.parent_path();
+  }
+  return name;
+}
+
+}  // namespace stagecraft

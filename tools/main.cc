@@ -1,0 +1,193 @@
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <new>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "schedules/closest.h"
+#include "tools/command.h"
+#include "tools/terminal.h"
+
+namespace stagecraft {
+namespace {
+
+/// What can follow `stagecraft` on the command line.
+struct CommandEntry {
+  const char* name;
+  const char* summary;
+  std::unique_ptr<Command> (*make)(CLI::App&);
+};
+
+constexpr CommandEntry kCommands[] = {
+    {"schedules", "list what can be generated", MakeSchedulesCommand},
+    {"generate", "write a schedule file", MakeGenerateCommand},
+    {"check", "verify a schedule in all three send modes, and limits", MakeCheckCommand},
+    {"show", "draw a schedule; versions, staleness, weight copies, memory", MakeShowCommand},
+    {"simulate", "predict when each op runs", MakeSimulateCommand},
+    {"compare", "many approaches on the same costs: a table", MakeCompareCommand},
+    {"explain", "why it takes this long, and what to fix first", MakeExplainCommand},
+};
+
+constexpr const char* kVersion = STAGECRAFT_VERSION;
+
+/// A command with its part of the command line.
+struct ParsedCommand {
+  CLI::App* app = nullptr;
+  std::unique_ptr<Command> command;
+};
+
+std::vector<ParsedCommand> AddCommands(CLI::App& program) {
+  std::vector<ParsedCommand> commands;
+  for (const CommandEntry& entry : kCommands) {
+    CLI::App* app = program.add_subcommand(entry.name, entry.summary);
+    app->allow_extras();
+    commands.push_back({app, entry.make(*app)});
+  }
+  return commands;
+}
+
+/// `; did you mean '--forward'?`, or where to read what there is.
+std::string Hint(std::string_view word, const std::vector<std::string>& candidates,
+                 const std::string& help) {
+  const std::vector<std::string_view> views(candidates.begin(), candidates.end());
+  const std::string_view meant = Closest(word, views);
+  return meant.empty() ? fmt::format("; see `{}`", help)
+                       : fmt::format("; did you mean '{}'?", meant);
+}
+
+std::vector<std::string> FlagsOf(const CLI::App& app) {
+  std::vector<std::string> flags;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) {
+      flags.push_back("--" + name);
+    }
+    for (const std::string& name : option->get_snames()) {
+      flags.push_back("-" + name);
+    }
+  }
+  return flags;
+}
+
+std::string HelpCommand(const CLI::App& app) {
+  return fmt::format("stagecraft {} --help", app.get_name());
+}
+
+/// Words that no flag or argument of the command took; unknown flags first, since what follows one
+/// is often its value.
+void RefuseExtras(const CLI::App& app) {
+  const std::vector<std::string> extras = app.remaining();
+  for (const std::string& extra : extras) {
+    if (extra.size() > 1 && extra.front() == '-') {
+      const std::string flag = extra.substr(0, extra.find('='));
+      throw CommandFailure(ExitCode::kUsage, "",
+                           fmt::format("unknown flag '{}'{}", flag,
+                                       Hint(flag, FlagsOf(app), HelpCommand(app))));
+    }
+  }
+  if (!extras.empty()) {
+    throw CommandFailure(
+        ExitCode::kUsage, "",
+        fmt::format("unexpected argument '{}'; see `{}`", extras.front(), HelpCommand(app)));
+  }
+}
+
+[[noreturn]] void RefuseUnknownCommand(const std::vector<std::string>& words) {
+  std::vector<std::string> names;
+  for (const CommandEntry& entry : kCommands) {
+    names.emplace_back(entry.name);
+  }
+  const std::string word = words.empty() ? "" : words.front();
+  throw CommandFailure(ExitCode::kUsage, "",
+                       fmt::format("unknown {} '{}'{}", word.starts_with('-') ? "flag" : "command",
+                                   word, Hint(word, names, "stagecraft --help")));
+}
+
+/// The command that was asked for, its flags read; throws what CLI11 throws.
+Command& Parse(CLI::App& program, std::vector<ParsedCommand>& commands,
+               std::vector<std::string> words) {
+  program.parse(std::move(words));
+  for (ParsedCommand& parsed : commands) {
+    if (parsed.app->parsed()) {
+      RefuseExtras(*parsed.app);
+      return *parsed.command;
+    }
+  }
+  RefuseUnknownCommand(program.remaining());
+}
+
+/// The help of the command that was named, else of the program.
+std::string HelpOf(const CLI::App& program) {
+  const std::vector<CLI::App*> chosen = program.get_subcommands();
+  return chosen.empty() ? program.help() : chosen.front()->help();
+}
+
+ExitCode RunProgram(std::vector<std::string> words) {
+  CLI::App program("Pipeline-parallel training schedules: generate, verify, simulate, compare.",
+                   "stagecraft");
+  program.set_version_flag("--version", kVersion);
+  program.allow_extras();
+  program.get_formatter()->column_width(34);
+  program.footer(
+      "Exit codes: 0 fine; 1 verification, a limit or a baseline failed; 2 bad usage or input;\n"
+      "3 failed while running. `stagecraft COMMAND --help` has examples.\n");
+  std::vector<ParsedCommand> commands = AddCommands(program);
+  if (words.empty()) {
+    std::fputs(program.help().c_str(), stderr);
+    return ExitCode::kUsage;
+  }
+  try {
+    return Parse(program, commands, std::move(words)).Run();
+  } catch (const CLI::CallForHelp&) {
+    Print(HelpOf(program));
+  } catch (const CLI::CallForVersion&) {
+    Print(fmt::format("stagecraft {}\n", kVersion));
+  } catch (const CLI::ParseError& error) {
+    const std::vector<CLI::App*> chosen = program.get_subcommands();
+    if (chosen.empty()) {
+      throw CommandFailure(ExitCode::kUsage, "", error.what());
+    }
+    RefuseExtras(*chosen.front());
+    throw CommandFailure(ExitCode::kUsage, "",
+                         fmt::format("{}; see `{}`", error.what(), HelpCommand(*chosen.front())));
+  }
+  return ExitCode::kFine;
+}
+
+/// Every way to fail, as an exit code and a line on stderr.
+ExitCode RunAndReport(std::vector<std::string> words) {
+  try {
+    const ExitCode code = RunProgram(std::move(words));
+    FlushOutput();
+    return code;
+  } catch (const CommandFailure& failure) {
+    PrintDiagnostics(failure.Diagnostics());
+    return failure.Code();
+  } catch (const InputError& error) {
+    PrintDiagnostics(error.diagnostics());
+    return ExitCode::kUsage;
+  } catch (const std::bad_alloc&) {
+    std::fputs("error: not enough memory\n", stderr);
+  } catch (const std::exception& error) {
+    std::fputs(fmt::format("error: {}\n", error.what()).c_str(), stderr);
+  }
+  return ExitCode::kFailed;
+}
+
+}  // namespace
+}  // namespace stagecraft
+
+int main(int argc, char** argv) {
+  // A reader that goes away makes writing fail with EPIPE, which `Print` takes for an end.
+  std::signal(SIGPIPE, SIG_IGN);
+  // CLI11 takes the words last one first.
+  std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
+  return static_cast<int>(
+      stagecraft::RunAndReport(std::vector<std::string>(words.rbegin(), words.rend())));
+}

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "sim/metrics.h"
+#include "tools/simulated_run.h"
+
+namespace stagecraft {
+
+/// What `simulate --json` prints: see `simulate.schema.json`.
+nlohmann::ordered_json RunToJson(const SimulatedRun& run);
+
+/// What `simulate` prints for people.
+std::string RunToText(const SimulatedRun& run);
+
+/// A line per rank: busy, idle by cause, peak memory.
+std::string RanksToText(const SimulatedRun& run);
+
+/// `note: ...` per sentence, or nothing.
+std::string NotesToText(const std::vector<std::string>& derived);
+
+/// `3`, or `-` where there is none.
+std::string OrDash(const std::optional<std::int32_t>& value);
+
+}  // namespace stagecraft

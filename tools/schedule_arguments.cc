@@ -1,0 +1,172 @@
+#include "tools/schedule_arguments.h"
+
+#include <filesystem>
+#include <limits>
+#include <numeric>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "schedules/closest.h"
+#include "schedules/text.h"
+#include "tools/command.h"
+#include "tools/file_access.h"
+#include "tools/flags.h"
+#include "tools/quantity.h"
+#include "tools/terminal.h"
+
+namespace stagecraft {
+namespace {
+
+constexpr std::int32_t kMost = std::numeric_limits<std::int32_t>::max();
+constexpr std::int32_t kDefaultRanks = 4;
+constexpr std::int32_t kDefaultMicrobatches = 8;
+const char* const kGroup = "Schedule, if NAME is to be generated";
+
+bool LooksLikeFile(const std::string& name) {
+  std::error_code error;
+  return name == "-" || name.find('/') != std::string::npos || name.ends_with(".sched") ||
+         std::filesystem::exists(name, error);
+}
+
+[[noreturn]] void RefuseUnknown(const std::string& name) {
+  std::vector<std::string_view> names;
+  for (const Generator& generator : Generators()) {
+    names.push_back(generator.name);
+  }
+  const std::string_view meant = Closest(name, names);
+  throw CommandFailure(
+      ExitCode::kUsage, "",
+      fmt::format("'{}' is neither a file nor the name of a schedule{}", name,
+                  meant.empty() ? "; see `stagecraft schedules`"
+                                : fmt::format("; did you mean '{}'?", meant)));
+}
+
+}  // namespace
+
+void ScheduleArguments::AddTo(CLI::App& app, std::int32_t default_batches) {
+  default_batches_ = default_batches;
+  flags_ = {
+      AddInteger(app, "-p", {1, kMost, "P"}, ranks_,
+                 fmt::format("ranks of the pipeline [{}]", kDefaultRanks)),
+      AddInteger(app, "-m", {1, kMost, "M"}, microbatches_,
+                 fmt::format("micro-batches per batch [{}]", kDefaultMicrobatches)),
+      AddInteger(app, "-n", {1, kMost, "N"}, batches_,
+                 fmt::format("batches [{}]", default_batches)),
+      AddInteger(app, "--update-every", {1, kMost, "K"}, rest_.update_every,
+                 "micro-batches per update of an asynchronous schedule [1; pipedream-2bw: P]"),
+      AddInteger(app, "--drain-every", {0, kMost, "Q"}, drain_every_,
+                 "micro-batches between drains of an asynchronous schedule [0: never]"),
+      AddChoice(app, "--horizon", {"exact", "steady", "code"}, rest_.horizon,
+                "how far predictions look ahead: the true distance, the paper's closed form, or "
+                "what the released code does [exact]"),
+      AddChoice(app, "--checkpoint", {"none", "all", "except-last"}, rest_.checkpoint,
+                "which micro-batches recompute their forward [none]"),
+      AddInteger(app, "--warmup", {0, kMost, "N"}, rest_.warmup,
+                 "forwards before the first backward on rank 0 [P - 1]"),
+      app.add_flag("--vertical-sync", rest_.vertical_sync,
+                   "a micro-batch reads the same version on every stage"),
+      AddChoice(app, "--rounding", {"floor", "half-even"}, rest_.rounding,
+                "how XPipe rounds a half version [floor]"),
+      app.add_option_function<std::string>(
+             "--replicas",
+             [this](const std::string& text) {
+               for (const std::string_view part : SplitAtCommas(text)) {
+                 rest_.replicas.push_back(FlagValue("--replicas", ParseInteger(part, 1, kMost)));
+               }
+             },
+             "ranks per stage, such as 3,1 [1,1,...]")
+          ->type_name("R,R,...")};
+  for (CLI::Option* option : app.get_options([this](const CLI::Option* candidate) {
+         return std::find(flags_.begin(), flags_.end(), candidate) != flags_.end();
+       })) {
+    option->group(kGroup);
+  }
+}
+
+GeneratorOptions ScheduleArguments::Options(std::optional<std::int32_t> stages) const {
+  GeneratorOptions options = rest_;
+  options.drain_every = drain_every_.value_or(0);
+  options.microbatches = microbatches_.value_or(kDefaultMicrobatches);
+  options.batches = batches_.value_or(default_batches_);
+  if (ranks_) {
+    options.ranks = *ranks_;
+  } else if (!rest_.replicas.empty()) {
+    const std::int64_t sum =
+        std::accumulate(rest_.replicas.begin(), rest_.replicas.end(), std::int64_t{0});
+    options.ranks = static_cast<std::int32_t>(std::min<std::int64_t>(sum, kMost));
+  } else {
+    options.ranks = stages.value_or(kDefaultRanks);
+  }
+  return options;
+}
+
+GivenSchedule ScheduleArguments::Load(const std::string& name_or_file,
+                                      std::optional<std::int32_t> stages) const {
+  GivenSchedule given;
+  given.generator = FindGenerator(name_or_file);
+  if (given.generator == nullptr) {
+    if (!LooksLikeFile(name_or_file)) {
+      RefuseUnknown(name_or_file);
+    }
+    given.schedule = LoadFile(name_or_file);
+    return given;
+  }
+  given.options = Options(stages);
+  Result<Schedule> made = Generate(name_or_file, given.options);
+  if (!made) {
+    throw CommandFailure(ExitCode::kUsage, std::move(made.diagnostics));
+  }
+  given.schedule = *std::move(made.value);
+  return given;
+}
+
+Schedule ScheduleArguments::LoadFile(const std::string& file) const {
+  for (const CLI::Option* flag : flags_) {
+    if (!flag->empty()) {
+      throw CommandFailure(
+          ExitCode::kUsage, flag->get_name(),
+          fmt::format("is for schedules that are generated, but {} is a file", file));
+    }
+  }
+  Result<Schedule> parsed = Parse(ReadFile(file), file == "-" ? "standard input" : file);
+  if (!parsed) {
+    throw CommandFailure(ExitCode::kUsage, std::move(parsed.diagnostics));
+  }
+  PrintDiagnostics(parsed.diagnostics);
+  return *std::move(parsed.value);
+}
+
+CLI::Option* AddReceive(CLI::App& app, ReceivePolicy& policy) {
+  return app
+      .add_option_function<std::string>(
+          "--receive",
+          [&policy](const std::string& text) {
+            policy = FlagValue("--receive", ParseReceivePolicy(text));
+          },
+          "where receives are posted, if the schedule has none [early]")
+      ->type_name("early|just-in-time|lookahead:K");
+}
+
+GeneratorOptions OnlyTaken(const Generator& generator, GeneratorOptions options) {
+  const GeneratorOptions defaults;
+  const auto drop = [&](Takes bit, auto member) {
+    if ((generator.takes & bit) == 0) {
+      options.*member = defaults.*member;
+    }
+  };
+  drop(kTakesUpdateEvery, &GeneratorOptions::update_every);
+  drop(kTakesDrainEvery, &GeneratorOptions::drain_every);
+  drop(kTakesHorizon, &GeneratorOptions::horizon);
+  drop(kTakesCheckpoint, &GeneratorOptions::checkpoint);
+  drop(kTakesWarmup, &GeneratorOptions::warmup);
+  drop(kTakesVerticalSync, &GeneratorOptions::vertical_sync);
+  drop(kTakesReplicas, &GeneratorOptions::replicas);
+  drop(kTakesRounding, &GeneratorOptions::rounding);
+  return options;
+}
+
+}  // namespace stagecraft

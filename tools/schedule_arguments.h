@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "schedules/generators.h"
+#include "schedules/lower.h"
+#include "schedules/registry.h"
+#include "schedules/schedule.h"
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
+
+namespace stagecraft {
+
+/// A schedule that the command line asked for.
+struct GivenSchedule {
+  Schedule schedule;
+  const Generator* generator = nullptr;  ///< Null if it came from a file.
+  GeneratorOptions options;              ///< What it was generated with.
+};
+
+/// How a schedule is named on every command line: a file, or a generator's name with `-p -m -n`
+/// and the generator's options.
+class ScheduleArguments {
+ public:
+  /// Declares the flags, not the name itself. `default_batches` is -n where it is not given.
+  void AddTo(CLI::App& app, std::int32_t default_batches = 1);
+
+  /// Options for any generator: what was given, else the defaults. `stages`, from `--stages`, is
+  /// the default of -p.
+  GeneratorOptions Options(std::optional<std::int32_t> stages) const;
+
+  /// Generates or reads. Throws `CommandFailure` (usage) with everything that is wrong; the
+  /// schedule itself is not verified.
+  GivenSchedule Load(const std::string& name_or_file,
+                     std::optional<std::int32_t> stages = std::nullopt) const;
+
+ private:
+  Schedule LoadFile(const std::string& file) const;
+
+  std::optional<std::int32_t> ranks_;
+  std::optional<std::int32_t> microbatches_;
+  std::optional<std::int32_t> batches_;
+  std::optional<std::int32_t> drain_every_;
+  GeneratorOptions rest_;
+  std::int32_t default_batches_ = 1;
+  std::vector<const CLI::Option*> flags_;
+};
+
+/// Adds `--receive POLICY`.
+CLI::Option* AddReceive(CLI::App& app, ReceivePolicy& policy);
+
+/// `options` without what `generator` does not take: for commands that share them among several.
+GeneratorOptions OnlyTaken(const Generator& generator, GeneratorOptions options);
+
+}  // namespace stagecraft

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+
+#include "schedules/lower.h"
+#include "tools/cost_arguments.h"
+#include "tools/schedule_arguments.h"
+#include "tools/simulated_run.h"
+
+namespace stagecraft {
+
+/// Everything that one simulation needs from the command line.
+class SimulateArguments {
+ public:
+  void AddTo(CLI::App& app, const std::string& name_description);
+
+  /// Loads, verifies, simulates, measures. Throws `CommandFailure`.
+  SimulatedRun Run(Engine engine, Progress& progress) const;
+
+ private:
+  std::string name_;
+  ScheduleArguments schedule_;
+  ReceivePolicy receive_;
+  const CLI::Option* receive_flag_ = nullptr;
+  CostArguments costs_;
+};
+
+}  // namespace stagecraft

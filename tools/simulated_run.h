@@ -1,0 +1,43 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "schedules/lower.h"
+#include "schedules/schedule.h"
+#include "sim/metrics.h"
+#include "sim/simulate.h"
+#include "sim/topology.h"
+#include "tools/terminal.h"
+#include "traces/costs.h"
+#include "traces/timeline.h"
+
+namespace stagecraft {
+
+/// One schedule, simulated.
+struct SimulatedRun {
+  std::string fingerprint;  ///< Of the schedule as given, before lowering.
+  Schedule lowered;
+  Costs costs;
+  Topology topology;
+  Timeline timeline;
+  Metrics metrics;
+};
+
+/// What a schedule must pass before it can be simulated.
+struct LoweringRequest {
+  ReceivePolicy receive;
+  bool receive_given = false;  ///< `--receive` stood on the command line.
+  bool generated = false;      ///< Ours, hence correct: only the lowered schedule is verified.
+  SendMode send = SendMode::kEager;
+};
+
+/// The schedule with communication, verified in the send mode. Throws `CommandFailure`: refused,
+/// with every diagnostic, or usage if it has communication and `--receive` was given.
+Schedule LowerAndVerify(Schedule schedule, const LoweringRequest& request);
+
+/// Simulates `lowered` and measures. Throws `CommandFailure` (usage) if costs are out of range.
+SimulatedRun SimulateAndMeasure(Schedule lowered, Costs costs, Topology topology, Engine engine,
+                                Progress& progress);
+
+}  // namespace stagecraft

@@ -1,0 +1,115 @@
+#include "tools/table.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <string_view>
+
+#include <fmt/format.h>
+
+namespace stagecraft {
+namespace {
+
+/// Characters that a terminal shows: UTF-8 continuation bytes take no column.
+std::size_t ShownWidth(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
+  }));
+}
+
+std::vector<std::size_t> Widths(const Table& table) {
+  constexpr std::size_t kLeast = 3;  // Markdown's rule needs `---`.
+  std::vector<std::size_t> widths;
+  for (std::size_t column = 0; column < table.columns.size(); ++column) {
+    std::size_t width = std::max(kLeast, ShownWidth(table.columns[column].name));
+    for (const std::vector<std::string>& row : table.rows) {
+      width = std::max(width, ShownWidth(row[column]));
+    }
+    widths.push_back(width);
+  }
+  return widths;
+}
+
+std::string Padded(const std::string& text, std::size_t width, Align align) {
+  const std::string blanks(width - std::min(width, ShownWidth(text)), ' ');
+  return align == Align::kLeft ? text + blanks : blanks + text;
+}
+
+std::string CsvField(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) {
+    return text;
+  }
+  std::string quoted = "\"";
+  for (const char c : text) {
+    quoted += c == '"' ? "\"\"" : std::string(1, c);
+  }
+  return quoted + '"';
+}
+
+std::string CsvLine(const std::vector<std::string>& fields) {
+  std::string line;
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    line += (i == 0 ? "" : ",") + CsvField(fields[i]);
+  }
+  return line + "\n";
+}
+
+std::vector<std::string> ColumnNames(const Table& table) {
+  std::vector<std::string> names;
+  for (const Table::Column& column : table.columns) {
+    names.push_back(column.name);
+  }
+  return names;
+}
+
+}  // namespace
+
+std::string ToMarkdown(const Table& table) {
+  const std::vector<std::size_t> widths = Widths(table);
+  const auto line = [&](const std::vector<std::string>& fields) {
+    std::string text = "|";
+    for (std::size_t column = 0; column < fields.size(); ++column) {
+      text += " " + Padded(fields[column], widths[column], table.columns[column].align) + " |";
+    }
+    return text + "\n";
+  };
+  std::string text = line(ColumnNames(table));
+  text += '|';
+  for (std::size_t column = 0; column < table.columns.size(); ++column) {
+    const bool left = table.columns[column].align == Align::kLeft;
+    text += (left ? ":" : "-") + std::string(widths[column], '-') + (left ? "-|" : ":|");
+  }
+  text += '\n';
+  for (const std::vector<std::string>& row : table.rows) {
+    text += line(row);
+  }
+  return text;
+}
+
+std::string ToPlainText(const Table& table) {
+  const std::vector<std::size_t> widths = Widths(table);
+  std::string text;
+  const auto add = [&](const std::vector<std::string>& fields) {
+    std::string line;
+    for (std::size_t column = 0; column < fields.size(); ++column) {
+      line += column == 0 ? "" : "  ";
+      line += Padded(fields[column], widths[column], table.columns[column].align);
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  };
+  add(ColumnNames(table));
+  for (const std::vector<std::string>& row : table.rows) {
+    add(row);
+  }
+  return text;
+}
+
+std::string ToCsv(const Table& table) {
+  std::string text = CsvLine(ColumnNames(table));
+  for (const std::vector<std::string>& row : table.rows) {
+    text += CsvLine(row);
+  }
+  return text;
+}
+
+}  // namespace stagecraft

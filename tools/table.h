@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace stagecraft {
+
+enum class Align { kLeft, kRight };
+
+/// Rows of text under named columns, printed as Markdown whose columns line up, or as CSV.
+struct Table {
+  struct Column {
+    std::string name;
+    Align align = Align::kRight;
+  };
+  std::vector<Column> columns;
+  std::vector<std::vector<std::string>> rows;  ///< Each as long as `columns`.
+};
+
+/// `| a | b |` with a rule under the head; readable as it is and as Markdown.
+std::string ToMarkdown(const Table& table);
+
+/// The same columns without bars, two blanks apart: for reading only.
+std::string ToPlainText(const Table& table);
+
+/// RFC 4180; fields with a comma, quote or line break are quoted.
+std::string ToCsv(const Table& table);
+
+}  // namespace stagecraft

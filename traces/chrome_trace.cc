@@ -1,0 +1,296 @@
+#include "traces/chrome_trace.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <iterator>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "schedules/dependencies.h"
+#include "schedules/fingerprint.h"
+#include "traces/trace_counters.h"
+
+namespace stagecraft {
+namespace {
+
+/// The rows of a rank, top to bottom.
+enum class Lane : std::uint8_t { kCompute, kSend, kRecv, kUpdate };
+constexpr std::array<std::string_view, 4> kLaneNames{"compute", "send", "recv", "update"};
+
+Lane LaneOf(const Op& op) {
+  if (IsCompute(op.kind)) {
+    return Lane::kCompute;
+  }
+  if (TraitsOf(op.kind).is_send) {
+    return Lane::kSend;
+  }
+  return TraitsOf(op.kind).is_recv ? Lane::kRecv : Lane::kUpdate;
+}
+
+/// Numbers the rows: 1001, 1002, ... on rank 0, 1011, ... on rank 1. Perfetto orders the threads of
+/// a process by number and puts one that is numbered like its process on top, so all numbers are
+/// larger than every rank.
+class ThreadIds {
+ public:
+  explicit ThreadIds(std::int32_t ranks) {
+    while (base_ < ranks) {
+      base_ *= 10;
+    }
+  }
+  std::int64_t Of(std::int64_t rank, Lane lane) const {
+    return base_ + 10 * rank + 1 + static_cast<std::int64_t>(lane);
+  }
+
+ private:
+  std::int64_t base_ = 1000;
+};
+
+/// Nanoseconds as microseconds without loss: 1500 is `1.5`. Requires: not negative.
+void AppendMicroseconds(fmt::memory_buffer& out, Nanoseconds time) {
+  constexpr std::int64_t kPerMicrosecond = 1000;
+  const std::int64_t whole = time.count() / kPerMicrosecond;
+  std::int64_t rest = time.count() % kPerMicrosecond;
+  fmt::format_to(std::back_inserter(out), "{}", whole);
+  if (rest == 0) {
+    return;
+  }
+  int digits = 3;
+  while (rest % 10 == 0) {
+    rest /= 10;
+    --digits;
+  }
+  fmt::format_to(std::back_inserter(out), ".{:0{}}", rest, digits);
+}
+
+/// A JSON string; bytes that are not UTF-8 are replaced.
+std::string Quoted(const std::string& text) {
+  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+class TraceWriter {
+ public:
+  TraceWriter(const Schedule& schedule, const Timeline& timeline, std::span<const StageSizes> sizes)
+      : schedule_(schedule),
+        timeline_(timeline),
+        ids_(schedule),
+        dependencies_(FindDependencies(schedule)),
+        threads_(schedule.shape.ranks),
+        counters_(schedule, timeline, sizes) {}
+
+  std::string Write() {
+    Put("{{\"displayTimeUnit\":\"ms\",\"otherData\":{{\"schedule\":{},\"fingerprint\":\"{}\"}},\n",
+        Quoted(schedule_.name), Fingerprint(schedule_));
+    Put("\"traceEvents\":[");
+    for (std::int32_t rank = 0; rank < schedule_.shape.ranks; ++rank) {
+      Names(rank);
+    }
+    for (std::int32_t rank = 0; rank < schedule_.shape.ranks; ++rank) {
+      Slices(rank);
+    }
+    FindConsumers();
+    for (std::size_t i = 0; i < timeline_.transfers.size(); ++i) {
+      Arrow(i);
+    }
+    for (std::int32_t rank = 0; rank < schedule_.shape.ranks; ++rank) {
+      Counters(rank);
+    }
+    Put("\n]}}\n");
+    return fmt::to_string(out_);
+  }
+
+ private:
+  template <typename... Args>
+  void Put(fmt::format_string<Args...> format, Args&&... args) {
+    fmt::format_to(std::back_inserter(out_), format, std::forward<Args>(args)...);
+  }
+
+  /// Starts an event: phase, process and, unless it is 0, thread.
+  void Begin(char phase, std::int32_t rank, std::int64_t thread) {
+    Put("{}\n{{\"ph\":\"{}\",\"pid\":{}", first_ ? "" : ",", phase, rank);
+    if (thread != 0) {
+      Put(",\"tid\":{}", thread);
+    }
+    first_ = false;
+  }
+
+  void Metadata(std::int32_t rank, std::int64_t thread, std::string_view name,
+                std::int64_t sort_index) {
+    const std::string_view what = thread == 0 ? "process" : "thread";
+    Begin('M', rank, thread);
+    Put(",\"name\":\"{}_name\",\"args\":{{\"name\":\"{}\"}}}}", what, name);
+    Begin('M', rank, thread);
+    Put(",\"name\":\"{}_sort_index\",\"args\":{{\"sort_index\":{}}}}}", what, sort_index);
+  }
+
+  void Names(std::int32_t rank) {
+    const std::vector<std::int32_t>& stages = schedule_.placement[Index(rank)];
+    Metadata(rank, 0,
+             fmt::format("rank {} (stage{} {})", rank, stages.size() == 1 ? "" : "s",
+                         stages.empty() ? "none" : fmt::format("{}", fmt::join(stages, ", "))),
+             rank);
+    std::array<bool, kLaneNames.size()> used{};
+    for (const Op& op : schedule_.programs[Index(rank)]) {
+      used[static_cast<std::size_t>(LaneOf(op))] = true;
+    }
+    for (std::size_t lane = 0; lane < used.size(); ++lane) {
+      if (used[lane]) {
+        Metadata(rank, threads_.Of(rank, static_cast<Lane>(lane)), kLaneNames[lane],
+                 static_cast<std::int64_t>(lane));
+      }
+    }
+  }
+
+  void Slices(std::int32_t rank) {
+    const std::vector<Op>& program = schedule_.programs[Index(rank)];
+    for (std::int32_t index = 0; index < static_cast<std::int32_t>(program.size()); ++index) {
+      Slice({rank, index});
+    }
+  }
+
+  /// Where the slice of an op is drawn: its span, or a part of it inside the members before it.
+  Span DrawnSpan(OpRef ref) const {
+    constexpr Nanoseconds kInset{2};
+    const Span span = timeline_.spans[Index(ids_.Of(ref))];
+    const std::vector<Op>& program = schedule_.programs[Index(ref.rank)];
+    const std::int32_t first = CellBegin(program, ref.index);
+    const std::int32_t members = CellEnd(program, ref.index) - first;
+    if (members == 1 || span.end - span.start < 2 * kInset * members) {
+      return span;
+    }
+    const Nanoseconds inset = kInset * (ref.index - first);
+    return {span.start + inset, span.end - inset};
+  }
+
+  void Slice(OpRef ref) {
+    const Op& op = schedule_.At(ref);
+    const OpTraits& traits = TraitsOf(op.kind);
+    const Span span = DrawnSpan(ref);
+    Begin('X', ref.rank, threads_.Of(ref.rank, LaneOf(op)));
+    Put(",\"cat\":\"{}\",\"name\":\"{}", kLaneNames[static_cast<std::size_t>(LaneOf(op))],
+        traits.text);
+    const bool with_stage = schedule_.placement[Index(ref.rank)].size() > 1;
+    if (traits.has_microbatch) {
+      // Perfetto colours by the name without its last digits: by kind, or by kind and stage.
+      with_stage ? Put("{}:{}", op.stage, op.microbatch) : Put("{}", op.microbatch);
+    } else {
+      with_stage ? Put("{}@{}", op.stage, op.version) : Put("@{}", op.version);
+    }
+    Put("\",\"ts\":");
+    AppendMicroseconds(out_, span.start);
+    Put(",\"dur\":");
+    AppendMicroseconds(out_, span.end - span.start);
+    Arguments(ref, op, traits);
+    Put("}}");
+  }
+
+  void Arguments(OpRef ref, const Op& op, const OpTraits& traits) {
+    Put(",\"args\":{{\"stage\":{}", op.stage);
+    if (traits.has_microbatch) {
+      Put(",\"micro_batch\":{}", op.microbatch);
+    }
+    if (traits.has_version) {
+      Put(",\"version\":{}", op.version);
+    }
+    if (traits.has_horizon) {
+      Put(",\"horizon\":{}", op.horizon);
+    }
+    const std::int32_t staleness = counters_.StalenessOf(ids_.Of(ref));
+    if (staleness >= 0) {
+      Put(",\"staleness\":{}", staleness);
+    }
+    Put("}}");
+  }
+
+  /// Fills `consumer_`: the first op that uses what a RECV received.
+  void FindConsumers() {
+    consumer_.assign(Index(ids_.Size()), kNoOp);
+    for (std::int32_t rank = 0; rank < schedule_.shape.ranks; ++rank) {
+      const std::vector<OpRef>& inputs = dependencies_.input[Index(rank)];
+      for (std::int32_t index = 0; index < static_cast<std::int32_t>(inputs.size()); ++index) {
+        const OpRef input = inputs[Index(index)];
+        if (input && !consumer_[Index(ids_.Of(input))]) {
+          consumer_[Index(ids_.Of(input))] = {rank, index};
+        }
+      }
+    }
+  }
+
+  bool TakesTime(OpRef ref) const {
+    return ref &&
+           timeline_.spans[Index(ids_.Of(ref))].end > timeline_.spans[Index(ids_.Of(ref))].start;
+  }
+
+  /// Which slice an arrow of `transfer` leaves; `kNoOp` if none can be bound.
+  OpRef ArrowStart(const Transfer& transfer) const {
+    const OpRef producer =
+        dependencies_.input[Index(transfer.send.rank)][Index(transfer.send.index)];
+    if (TakesTime(producer)) {
+      return producer;
+    }
+    return TakesTime(transfer.send) ? transfer.send : kNoOp;
+  }
+
+  void Arrow(std::size_t index) {
+    const Transfer& transfer = timeline_.transfers[index];
+    const OpRef from = ArrowStart(transfer);
+    const OpRef to = consumer_[Index(ids_.Of(transfer.recv))];
+    if (!from || !TakesTime(to)) {
+      return;
+    }
+    constexpr Nanoseconds kInside{1};  // Off the edges, where viewers disagree.
+    const Nanoseconds leaves = DrawnSpan(from).end - kInside;
+    const Span target = DrawnSpan(to);
+    const Nanoseconds enters =
+        target.end - target.start > kInside ? target.start + kInside : target.start;
+    if (leaves >= enters) {
+      return;
+    }
+    const bool forward = schedule_.At(transfer.send).kind == OpKind::kSendForward;
+    ArrowEnd('s', from, leaves, forward, index);
+    ArrowEnd('f', to, enters, forward, index);
+  }
+
+  void ArrowEnd(char phase, OpRef ref, Nanoseconds time, bool forward, std::size_t index) {
+    Begin(phase, ref.rank, threads_.Of(ref.rank, LaneOf(schedule_.At(ref))));
+    Put(",\"cat\":\"transfer\",\"name\":\"{}\",\"id\":{}{},\"ts\":",
+        forward ? "activation" : "gradient", index + 1, phase == 'f' ? ",\"bp\":\"e\"" : "");
+    AppendMicroseconds(out_, time);
+    Put("}}");
+  }
+
+  void Counters(std::int32_t rank) {
+    for (const CounterSeries& series : counters_.Of(rank)) {
+      for (const CounterSample& sample : series.samples) {
+        Begin('C', rank, 0);
+        Put(",\"cat\":\"counter\",\"name\":\"{}\",\"ts\":", series.name);
+        AppendMicroseconds(out_, sample.time);
+        Put(",\"args\":{{\"{}\":{}}}}}", series.unit, sample.value);
+      }
+    }
+  }
+
+  static std::size_t Index(std::int32_t i) { return static_cast<std::size_t>(i); }
+
+  const Schedule& schedule_;
+  const Timeline& timeline_;
+  OpIds ids_;
+  Dependencies dependencies_;
+  ThreadIds threads_;
+  TraceCounters counters_;
+  std::vector<OpRef> consumer_;  ///< By the op id of a RECV.
+  fmt::memory_buffer out_;
+  bool first_ = true;
+};
+
+}  // namespace
+
+std::string ChromeTrace(const Schedule& schedule, const Timeline& timeline,
+                        std::span<const StageSizes> sizes) {
+  return TraceWriter(schedule, timeline, sizes).Write();
+}
+
+}  // namespace stagecraft

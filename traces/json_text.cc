@@ -1,0 +1,141 @@
+#include "traces/json_text.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "traces/fault.h"
+
+namespace stagecraft {
+namespace {
+
+/// An error at the byte `offset` of `text`, with line, column, source line and caret.
+Diagnostic ErrorAtByte(std::string_view text, std::string_view file, std::size_t offset,
+                       std::string message) {
+  constexpr std::size_t kBefore = 60;  // Of the line, around the caret.
+  constexpr std::size_t kBehind = 30;
+  const std::size_t at = std::min(offset, text.size());
+  const std::string_view before = text.substr(0, at);
+  const auto line = std::count(before.begin(), before.end(), '\n') + 1;
+  const std::size_t newline = before.rfind('\n');
+  const std::size_t begin = newline == std::string_view::npos ? 0 : newline + 1;
+  const std::size_t column = at - begin;
+  const std::size_t first = column > kBefore ? at - kBefore : begin;
+  std::string shown(text.substr(first, at - first + kBehind));
+  shown.erase(std::min(shown.find('\n', at - first), shown.size()));
+  std::replace_if(
+      shown.begin(), shown.end(), [](char c) { return c < ' ' || c > '~'; }, ' ');
+  Diagnostic fault = ErrorAt(fmt::format("{}:{}:{}", file, line, column + 1), std::move(message));
+  fault.excerpt = fmt::format("  {}\n  {}^", shown, std::string(at - first, ' '));
+  return fault;
+}
+
+/// The byte of the first bracket that opens too deep.
+std::optional<std::size_t> FindTooDeep(std::string_view text, int limit) {
+  int depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      i += c == '\\' ? 1U : 0U;
+      in_string = c != '"';
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      if (++depth > limit) {
+        return i;
+      }
+    } else if (c == '}' || c == ']') {
+      --depth;
+    }
+  }
+  return std::nullopt;
+}
+
+/// The library's complaint in our words: without its tag and position, in plain characters.
+std::string Complaint(const std::string& what) {
+  std::string text = what;
+  const std::size_t column = text.find("column ");
+  const std::size_t colon = column == std::string::npos ? column : text.find(": ", column);
+  const std::size_t bracket = text.find("] ");
+  if (colon != std::string::npos) {
+    text.erase(0, colon + 2);
+  } else if (bracket != std::string::npos) {
+    text.erase(0, bracket + 2);
+  }
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+  constexpr std::size_t kLongest = 200;
+  return text.size() > kLongest ? text.substr(0, kLongest) + "..." : text;
+}
+
+/// Sees every key of every object while the text is read, to find repeated ones.
+class RepeatedKeys {
+ public:
+  bool See(int depth, nlohmann::json::parse_event_t event, const nlohmann::json& parsed) {
+    using Event = nlohmann::json::parse_event_t;
+    if (event == Event::object_start) {
+      keys_.resize(static_cast<std::size_t>(depth) + 2);
+      keys_.back().clear();
+    } else if (event == Event::key) {
+      const auto& key = parsed.get_ref<const std::string&>();
+      if (!keys_[static_cast<std::size_t>(depth)].insert(key).second) {
+        repeated_.insert(key);
+      }
+    }
+    return true;
+  }
+  const std::set<std::string>& Found() const { return repeated_; }
+
+ private:
+  std::vector<std::set<std::string>> keys_;  ///< Of the open objects, by the depth of their keys.
+  std::set<std::string> repeated_;
+};
+
+}  // namespace
+
+Result<nlohmann::json> ReadJson(std::string_view text, std::string_view file,
+                                const JsonLimits& limits) {
+  Result<nlohmann::json> result;
+  if (text.size() > limits.bytes) {
+    result.diagnostics.push_back(
+        ErrorAt(std::string(file),
+                fmt::format("expected at most {} bytes, got {}", limits.bytes, text.size())));
+    return result;
+  }
+  if (const std::optional<std::size_t> deep = FindTooDeep(text, limits.depth)) {
+    result.diagnostics.push_back(ErrorAtByte(
+        text, file, *deep,
+        fmt::format("expected at most {} objects and arrays inside each other", limits.depth)));
+    return result;
+  }
+  RepeatedKeys keys;
+  try {
+    result.value = nlohmann::json::parse(
+        text.begin(), text.end(),
+        [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
+          return keys.See(depth, event, parsed);
+        });
+  } catch (const nlohmann::json::parse_error& error) {
+    result.diagnostics.push_back(
+        ErrorAtByte(text, file, std::max<std::size_t>(error.byte, 1) - 1, Complaint(error.what())));
+  } catch (const nlohmann::json::exception& error) {
+    result.diagnostics.push_back(ErrorAt(std::string(file), Complaint(error.what())));
+  }
+  for (const std::string& key : keys.Found()) {
+    result.diagnostics.push_back(
+        ErrorAt(std::string(file), fmt::format("expected each key once in an object, got {} again",
+                                               nlohmann::json(key).dump(-1, ' ', true))));
+  }
+  if (HasErrors(result.diagnostics)) {
+    result.value.reset();
+  }
+  return result;
+}
+
+}  // namespace stagecraft

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "schedules/diagnostic.h"
+#include "traces/layer_profile.h"
+
+namespace stagecraft {
+
+/// What one layer costs at the micro-batch size that is wanted, complete. Values are at most one
+/// above the limits of costs.h: scaling may go beyond them, and who sums them up checks.
+struct LayerCosts {
+  Nanoseconds forward{0}, backward{0}, backward_input{0}, backward_weight{0}, recompute{0};
+  std::int64_t output_bytes = 0;
+  std::int64_t activation_bytes = 0;
+};
+
+/// Where a micro-batch size lies among the measured ones: `share` of the way from the size at index
+/// `low` to the one at `high`; if they are the same, costs are those at `low` times `share`.
+struct SizePosition {
+  std::size_t low = 0;
+  std::size_t high = 0;
+  double share = 1;
+};
+
+/// Error unless `microbatch_size` is above 0 and at most `kMaxMicrobatchSize`.
+Result<SizePosition> FindSize(const Profile& profile, double microbatch_size);
+
+/// Fills what is missing at each measured size by the rules in stage_costs.h, then scales.
+LayerCosts CostsAt(const ProfileLayer& layer, const SizePosition& position);
+
+}  // namespace stagecraft

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "traces/timeline.h"
+
+namespace stagecraft {
+
+/// A node of a PipeDream graph as it stands in the file; see pipedream_graph.h.
+struct GraphNode {
+  std::string id;           ///< `node2`.
+  std::string description;  ///< `Conv2d(3, 64, ...)`.
+  Nanoseconds forward{0};
+  Nanoseconds backward{0};
+  std::int64_t output_bytes = 0;  ///< Of a list of tensors: their sum.
+  std::int64_t parameter_bytes = 0;
+  std::int64_t line = 0;            ///< Where it stands, from 1.
+  std::vector<std::size_t> inputs;  ///< Indices of the nodes that it reads.
+  bool removed = false;
+};
+
+/// Nodes in file order.
+using LayerGraph = std::vector<GraphNode>;
+
+/// How many of the nodes that are not removed read each node.
+std::vector<std::size_t> CountReaders(const LayerGraph& graph);
+
+/// The nodes that are not removed, each after its inputs; of those that are ready the first in the
+/// file comes first. Shorter than the graph if nodes wait for each other. O(n log n).
+std::vector<std::size_t> TopologicalOrder(const LayerGraph& graph);
+
+}  // namespace stagecraft

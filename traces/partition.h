@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "schedules/diagnostic.h"
+#include "traces/layer_profile.h"
+
+namespace stagecraft {
+
+/// How the layers were cut: stage i holds layers [begin[i], begin[i+1]).
+struct Partition {
+  std::vector<std::int32_t> begin;  ///< stages + 1 entries, first 0, last = number of layers.
+
+  friend bool operator==(const Partition&, const Partition&) = default;
+};
+
+/// The contiguous partition of the chain into `stages` parts with the least time (forward +
+/// backward) of the slowest stage, exactly; of several, each cut from the left stands where the
+/// time behind it is shared out most evenly. See partition.cc. Ready stages are not cut: their
+/// number must be `stages`.
+///
+/// Errors if there are fewer layers than stages, or `microbatch_size` (samples) is out of range.
+/// Requires `CheckProfile(profile)` empty. O(layers * log(total time)).
+Result<Partition> BalancedPartition(const Profile& profile, std::int32_t stages,
+                                    double microbatch_size);
+
+}  // namespace stagecraft

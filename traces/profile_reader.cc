@@ -1,0 +1,281 @@
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "schedules/closest.h"
+#include "traces/fault.h"
+#include "traces/json_text.h"
+#include "traces/profile_fields.h"
+#include "traces/profile_json.h"
+
+namespace stagecraft {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::size_t kMostFaults = 50;
+constexpr std::array<std::string_view, 6> kTopKeys{"format",           "version", "source",
+                                                   "microbatch_sizes", "layers",  "stages"};
+
+/// A value for a message: short ones as they are, others by their type.
+std::string Shown(const Json& value) {
+  constexpr std::size_t kLongest = 40;
+  if (value.is_structured()) {
+    return value.is_array() ? "an array" : "an object";
+  }
+  if (value.is_string() && value.get_ref<const std::string&>().size() > kLongest) {
+    return "a long string";
+  }
+  return value.dump(-1, ' ', true);
+}
+
+/// Turns a JSON tree into a profile, collecting faults by JSON pointer.
+class ProfileReader {
+ public:
+  ProfileReader(const Json& root, std::string_view file) : root_(root), file_(file) {}
+
+  Result<Profile> Read() {
+    if (CheckFormat()) {
+      CheckKeys(root_, "", kTopKeys);
+      ReadSource();
+      ReadSizes();
+      ReadLayers();
+      if (!profile_.microbatch_sizes.empty() && !profile_.layers.empty()) {
+        for (const Diagnostic& fault : CheckProfile(profile_)) {
+          Fault(fault.where, fault.message);
+        }
+      }
+    }
+    Result<Profile> result;
+    if (hidden_ > 0) {
+      faults_.push_back(ErrorAt(std::string(file_), fmt::format("and {} more faults", hidden_)));
+    }
+    result.diagnostics = std::move(faults_);
+    if (result.diagnostics.empty()) {
+      result.value = std::move(profile_);
+    }
+    return result;
+  }
+
+ private:
+  void Fault(std::string_view pointer, std::string_view message) {
+    if (faults_.size() >= kMostFaults) {
+      ++hidden_;
+      return;
+    }
+    const std::string at = pointer.empty() ? "" : fmt::format("at {}: ", pointer);
+    faults_.push_back(ErrorAt(std::string(file_), fmt::format("{}{}", at, message)));
+  }
+
+  /// False if the rest is not worth reading.
+  bool CheckFormat() {
+    if (!root_.is_object()) {
+      Fault("", fmt::format("expected an object, got {}", Shown(root_)));
+      return false;
+    }
+    const auto format = root_.find("format");
+    if (format == root_.end() || *format != "stagecraft-profile") {
+      Fault(format == root_.end() ? "" : "/format",
+            fmt::format("expected \"format\": \"stagecraft-profile\", got {}",
+                        format == root_.end() ? "none" : Shown(*format)));
+      return false;
+    }
+    const auto version = root_.find("version");
+    if (version == root_.end() || !version->is_number_integer() || *version != 1) {
+      Fault(version == root_.end() ? "" : "/version",
+            fmt::format("expected \"version\": 1, got {}",
+                        version == root_.end() ? "none" : Shown(*version)));
+      return false;
+    }
+    return true;
+  }
+
+  void CheckKeys(const Json& object, const std::string& pointer,
+                 std::span<const std::string_view> known) {
+    for (const auto& item : object.items()) {
+      if (std::find(known.begin(), known.end(), item.key()) != known.end()) {
+        continue;
+      }
+      const std::string_view meant = Closest(item.key(), known);
+      std::string message = fmt::format("unknown key {}", Shown(item.key()));
+      message += meant.empty() ? fmt::format("; expected one of {}", fmt::join(known, ", "))
+                               : fmt::format("; did you mean \"{}\"?", meant);
+      Fault(pointer, message);
+    }
+  }
+
+  std::string Text(const Json& value, const std::string& pointer) {
+    if (!value.is_string()) {
+      Fault(pointer, fmt::format("expected a string, got {}", Shown(value)));
+      return "";
+    }
+    return value.get<std::string>();
+  }
+
+  void ReadSource() {
+    const auto source = root_.find("source");
+    if (source == root_.end()) {
+      return;
+    }
+    if (!source->is_object()) {
+      Fault("/source", fmt::format("expected an object, got {}", Shown(*source)));
+      return;
+    }
+    std::vector<std::string_view> known;
+    for (const SourceField& field : SourceFields()) {
+      known.push_back(field.key);
+      const auto value = source->find(field.key);
+      if (value != source->end()) {
+        profile_.source.*field.member = Text(*value, fmt::format("/source/{}", field.key));
+      }
+    }
+    CheckKeys(*source, "/source", known);
+  }
+
+  /// An integer in [least, most], or a fault and `least`.
+  std::int64_t Integer(const Json& value, const std::string& pointer, std::int64_t least,
+                       std::int64_t most) {
+    if (value.is_number_unsigned()) {
+      const auto number = value.get<std::uint64_t>();
+      if (number >= static_cast<std::uint64_t>(least) &&
+          number <= static_cast<std::uint64_t>(most)) {
+        return static_cast<std::int64_t>(number);
+      }
+    }
+    Fault(pointer,
+          fmt::format("expected an integer from {} to {}, got {}", least, most, Shown(value)));
+    return least;
+  }
+
+  void ReadSizes() {
+    const auto sizes = root_.find("microbatch_sizes");
+    if (sizes == root_.end() || !sizes->is_array() || sizes->empty() ||
+        sizes->size() > static_cast<std::size_t>(kMaxMeasuredSizes)) {
+      Fault("/microbatch_sizes",
+            fmt::format("expected an array of 1 to {} sizes in samples, got {}", kMaxMeasuredSizes,
+                        sizes == root_.end() ? "none"
+                                             : (sizes->is_array() ? fmt::format("{}", sizes->size())
+                                                                  : Shown(*sizes))));
+      return;
+    }
+    for (std::size_t i = 0; i < sizes->size(); ++i) {
+      profile_.microbatch_sizes.push_back(
+          Integer((*sizes)[i], fmt::format("/microbatch_sizes/{}", i), 1, kMaxMicrobatchSize));
+    }
+  }
+
+  void ReadLayers() {
+    if (root_.contains("layers") == root_.contains("stages")) {
+      Fault("", fmt::format("expected either \"layers\" or \"stages\", got {}",
+                            root_.contains("layers") ? "both" : "neither"));
+      return;
+    }
+    profile_.is_stages = root_.contains("stages");
+    const std::string pointer = profile_.is_stages ? "/stages" : "/layers";
+    const Json& layers = root_[profile_.is_stages ? "stages" : "layers"];
+    const std::size_t sizes = std::max<std::size_t>(profile_.microbatch_sizes.size(), 1);
+    const std::size_t most = std::min(static_cast<std::size_t>(kMaxLayers),
+                                      static_cast<std::size_t>(kMaxMeasurements) / sizes);
+    if (!layers.is_array() || layers.empty() || layers.size() > most) {
+      Fault(pointer,
+            fmt::format("expected an array of 1 to {} objects, got {}", most,
+                        layers.is_array() ? fmt::format("{}", layers.size()) : Shown(layers)));
+      return;
+    }
+    profile_.layers.resize(layers.size());
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+      profile_.layers[i].at.resize(profile_.microbatch_sizes.size());
+      ReadLayer(layers[i], i, fmt::format("{}/{}", pointer, i));
+    }
+  }
+
+  void ReadLayer(const Json& object, std::size_t index, const std::string& pointer) {
+    if (!object.is_object()) {
+      Fault(pointer, fmt::format("expected an object, got {}", Shown(object)));
+      return;
+    }
+    CheckKeys(object, pointer, layer_keys_);
+    ProfileLayer& layer = profile_.layers[index];
+    const auto name = object.find("name");
+    if (name != object.end()) {
+      layer.name = Text(*name, pointer + "/name");
+    }
+    ReadInputs(object, index, pointer);
+    for (const LayerField& field : LayerFields()) {
+      const auto value = object.find(field.key);
+      if (value != object.end()) {
+        ReadField(*value, field, fmt::format("{}/{}", pointer, field.key), layer);
+      }
+    }
+  }
+
+  void ReadInputs(const Json& object, std::size_t index, const std::string& pointer) {
+    const auto inputs = object.find("inputs");
+    ProfileLayer& layer = profile_.layers[index];
+    if (inputs == object.end()) {
+      layer.inputs = DefaultInputs(index);
+      return;
+    }
+    if (!inputs->is_array()) {
+      Fault(pointer + "/inputs",
+            fmt::format("expected an array of layer indices, got {}", Shown(*inputs)));
+      return;
+    }
+    for (std::size_t i = 0; i < inputs->size(); ++i) {
+      layer.inputs.push_back(static_cast<std::int32_t>(
+          Integer((*inputs)[i], fmt::format("{}/inputs/{}", pointer, i), 0, kMaxLayers)));
+    }
+  }
+
+  /// One number, or one per size where several were measured.
+  void ReadField(const Json& value, const LayerField& field, const std::string& pointer,
+                 ProfileLayer& layer) {
+    const std::size_t sizes = field.sized ? layer.at.size() : 1;
+    if (!field.sized || (sizes == 1 && !value.is_array())) {
+      if (sizes > 0) {
+        field.set(layer, 0, Integer(value, pointer, 0, field.limit));
+      }
+      return;
+    }
+    if (!value.is_array() || value.size() != sizes) {
+      Fault(pointer,
+            fmt::format("expected an array of one number per micro-batch size, {}, got {}", sizes,
+                        value.is_array() ? fmt::format("{}", value.size()) : Shown(value)));
+      return;
+    }
+    for (std::size_t size = 0; size < sizes; ++size) {
+      if (!value[size].is_null()) {
+        field.set(layer, size,
+                  Integer(value[size], fmt::format("{}/{}", pointer, size), 0, field.limit));
+      }
+    }
+  }
+
+  const Json& root_;
+  std::string_view file_;
+  Profile profile_;
+  const std::vector<std::string_view> layer_keys_ = ProfileLayerKeys();
+  std::vector<Diagnostic> faults_;
+  std::size_t hidden_ = 0;  ///< Faults beyond `kMostFaults`.
+};
+
+}  // namespace
+
+Result<Profile> ParseProfile(std::string_view json, std::string_view file) {
+  Result<Json> root = ReadJson(json, file, {kMaxProfileBytes, kMaxProfileDepth});
+  if (!root) {
+    Result<Profile> failed;
+    failed.diagnostics = std::move(root.diagnostics);
+    return failed;
+  }
+  return ProfileReader(*root.value, file).Read();
+}
+
+}  // namespace stagecraft
