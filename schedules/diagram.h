@@ -19,7 +19,7 @@ struct DiagramCell {
 /// The grid that all our pictures share:
 ///
 ///   rank 0 | F0 F1 .  .  B0--- .  B1---
-///   rank 1 | .  F0 B0--- F1 B1--- .
+///   rank 1 | .  F0 B0--- F1 B1--- .  .
 ///
 /// Every column is as wide as the longest label that must fit into one; a block that is longer
 /// than its label is drawn on with '-'; '.' is an idle column. Cells of a rank must not overlap.

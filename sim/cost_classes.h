@@ -1,30 +1,69 @@
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "schedules/activations.h"
 #include "schedules/schedule.h"
-#include "sim/replay.h"
+#include "sim/topology.h"
+#include "traces/costs.h"
 
 namespace stagecraft {
 
-/// Finds the cost classes of a schedule while it is compiled: few, since a class is a kind, a
-/// stage and a rank. Part of `Compile`.
-class CostClasses {
- public:
-  /// Writes to `compiled.classes`, `class_ops`, `class_ranks` and `static_bytes`.
-  CostClasses(const Schedule& schedule, std::span<const StageSizes> sizes,
-              CompiledSchedule& compiled);
+/// What steps of one kind, stage and rank have in common: all that a schedule must know of costs.
+struct CostClass {
+  enum class Rule : std::uint8_t {
+    kNothing,   ///< Takes no time.
+    kCell,      ///< One op, or all members of a cell.
+    kSlowest,   ///< An all-reduce: the slowest of its members.
+    kTransfer,  ///< One SEND.
+  };
+  Rule rule = Rule::kNothing;
+  std::int32_t rank = 0;   ///< Whose speed counts, for kCell.
+  std::int32_t begin = 0;  ///< Range of `CostClasses::ops`.
+  std::int32_t end = 0;
+  std::int64_t take = 0;  ///< Bytes that the rank's memory grows by at the start.
+  std::int64_t give = 0;  ///< Bytes that it grows by at the end: 0 or less.
+};
 
-  /// Class of every op of `rank`: of a cell at its last op, the others have class 0; 0 for SENDs.
+/// The cost classes of one schedule: few, whatever its length.
+struct CostClasses {
+  std::vector<CostClass> classes;          ///< [0] takes no time.
+  std::vector<Op> ops;                     ///< Of cells all members; SENDs; an A per member rank.
+  std::vector<std::int32_t> ranks;         ///< Of each of `ops`.
+  std::vector<std::int64_t> static_bytes;  ///< Per rank: memory before its first op.
+};
+inline constexpr std::uint32_t kNoCost = 0;  ///< The class that takes no time.
+
+/// Durations of one class under some costs.
+struct ClassCost {
+  std::int64_t hold = 0;    ///< The step keeps its lane so long, in nanoseconds.
+  std::int64_t flight = 0;  ///< Its result is there so much later: the latency of a transfer.
+  std::int64_t take = 0;
+  std::int64_t give = 0;
+};
+
+/// Per class. Requires `CheckCosts` empty.
+std::vector<ClassCost> CostsOfClasses(const CostClasses& classes, const Costs& costs,
+                                      const Topology& topology);
+
+/// Bytes that the transfers of each class carry; 0 for other classes.
+std::vector<std::int64_t> BytesOfClasses(const CostClasses& classes, const Costs& costs);
+
+/// Finds the classes, rank by rank.
+class ClassFinder {
+ public:
+  /// `sizes` may be empty: then nothing is known of memory.
+  ClassFinder(const Schedule& schedule, std::span<const StageSizes> sizes);
+
+  /// Class of every op of `rank`: of a cell at its last op, the others have `kNoCost`, as have
+  /// RECVs if nothing is known of memory.
   void Assign(std::int32_t rank, std::vector<std::uint32_t>& classes);
 
-  /// Of a SEND: one per kind and stage.
-  std::uint32_t OfTransfer(const Op& send);
+  CostClasses Take() { return std::move(found_); }
 
  private:
   struct Change {
@@ -32,7 +71,7 @@ class CostClasses {
     std::int64_t give = 0;
   };
   struct CellKey {
-    std::vector<Op> ops;  ///< With stage and kind only.
+    std::vector<Op> ops;  ///< With kind and stage only.
     std::int64_t take = 0;
     std::int64_t give = 0;
     friend auto operator<=>(const CellKey&, const CellKey&) = default;
@@ -44,10 +83,11 @@ class CostClasses {
   std::int32_t OfCell(std::span<const Op> cell, std::int32_t rank, Change change);
   std::int32_t Add(CostClass::Rule rule, std::int32_t rank, Change change);
   void AddMember(const Op& op, std::int32_t rank);
+  void AddMembers(const Op& op, std::int32_t rank);
 
   const Schedule& schedule_;
   std::span<const StageSizes> sizes_;
-  CompiledSchedule& compiled_;
+  CostClasses found_;
   std::vector<std::int32_t> head_;  ///< Per stage and kind: latest class on the rank at hand.
   std::vector<std::int32_t> next_;  ///< Per class: another of the same stage, kind and rank.
   std::map<CellKey, std::int32_t> cells_;                  ///< Of the rank at hand.

@@ -7,7 +7,9 @@
 
 #include "schedules/activations.h"
 #include "schedules/dependencies.h"
+#include "schedules/progress.h"
 #include "schedules/schedule.h"
+#include "sim/cost_classes.h"
 #include "sim/topology.h"
 #include "traces/costs.h"
 #include "traces/timeline.h"
@@ -33,39 +35,18 @@ struct Instruction {
 };
 static_assert(sizeof(Instruction) == 16);
 
-/// What steps of one kind, stage and rank have in common.
-struct CostClass {
-  enum class Rule : std::uint8_t {
-    kNothing,   ///< Takes no time.
-    kCell,      ///< One op, or all members of a cell.
-    kSlowest,   ///< An all-reduce: the slowest of its members.
-    kTransfer,  ///< One SEND.
-  };
-  Rule rule = Rule::kNothing;
-  std::int32_t rank = 0;   ///< Whose speed counts, for kCell.
-  std::int32_t begin = 0;  ///< Range of `CompiledSchedule::class_ops`.
-  std::int32_t end = 0;
-  std::int64_t take = 0;  ///< Bytes that the rank's memory grows by at the start.
-  std::int64_t give = 0;  ///< Bytes that it shrinks by at the end, as a negative number.
-};
-
 /// A schedule made ready for many replays: an order in which every step comes after all it waits
-/// for. About 24 bytes per op.
+/// for. 20 bytes per op, and 40 per transfer.
 struct CompiledSchedule {
   SendMode send = SendMode::kEager;
   std::int32_t ranks = 0;
   std::int32_t lanes = 0;                 ///< Ranks and channels.
-  std::int64_t ops = 0;                   ///< Of the schedule, SENDs and RECVs included.
   std::vector<Instruction> instructions;  ///< [0] stands for time 0.
-  std::vector<std::int32_t> subject;      ///< Per instruction: op id; for transfers its index in
-                                          ///< `transfers`; `ops` if it belongs to none.
-  std::vector<CostClass> classes;         ///< [0] takes no time.
-  std::vector<Op> class_ops;              ///< Members of cells; SENDs; one A per member.
-  std::vector<std::int32_t> class_ranks;  ///< Rank of each of `class_ops`.
-  std::vector<Transfer> transfers;        ///< By id of the SEND; no times yet.
-  std::vector<std::int32_t> rank_begin;   ///< First op id per rank.
-  std::vector<std::int64_t>
-      static_bytes;  ///< Per rank: memory before its first op; 0 without sizes.
+  CostClasses classes;
+  OpIds ids{Schedule{}};
+  std::vector<std::int32_t> subject;  ///< Per instruction: op id; of a transfer its index; the
+                                      ///< number of ops if it belongs to none.
+  std::vector<Transfer> transfers;    ///< By id of the SEND; no times yet.
 
   /// `op` has the span of `like`, the last op of its cell.
   struct SameSpan {
@@ -73,8 +54,6 @@ struct CompiledSchedule {
     std::int32_t like = 0;
   };
   std::vector<SameSpan> same_spans;
-
-  std::int32_t NoSubject() const { return static_cast<std::int32_t>(ops); }
 };
 
 /// Empty if ops of `schedule` wait for each other in `send` mode: the answer of `OrderOps`. With
@@ -88,35 +67,33 @@ struct RankTotals {
   Nanoseconds end{0};           ///< End of its last op.
   Nanoseconds busy{0};          ///< Time in its ops.
   std::int64_t peak_bytes = 0;  ///< As `PeakMemory` finds it; 0 if compiled without sizes.
+
+  friend bool operator==(const RankTotals&, const RankTotals&) = default;
 };
 
-/// What one replay needs beside the compiled schedule. Keep it from one replay to the next: only
-/// the first one allocates.
+/// The result of one replay, and what it needs beside the compiled schedule. Keep it from one
+/// replay to the next: only the first one allocates.
 struct ReplayState {
+  Nanoseconds makespan{0};
+  std::vector<RankTotals> ranks;
+
   struct Lane {
     std::int64_t free = 0;
     std::int64_t busy = 0;
     std::int64_t level = 0;
     std::int64_t peak = 0;
   };
-  struct Cost {
-    std::int64_t hold = 0;
-    std::int64_t flight = 0;
-    std::int64_t take = 0;
-    std::int64_t give = 0;
-  };
   std::vector<Lane> lanes;
-  std::vector<Cost> costs;        ///< Per class.
-  std::vector<std::int64_t> at;   ///< Per instruction: when its result is there.
-  std::vector<RankTotals> ranks;  ///< The result, per rank.
-  Nanoseconds makespan{0};        ///< The result: end of the last op or transfer.
+  std::vector<ClassCost> costs;  ///< Per class.
+  std::vector<std::int64_t> at;  ///< Per instruction: when its result is there.
 };
 
 /// One scenario: `costs` as in `CheckCosts`, `topology.send` as compiled. O(instructions).
 void Replay(const CompiledSchedule& compiled, const Costs& costs, const Topology& topology,
             ReplayState& state);
 
-/// One scenario as a timeline.
-Timeline ReplayTimeline(CompiledSchedule compiled, const Costs& costs, const Topology& topology);
+/// One scenario as a timeline, the same as that of `Simulate`.
+Timeline ReplayTimeline(const CompiledSchedule& compiled, const Costs& costs,
+                        const Topology& topology);
 
 }  // namespace stagecraft

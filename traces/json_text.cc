@@ -74,27 +74,52 @@ std::string Complaint(const std::string& what) {
   return text.size() > kLongest ? text.substr(0, kLongest) + "..." : text;
 }
 
-/// Sees every key of every object while the text is read, to find repeated ones.
-class RepeatedKeys {
+/// Listens to the text being read and keeps what is wrong with it. The library's own tree builder
+/// with a filter could do it too, but takes quadratic time on long arrays.
+class TextCheck final : public nlohmann::json::json_sax_t {
  public:
-  bool See(int depth, nlohmann::json::parse_event_t event, const nlohmann::json& parsed) {
-    using Event = nlohmann::json::parse_event_t;
-    if (event == Event::object_start) {
-      keys_.resize(static_cast<std::size_t>(depth) + 2);
-      keys_.back().clear();
-    } else if (event == Event::key) {
-      const auto& key = parsed.get_ref<const std::string&>();
-      if (!keys_[static_cast<std::size_t>(depth)].insert(key).second) {
-        repeated_.insert(key);
-      }
+  TextCheck(std::string_view text, std::string_view file) : text_(text), file_(file) {}
+
+  bool null() override { return true; }
+  bool boolean(bool /*value*/) override { return true; }
+  bool number_integer(number_integer_t /*value*/) override { return true; }
+  bool number_unsigned(number_unsigned_t /*value*/) override { return true; }
+  bool number_float(number_float_t /*value*/, const string_t& /*text*/) override { return true; }
+  bool string(string_t& /*value*/) override { return true; }
+  bool binary(binary_t& /*value*/) override { return true; }
+  bool start_array(std::size_t /*size*/) override { return true; }
+  bool end_array() override { return true; }
+  bool start_object(std::size_t /*size*/) override {
+    keys_.emplace_back();
+    return true;
+  }
+  bool end_object() override {
+    keys_.pop_back();
+    return true;
+  }
+  bool key(string_t& key) override {
+    if (!keys_.back().insert(key).second && repeated_.insert(key).second) {
+      faults_.push_back(ErrorAt(std::string(file_),
+                                fmt::format("expected each key once in an object, got {} again",
+                                            nlohmann::json(key).dump(-1, ' ', true))));
     }
     return true;
   }
-  const std::set<std::string>& Found() const { return repeated_; }
+  bool parse_error(std::size_t position, const std::string& /*token*/,
+                   const nlohmann::json::exception& error) override {
+    faults_.push_back(
+        ErrorAtByte(text_, file_, std::max<std::size_t>(position, 1) - 1, Complaint(error.what())));
+    return false;
+  }
+
+  std::vector<Diagnostic> Faults() && { return std::move(faults_); }
 
  private:
-  std::vector<std::set<std::string>> keys_;  ///< Of the open objects, by the depth of their keys.
+  std::string_view text_;
+  std::string_view file_;
+  std::vector<std::set<std::string>> keys_;  ///< Of each open object.
   std::set<std::string> repeated_;
+  std::vector<Diagnostic> faults_;
 };
 
 }  // namespace
@@ -114,26 +139,11 @@ Result<nlohmann::json> ReadJson(std::string_view text, std::string_view file,
         fmt::format("expected at most {} objects and arrays inside each other", limits.depth)));
     return result;
   }
-  RepeatedKeys keys;
-  try {
-    result.value = nlohmann::json::parse(
-        text.begin(), text.end(),
-        [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
-          return keys.See(depth, event, parsed);
-        });
-  } catch (const nlohmann::json::parse_error& error) {
-    result.diagnostics.push_back(
-        ErrorAtByte(text, file, std::max<std::size_t>(error.byte, 1) - 1, Complaint(error.what())));
-  } catch (const nlohmann::json::exception& error) {
-    result.diagnostics.push_back(ErrorAt(std::string(file), Complaint(error.what())));
-  }
-  for (const std::string& key : keys.Found()) {
-    result.diagnostics.push_back(
-        ErrorAt(std::string(file), fmt::format("expected each key once in an object, got {} again",
-                                               nlohmann::json(key).dump(-1, ' ', true))));
-  }
-  if (HasErrors(result.diagnostics)) {
-    result.value.reset();
+  TextCheck check(text, file);
+  nlohmann::json::sax_parse(text.begin(), text.end(), &check);
+  result.diagnostics = std::move(check).Faults();
+  if (result.diagnostics.empty()) {
+    result.value = nlohmann::json::parse(text.begin(), text.end());
   }
   return result;
 }

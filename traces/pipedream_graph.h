@@ -25,6 +25,6 @@ namespace stagecraft {
 Result<Profile> ParsePipeDreamGraph(std::string_view text, std::string_view file,
                                     std::int64_t batch_size);
 
-inline constexpr std::size_t kMaxGraphBytes = std::size_t{64} << 20;
+inline constexpr std::size_t kMaxGraphBytes = std::size_t{16} << 20;
 
 }  // namespace stagecraft

@@ -196,9 +196,19 @@ class ProfileReader {
     }
   }
 
+  /// Stands in for values that already have a fault, so that none is reported as missing too.
+  static void FillUp(const LayerField& field, ProfileLayer& layer) {
+    for (std::size_t size = 0; size < layer.at.size(); ++size) {
+      field.set(layer, size, 0);
+    }
+  }
+
   void ReadLayer(const Json& object, std::size_t index, const std::string& pointer) {
     if (!object.is_object()) {
       Fault(pointer, fmt::format("expected an object, got {}", Shown(object)));
+      for (const LayerField& field : LayerFields()) {
+        FillUp(field, profile_.layers[index]);
+      }
       return;
     }
     CheckKeys(object, pointer, layer_keys_);
@@ -248,6 +258,7 @@ class ProfileReader {
       Fault(pointer,
             fmt::format("expected an array of one number per micro-batch size, {}, got {}", sizes,
                         value.is_array() ? fmt::format("{}", value.size()) : Shown(value)));
+      FillUp(field, layer);
       return;
     }
     for (std::size_t size = 0; size < sizes; ++size) {

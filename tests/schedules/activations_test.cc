@@ -81,9 +81,9 @@ TEST(MemoryLevels, AnIGivesBackItsPartAndAWTheRest) {
 
 TEST(MemoryLevels, ARecvHoldsABufferUntilItsConsumerStarts) {
   // The boundary between stages 0 and 1 is stage 0's output in both directions: 7 bytes.
-  const Schedule schedule = Programs(
-      2, {"0: 0F0@0 0SEND_F0 0F1@0 0SEND_F1 0RECV_B0 0RECV_B1 0B0@0 0B1@0 0S@0",
-          "1: 1RECV_F0 1RECV_F1 1F0@0 1B0@0 1SEND_B0 1F1@0 1I1@0 1SEND_B1 1W1@0 1S@0"});
+  const Schedule schedule =
+      Programs(2, {"0: 0F0@0 0SEND_F0 0F1@0 0SEND_F1 0RECV_B0 0RECV_B1 0B0@0 0B1@0 0S@0",
+                   "1: 1RECV_F0 1RECV_F1 1F0@0 1B0@0 1SEND_B0 1F1@0 1I1@0 1SEND_B1 1W1@0 1S@0"});
   EXPECT_EQ(Levels(schedule, 0, 6000),
             "100>100 100>100 200>200 200>200 207>207 214>214 207>107 100>0 0>0");
   EXPECT_EQ(Levels(schedule, 1, 8000),
@@ -96,8 +96,8 @@ TEST(MemoryLevels, ARecvHoldsABufferUntilItsConsumerStarts) {
 }
 
 TEST(MemoryLevels, AnIReleasesItsBufferToo) {
-  const Schedule schedule = Programs(1, {"0: 0F0@0 0SEND_F0 0RECV_B0 0I0@0 0W0@0 0S@0",
-                                         "1: 1RECV_F0 1F0@0 1B0@0 1SEND_B0 1S@0"});
+  const Schedule schedule = Programs(
+      1, {"0: 0F0@0 0SEND_F0 0RECV_B0 0I0@0 0W0@0 0S@0", "1: 1RECV_F0 1F0@0 1B0@0 1SEND_B0 1S@0"});
   EXPECT_EQ(Levels(schedule, 0, 6000), "100>100 100>100 107>107 100>70 70>0 0>0");
 }
 
@@ -111,8 +111,8 @@ TEST(MemoryLevels, TheMembersOfACellRunTogether) {
 }
 
 TEST(MemoryLevels, InForwardModeNothingIsKept) {
-  const Schedule schedule = ForwardPrograms(2, {"0: 0F0@0 0SEND_F0 0F1@0 0SEND_F1",
-                                                "1: 1RECV_F0 1RECV_F1 1F0@0 1F1@0"});
+  const Schedule schedule =
+      ForwardPrograms(2, {"0: 0F0@0 0SEND_F0 0F1@0 0SEND_F1", "1: 1RECV_F0 1RECV_F1 1F0@0 1F1@0"});
   EXPECT_EQ(Levels(schedule, 0, 6000), "100>0 0>0 100>0 0>0");
   EXPECT_EQ(Levels(schedule, 1, 8000), "7>7 14>14 207>7 200>0");
   EXPECT_EQ(SetLevels(schedule, 1), "0>0 0>0 1>0 1>0");
@@ -175,8 +175,8 @@ TEST(PeakActivationSets, AreThoseOfTheLiterature) {
 }
 
 TEST(PeakActivationSets, WithCheckpointsAreOneSet) {
-  EXPECT_EQ(List(PeakActivationSets(Make(
-                "gpipe", {.ranks = 2, .microbatches = 4, .checkpoint = Checkpoint::kAll}))),
+  EXPECT_EQ(List(PeakActivationSets(
+                Make("gpipe", {.ranks = 2, .microbatches = 4, .checkpoint = Checkpoint::kAll}))),
             "1,1");
   // All but the last: the set of micro-batch 3 is kept while 0, 1 and 2 are recomputed.
   EXPECT_EQ(List(PeakActivationSets(Make(

@@ -13,11 +13,11 @@ constexpr std::array<std::string_view, 5> kNames = {"gpipe", "1f1b", "pipedream"
                                                     "pipeoptim"};
 
 TEST(Closest, FindsAWordWithOneFault) {
-  EXPECT_EQ(Closest("gpip", kNames), "gpipe");       // One letter missing.
-  EXPECT_EQ(Closest("gpippe", kNames), "gpipe");     // One too many.
-  EXPECT_EQ(Closest("gpope", kNames), "gpipe");      // One other letter.
-  EXPECT_EQ(Closest("gippe", kNames), "gpipe");      // Two neighbours swapped.
-  EXPECT_EQ(Closest("GPipe", kNames), "gpipe");      // Case does not count.
+  EXPECT_EQ(Closest("gpip", kNames), "gpipe");    // One letter missing.
+  EXPECT_EQ(Closest("gpippe", kNames), "gpipe");  // One too many.
+  EXPECT_EQ(Closest("gpope", kNames), "gpipe");   // One other letter.
+  EXPECT_EQ(Closest("gippe", kNames), "gpipe");   // Two neighbours swapped.
+  EXPECT_EQ(Closest("GPipe", kNames), "gpipe");   // Case does not count.
   EXPECT_EQ(Closest("pipedream", kNames), "pipedream");
 }
 

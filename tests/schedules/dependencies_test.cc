@@ -33,8 +33,8 @@ TEST(Dependencies, ComputeOpsWaitForTheirNeighbourStages) {
 }
 
 TEST(Dependencies, TransfersStandBetween) {
-  const Schedule schedule = Programs(1, {"0: 0F0@0 0SEND_F0 0RECV_B0 0B0@0 0S@0",
-                                         "1: 1RECV_F0 1F0@0 1I0@0 1SEND_B0 1W0@0 1S@0"});
+  const Schedule schedule = Programs(
+      1, {"0: 0F0@0 0SEND_F0 0RECV_B0 0B0@0 0S@0", "1: 1RECV_F0 1F0@0 1I0@0 1SEND_B0 1W0@0 1S@0"});
   EXPECT_EQ(Inputs(schedule, 0), "- 0F0@0/0 1SEND_B0/1 0RECV_B0/0 -");
   EXPECT_EQ(Inputs(schedule, 1), "0SEND_F0/0 1RECV_F0/1 - 1I0@0/1 1I0@0/1 -");
   const Dependencies found = FindDependencies(schedule);
@@ -109,8 +109,7 @@ TEST(Dependencies, ProportionGrowsWithTheOps) {
 
 TEST(Dependencies, CollectivesPairTheKthAllReduces) {
   // Stage 1 stands on ranks 1 and 2, stage 0 on rank 0 only but with an A of its own.
-  const Schedule schedule =
-      Programs(1, {"0: 0A@0", "1: 1A@0 1S@0 1A@1", "1: 1S@0 1A@0 1A@1 1A@2"});
+  const Schedule schedule = Programs(1, {"0: 0A@0", "1: 1A@0 1S@0 1A@1", "1: 1S@0 1A@0 1A@1 1A@2"});
   const Dependencies found = FindDependencies(schedule);
   ASSERT_EQ(found.collectives.size(), 4U);
   EXPECT_EQ(found.collectives[0].stage, 0);

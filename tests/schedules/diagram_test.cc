@@ -14,11 +14,11 @@ using test::Make;
 using test::Programs;
 
 TEST(RenderGrid, DrawsBlocksAndIdleColumns) {
-  EXPECT_EQ(RenderGrid({{0, 0, 1, "F0"}, {0, 1, 2, "F1"}, {0, 4, 6, "B0"}, {1, 1, 2, "F0"},
-                        {1, 2, 4, "B0"}},
-                       2),
-            "rank 0 | F0 F1 .  .  B0---\n"
-            "rank 1 | .  F0 B0--- .  .\n");
+  EXPECT_EQ(
+      RenderGrid(
+          {{0, 0, 1, "F0"}, {0, 1, 2, "F1"}, {0, 4, 6, "B0"}, {1, 1, 2, "F0"}, {1, 2, 4, "B0"}}, 2),
+      "rank 0 | F0 F1 .  .  B0---\n"
+      "rank 1 | .  F0 B0--- .  .\n");
 }
 
 TEST(RenderGrid, ColumnsFitTheLongestLabel) {

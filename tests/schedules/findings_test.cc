@@ -38,11 +38,12 @@ TEST(Findings, KeepTwentyOfARuleAndCountTheRest) {
   }
   findings.Add("cell", "", "only one");
   const std::vector<Diagnostic> found = findings.Take();
-  ASSERT_EQ(found.size(), 2U * kMaxPerRule + 1 + 2);
-  EXPECT_EQ(found[2U * kMaxPerRule - 2].message, "19");
-  EXPECT_EQ(found[2U * kMaxPerRule].message, "only one");
-  EXPECT_EQ(ToString(found[2U * kMaxPerRule + 1]), "error: 2 more of this kind [placed]");
-  EXPECT_EQ(ToString(found[2U * kMaxPerRule + 2]), "error: 2 more of this kind [shape]");
+  constexpr std::size_t kKept = 2 * std::size_t{kMaxPerRule};
+  ASSERT_EQ(found.size(), kKept + 1 + 2);
+  EXPECT_EQ(found[kKept - 2].message, "19");
+  EXPECT_EQ(found[kKept].message, "only one");
+  EXPECT_EQ(ToString(found[kKept + 1]), "error: 2 more of this kind [placed]");
+  EXPECT_EQ(ToString(found[kKept + 2]), "error: 2 more of this kind [shape]");
 }
 
 TEST(FindingsDeathTest, RefuseARuleThatIsNotInTheTable) {

@@ -75,8 +75,8 @@ TEST(Lower, LookaheadReceivesSoManyComputeOpsBefore) {
 
 TEST(Lower, LookaheadCountsComputeOpsOnly) {
   // Between 0F0 and 0F1 stand B0, S and P: one compute op.
-  const Schedule schedule = Programs(2, {"0: 0F0@0 0B0@0 0S@0 0F1@1 0B1@1 0S@1",
-                                         "1: 1F0@0 1B0@0 1S@0 1P@1+1 1F1@1+1 1B1@1 1S@1"});
+  const Schedule schedule = Programs(
+      2, {"0: 0F0@0 0B0@0 0S@0 0F1@1 0B1@1 0S@1", "1: 1F0@0 1B0@0 1S@0 1P@1+1 1F1@1+1 1B1@1 1S@1"});
   EXPECT_EQ(ProgramText(Lower(schedule, Lookahead(1)), 1),
             "1RECV_F0 1F0@0 1RECV_F1 1B0@0 1SEND_B0 1S@0 1P@1+1 1F1@1+1 1B1@1 1SEND_B1 1S@1");
 }
@@ -96,8 +96,7 @@ TEST(Lower, StepsRideWithTheOpBeforeAndPredictionsWithTheOneAfter) {
 TEST(Lower, RecomputesRideWithTheirBackward) {
   const Schedule schedule =
       Make("gpipe", {.ranks = 2, .microbatches = 1, .checkpoint = Checkpoint::kAll});
-  EXPECT_EQ(ProgramText(Lower(schedule, kEarly), 0),
-            "0F0@0 0SEND_F0 0RECV_B0 0R0@0 0B0@0 0S@0");
+  EXPECT_EQ(ProgramText(Lower(schedule, kEarly), 0), "0F0@0 0SEND_F0 0RECV_B0 0R0@0 0B0@0 0S@0");
   EXPECT_EQ(ProgramText(Lower(schedule, kEarly), 1), "1RECV_F0 1F0@0 1R0@0 1B0@0 1SEND_B0 1S@0");
   // What needs the data is the B: the recompute runs while it is on its way.
   EXPECT_EQ(ProgramText(Lower(schedule, kJustInTime), 0),
@@ -105,8 +104,7 @@ TEST(Lower, RecomputesRideWithTheirBackward) {
 }
 
 TEST(Lower, AllReducesAndReplicasKeepTheirPlaces) {
-  const Schedule schedule =
-      Make("pipedream", {.ranks = 3, .microbatches = 2, .replicas = {2, 1}});
+  const Schedule schedule = Make("pipedream", {.ranks = 3, .microbatches = 2, .replicas = {2, 1}});
   const Schedule lowered = Lower(schedule, kEarly);
   EXPECT_EQ(ProgramText(lowered, 0), "0F0@0 0SEND_F0 0RECV_B0 0B0@0 0A@0 0S@0");
   EXPECT_EQ(ProgramText(lowered, 1), "0F1@0 0SEND_F1 0RECV_B1 0B1@0 0A@0 0S@0");
@@ -165,7 +163,8 @@ TEST(Lower, KeepsNameSourceAndMode) {
 }
 
 TEST(LowerDeathTest, RefusesADeadlock) {
-  const Schedule schedule = Programs(2, {"0: 0F0@0 0B0@0 0F1@0 0B1@0", "1: 1F0@0 1F1@0 1B0@0 1B1@0"});
+  const Schedule schedule =
+      Programs(2, {"0: 0F0@0 0B0@0 0F1@0 0B1@0", "1: 1F0@0 1F1@0 1B0@0 1B1@0"});
   EXPECT_DEATH(Lower(schedule), "only a verified schedule can be lowered");
 }
 
@@ -191,8 +190,8 @@ TEST(Lower, OfEveryGeneratorCanBeErasedAndRunsInItsSendModes) {
 }
 
 TEST(ReceivePolicy, IsReadAndWritten) {
-  for (const std::string text : {"early", "just-in-time", "lookahead:0", "lookahead:17",
-                                 "lookahead:2147483647"}) {
+  for (const std::string text :
+       {"early", "just-in-time", "lookahead:0", "lookahead:17", "lookahead:2147483647"}) {
     const Result<ReceivePolicy> policy = ParseReceivePolicy(text);
     ASSERT_TRUE(policy) << text;
     EXPECT_EQ(ToString(*policy.value), text);

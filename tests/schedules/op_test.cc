@@ -21,11 +21,11 @@ struct Expected {
 
 const std::vector<Expected>& ExpectedKinds() {
   static const std::vector<Expected> kinds = {
-      {kForward, "F", "qvhr"},        {kBackward, "B", "qvhrai"},
-      {kBackwardInput, "I", "qvhri"}, {kBackwardWeight, "W", "qvhra"},
-      {kRecompute, "R", "qvhr"},      {kStep, "S", "v"},
-      {kPredict, "P", "vh"},          {kAllReduce, "A", "v"},
-      {kSendForward, "SEND_F", "qs"}, {kRecvForward, "RECV_F", "qd"},
+      {kForward, "F", "qvhr"},         {kBackward, "B", "qvhrai"},
+      {kBackwardInput, "I", "qvhri"},  {kBackwardWeight, "W", "qvhra"},
+      {kRecompute, "R", "qvhr"},       {kStep, "S", "v"},
+      {kPredict, "P", "vh"},           {kAllReduce, "A", "v"},
+      {kSendForward, "SEND_F", "qs"},  {kRecvForward, "RECV_F", "qd"},
       {kSendBackward, "SEND_B", "qs"}, {kRecvBackward, "RECV_B", "qd"},
   };
   return kinds;
@@ -71,14 +71,11 @@ TEST(Op, ComputeAndCommunicationFollowFromTheTraits) {
 
 TEST(Op, TextNamesTheFieldsThatTheKindUses) {
   EXPECT_EQ(ToString({.kind = kForward, .stage = 0, .microbatch = 3, .version = 2}), "0F3@2");
-  EXPECT_EQ(
-      ToString({.kind = kForward, .horizon = 3, .stage = 0, .microbatch = 3, .version = 2}),
-      "0F3@2+3");
-  EXPECT_EQ(
-      ToString({.kind = kBackward, .horizon = -3, .stage = 1, .microbatch = 4, .version = 7}),
-      "1B4@7-3");
-  EXPECT_EQ(ToString({.kind = kBackwardInput, .stage = 2, .microbatch = 0, .version = 0}),
-            "2I0@0");
+  EXPECT_EQ(ToString({.kind = kForward, .horizon = 3, .stage = 0, .microbatch = 3, .version = 2}),
+            "0F3@2+3");
+  EXPECT_EQ(ToString({.kind = kBackward, .horizon = -3, .stage = 1, .microbatch = 4, .version = 7}),
+            "1B4@7-3");
+  EXPECT_EQ(ToString({.kind = kBackwardInput, .stage = 2, .microbatch = 0, .version = 0}), "2I0@0");
   EXPECT_EQ(ToString({.kind = kBackwardWeight, .stage = 2, .microbatch = 9, .version = 1}),
             "2W9@1");
   EXPECT_EQ(ToString({.kind = kRecompute, .stage = 12, .microbatch = 345, .version = 6}),

@@ -32,12 +32,9 @@ std::string Phases(const Schedule& schedule, std::size_t rank) {
 TEST(FindPhases, OfOneFOneB) {
   const Schedule schedule = Make("1f1b", {.ranks = 3, .microbatches = 4});
   // p - 1 - rank forwards of warm-up; m - warm-up pairs.
-  EXPECT_EQ(Phases(schedule, 0),
-            "0F0@0 0F1@0 | 0F2@0 0B0@0 0F3@0 0B1@0 | 0B2@0 0B3@0 0S@0 ");
-  EXPECT_EQ(Phases(schedule, 1),
-            "1F0@0 | 1F1@0 1B0@0 1F2@0 1B1@0 1F3@0 1B2@0 | 1B3@0 1S@0 ");
-  EXPECT_EQ(Phases(schedule, 2),
-            "| 2F0@0 2B0@0 2F1@0 2B1@0 2F2@0 2B2@0 2F3@0 2B3@0 | 2S@0 ");
+  EXPECT_EQ(Phases(schedule, 0), "0F0@0 0F1@0 | 0F2@0 0B0@0 0F3@0 0B1@0 | 0B2@0 0B3@0 0S@0 ");
+  EXPECT_EQ(Phases(schedule, 1), "1F0@0 | 1F1@0 1B0@0 1F2@0 1B1@0 1F3@0 1B2@0 | 1B3@0 1S@0 ");
+  EXPECT_EQ(Phases(schedule, 2), "| 2F0@0 2B0@0 2F1@0 2B1@0 2F2@0 2B2@0 2F3@0 2B3@0 | 2S@0 ");
 }
 
 TEST(FindPhases, OfGPipeHasOnePairInTheMiddle) {

@@ -45,18 +45,17 @@ TEST(SendMode, HasAName) {
 
 TEST(OrderOps, AdvancesEachRankAsFarAsItGets) {
   // Rank 0 runs its forwards and waits; rank 1 runs all; rank 0 goes on.
-  const Schedule schedule = Programs(
-      2, {"0: 0F0@0 0F1@0 0B0@0 0B1@0 0S@0", "1: 1F0@0 1B0@0 1F1@0 1B1@0 1S@0"});
-  EXPECT_EQ(OrderText(schedule),
-            "0F0@0 0F1@0 1F0@0 1B0@0 1F1@0 1B1@0 1S@0 0B0@0 0B1@0 0S@0");
+  const Schedule schedule =
+      Programs(2, {"0: 0F0@0 0F1@0 0B0@0 0B1@0 0S@0", "1: 1F0@0 1B0@0 1F1@0 1B1@0 1S@0"});
+  EXPECT_EQ(OrderText(schedule), "0F0@0 0F1@0 1F0@0 1B0@0 1F1@0 1B1@0 1S@0 0B0@0 0B1@0 0S@0");
   EXPECT_TRUE(Order(schedule).cycle.empty());
   EXPECT_TRUE(Order(schedule).stuck.empty());
 }
 
 TEST(OrderOps, ARecvOnlyPosts) {
   // The RECV_B stands before the F that makes its data possible: only its consumer waits.
-  const Schedule schedule = Programs(1, {"0: 0RECV_B0 0F0@0 0SEND_F0 0B0@0 0S@0",
-                                         "1: 1RECV_F0 1F0@0 1B0@0 1SEND_B0 1S@0"});
+  const Schedule schedule = Programs(
+      1, {"0: 0RECV_B0 0F0@0 0SEND_F0 0B0@0 0S@0", "1: 1RECV_F0 1F0@0 1B0@0 1SEND_B0 1S@0"});
   for (const SendMode mode : {SendMode::kEager, SendMode::kRendezvous, SendMode::kBlocking}) {
     EXPECT_EQ(OrderText(schedule, mode).substr(0, 21), "0RECV_B0 0F0@0 0SEND_") << ToString(mode);
     EXPECT_EQ(Order(schedule, mode).order.size(), 10U) << ToString(mode);
@@ -67,8 +66,7 @@ TEST(OrderOps, ACellRunsAsOneAndWaitsForAllItsInputs) {
   // (0F1;0B0) waits for 1B0; 1F1 waits for the whole cell, though 0F1 is its first member.
   const Schedule schedule =
       Programs(2, {"0: 0F0@0 (0F1@0;0B0@0) 0B1@0 0S@0", "1: 1F0@0 1B0@0 1F1@0 1B1@0 1S@0"});
-  EXPECT_EQ(OrderText(schedule),
-            "0F0@0 1F0@0 1B0@0 0F1@0 0B0@0 1F1@0 1B1@0 1S@0 0B1@0 0S@0");
+  EXPECT_EQ(OrderText(schedule), "0F0@0 1F0@0 1B0@0 0F1@0 0B0@0 1F1@0 1B1@0 1S@0 0B1@0 0S@0");
 }
 
 TEST(OrderOps, ACellThatNeedsWhatItFeedsIsADeadlock) {
@@ -81,8 +79,7 @@ TEST(OrderOps, ACellThatNeedsWhatItFeedsIsADeadlock) {
 }
 
 TEST(OrderOps, AllReducesWaitForEveryMember) {
-  const Schedule schedule = Programs(
-      2, {"0: 0F0@0 0B0@0 0A@0 0S@0", "0: 0F1@0 0B1@0 0A@0 0S@0"});
+  const Schedule schedule = Programs(2, {"0: 0F0@0 0B0@0 0A@0 0S@0", "0: 0F1@0 0B1@0 0A@0 0S@0"});
   EXPECT_EQ(OrderText(schedule), "0F0@0 0B0@0 0F1@0 0B1@0 0A@0 0S@0 0A@0 0S@0");
   EXPECT_EQ(Order(schedule).order.back(), (OpRef{0, 3}));
 }
@@ -102,11 +99,11 @@ TEST(OrderOps, AnOpCannotWaitForALaterOneOfItsRank) {
 
 TEST(OrderOps, FindsAShortestCycle) {
   // Ranks 0 to 2 wait in a ring of three, ranks 3 and 4 in a ring of two.
-  const Schedule ring = Programs(4, {"0 1: 1F0@0 0F1@0",   // Waits for rank 1,
-                                     "0 1: 1F2@0 0F0@0",   // which waits for rank 2,
-                                     "0 1: 1F1@0 0F2@0",   // which waits for rank 0.
-                                     "2 3: 3F3@0 2F0@0",   // Waits for rank 4,
-                                     "2 3: 3F0@0 2F3@0"}); // which waits for rank 3.
+  const Schedule ring = Programs(4, {"0 1: 1F0@0 0F1@0",    // Waits for rank 1,
+                                     "0 1: 1F2@0 0F0@0",    // which waits for rank 2,
+                                     "0 1: 1F1@0 0F2@0",    // which waits for rank 0.
+                                     "2 3: 3F3@0 2F0@0",    // Waits for rank 4,
+                                     "2 3: 3F0@0 2F3@0"});  // which waits for rank 3.
   const ExecutionOrder order = Order(ring);
   EXPECT_EQ(WaitText(ring, order.cycle), "3F3@0<-2F3@0 3F0@0<-2F0@0");
   EXPECT_EQ(WaitText(ring, order.stuck),
@@ -114,7 +111,8 @@ TEST(OrderOps, FindsAShortestCycle) {
 }
 
 TEST(OrderOps, AWaitOutsideTheCycleIsStuckButNotPartOfIt) {
-  const Schedule schedule = Programs(2, {"0: 0F0@0 0B0@0 0F1@0", "1: 1F0@0 1F1@0 1B0@0", "2: 2F1@0"});
+  const Schedule schedule =
+      Programs(2, {"0: 0F0@0 0B0@0 0F1@0", "1: 1F0@0 1F1@0 1B0@0", "2: 2F1@0"});
   const ExecutionOrder order = Order(schedule);
   EXPECT_EQ(WaitText(schedule, order.cycle), "0B0@0<-1B0@0 1F1@0<-0F1@0");
   EXPECT_EQ(WaitText(schedule, order.stuck), "0B0@0<-1B0@0 1F1@0<-0F1@0 2F1@0<-1F1@0");
@@ -129,8 +127,7 @@ Schedule MutualSends() {
 TEST(OrderOps, OnlyBlockingSendsWaitForEachOther) {
   EXPECT_EQ(CycleText(MutualSends(), SendMode::kEager), "");
   EXPECT_EQ(CycleText(MutualSends(), SendMode::kRendezvous), "");
-  EXPECT_EQ(CycleText(MutualSends(), SendMode::kBlocking),
-            "0SEND_F1<-1RECV_F1 1SEND_B0<-0RECV_B0");
+  EXPECT_EQ(CycleText(MutualSends(), SendMode::kBlocking), "0SEND_F1<-1RECV_F1 1SEND_B0<-0RECV_B0");
   const ExecutionOrder order = Order(MutualSends(), SendMode::kBlocking);
   EXPECT_EQ(order.order.size(), 6U);  // 0F0 0SEND_F0 0F1, and 1RECV_F0 1F0 1B0.
 }

@@ -71,9 +71,10 @@ TEST(CheckOptions, TheProductOfSizesIsBounded) {
   EXPECT_EQ(Faults("gpipe", {.ranks = 2, .microbatches = 16777217}),
             "gpipe: error: 2 ranks and 16777217 micro-batches in all; expected a product of at "
             "most 33554432\n");
-  EXPECT_EQ(Faults("pipedream", {.ranks = 16384, .microbatches = 2147483647, .batches = 2147483647}),
-            "pipedream: error: 16384 ranks and 4611686014132420609 micro-batches in all; expected "
-            "a product of at most 33554432\n");
+  EXPECT_EQ(
+      Faults("pipedream", {.ranks = 16384, .microbatches = 2147483647, .batches = 2147483647}),
+      "pipedream: error: 16384 ranks and 4611686014132420609 micro-batches in all; expected "
+      "a product of at most 33554432\n");
   const Generator& gpipe = *FindGenerator("gpipe");
   EXPECT_TRUE(CheckOptions(gpipe, {.ranks = 2, .microbatches = 16777216}).empty());
   EXPECT_TRUE(CheckOptions(gpipe, {.ranks = 16384, .microbatches = 2048}).empty());
@@ -99,7 +100,9 @@ std::vector<Option> Options() {
       {kTakesCheckpoint, "--checkpoint", with([](auto& o) { o.checkpoint = Checkpoint::kAll; })},
       {kTakesWarmup, "--warmup", with([](auto& o) { o.warmup = 1; })},
       {kTakesVerticalSync, "--vertical-sync", with([](auto& o) { o.vertical_sync = true; })},
-      {kTakesReplicas, "--replicas", with([](auto& o) { o.replicas = {3, 1}; })},
+      {kTakesReplicas, "--replicas", with([](auto& o) {
+         o.replicas = {3, 1};
+       })},
       {kTakesRounding, "--rounding", with([](auto& o) { o.rounding = Rounding::kHalfEven; })},
   };
 }
@@ -147,8 +150,9 @@ TEST(CheckOptions, ReplicasAddUpToTheRanks) {
             "pipedream: error: --replicas 3,1 need 4 ranks, but -p is 3\n");
   EXPECT_EQ(Faults("pipedream", {.ranks = 3, .microbatches = 6, .replicas = {3, 0}}),
             "pipedream: error: 0 replicas of a stage; expected from 1 to 16384\n");
-  EXPECT_EQ(Faults("pipedream", {.ranks = 3, .microbatches = 6, .replicas = {2147483647, 2147483647}}),
-            "pipedream: error: 2147483647 replicas of a stage; expected from 1 to 16384\n");
+  EXPECT_EQ(
+      Faults("pipedream", {.ranks = 3, .microbatches = 6, .replicas = {2147483647, 2147483647}}),
+      "pipedream: error: 2147483647 replicas of a stage; expected from 1 to 16384\n");
   EXPECT_EQ(
       Faults("pipedream",
              {.ranks = 4, .microbatches = 6, .vertical_sync = true, .replicas = {3, 1}}),
@@ -174,25 +178,30 @@ TEST(CheckOptions, DrainsAreWholeUpdates) {
   EXPECT_EQ(Faults("pipeoptim", {.ranks = 2, .microbatches = 8, .drain_every = -1}),
             "pipeoptim: error: a drain every -1 micro-batches; expected at least 1, or 0 for "
             "none\n");
-  EXPECT_EQ(Faults("pipeoptim", {.ranks = 2, .microbatches = 8, .update_every = 4, .drain_every = 6}),
-            "pipeoptim: error: a drain every 6 micro-batches and an update every 4; expected a "
-            "multiple\n");
-  EXPECT_EQ(Faults("pipeoptim", {.ranks = 2, .microbatches = 8, .update_every = 2, .drain_every = 6}),
-            "");
+  EXPECT_EQ(
+      Faults("pipeoptim", {.ranks = 2, .microbatches = 8, .update_every = 4, .drain_every = 6}),
+      "pipeoptim: error: a drain every 6 micro-batches and an update every 4; expected a "
+      "multiple\n");
+  EXPECT_EQ(
+      Faults("pipeoptim", {.ranks = 2, .microbatches = 8, .update_every = 2, .drain_every = 6}),
+      "");
 }
 
 TEST(CheckOptions, ReplicatedStagesUpdateInWholeRounds) {
-  EXPECT_EQ(Faults("pipedream", {.ranks = 4, .microbatches = 12, .update_every = 4, .replicas = {3, 1}}),
-            "pipedream: error: an update every 4 micro-batches on 3 replicas; expected 1 or a "
-            "multiple of 3\n");
+  EXPECT_EQ(
+      Faults("pipedream", {.ranks = 4, .microbatches = 12, .update_every = 4, .replicas = {3, 1}}),
+      "pipedream: error: an update every 4 micro-batches on 3 replicas; expected 1 or a "
+      "multiple of 3\n");
   EXPECT_EQ(Faults("pipedream", {.ranks = 4, .microbatches = 8, .replicas = {3, 1}}),
             "pipedream: error: 8 micro-batches in all (-m times -n) and an update every 3; "
             "expected a multiple, since a last update with fewer is not made up\n");
-  EXPECT_EQ(Faults("pipedream", {.ranks = 4, .microbatches = 12, .drain_every = 4, .replicas = {3, 1}}),
-            "pipedream: error: a drain every 4 micro-batches and an update every 3; expected a "
-            "multiple\n");
-  EXPECT_EQ(Faults("pipedream", {.ranks = 4, .microbatches = 12, .update_every = 6, .replicas = {3, 1}}),
-            "");
+  EXPECT_EQ(
+      Faults("pipedream", {.ranks = 4, .microbatches = 12, .drain_every = 4, .replicas = {3, 1}}),
+      "pipedream: error: a drain every 4 micro-batches and an update every 3; expected a "
+      "multiple\n");
+  EXPECT_EQ(
+      Faults("pipedream", {.ranks = 4, .microbatches = 12, .update_every = 6, .replicas = {3, 1}}),
+      "");
 }
 
 TEST(CheckOptions, SpecTrainUpdatesAfterEveryMicrobatch) {
@@ -219,9 +228,9 @@ TEST(CheckOptions, WarmupIsWithinTheRoundTrip) {
 TEST(Generators, FlushAsTheySay) {
   // With a flush, batch b reads version b; without one, an update needs no empty pipeline.
   for (const Generator& generator : Generators()) {
-    const std::string last = test::Reads(
-        test::Make(generator.name, {.ranks = 2, .microbatches = 4, .batches = 2}), 0,
-        OpKind::kForward);
+    const std::string last =
+        test::Reads(test::Make(generator.name, {.ranks = 2, .microbatches = 4, .batches = 2}), 0,
+                    OpKind::kForward);
     EXPECT_EQ(last == "0 0 0 0 1 1 1 1", generator.flushes) << generator.name << ": " << last;
   }
 }

@@ -56,9 +56,8 @@ TEST(FindStaleness, NominalCountsTheHorizon) {
 TEST(FindStaleness, NominalIsTheValueFurthestFromZero) {
   // Both gradients go to the S of version 1; they aimed at 2 (-1) and at 0 (+1, comes second), then
   // at 3 (-2).
-  const Schedule schedule =
-      Programs(4, {"0: 0F0@0 0P@0+2 0F1@0+2 0F2@0 0P@0+3 0F3@0+3 0B0@0 0S@0 "
-                   "0B1@1 0B2@1 0B3@1 0S@1"});
+  const Schedule schedule = Programs(4, {"0: 0F0@0 0P@0+2 0F1@0+2 0F2@0 0P@0+3 0F3@0+3 0B0@0 0S@0 "
+                                         "0B1@1 0B2@1 0B3@1 0S@1"});
   EXPECT_EQ(FindStaleness(schedule).at(0).nominal_steady, -2);
   EXPECT_EQ(FindStaleness(schedule).at(0).histogram, (Histogram{{0, 1}, {1, 3}}));
 }
@@ -74,14 +73,12 @@ TEST(FindStaleness, SteadyIsOfTheLastUpdateOnly) {
 }
 
 TEST(FindStaleness, SplitBackwardsCountAtTheirW) {
-  const Schedule schedule =
-      Programs(2, {"0: 0F0@0 0F1@0 0I0@0 0I1@0 0W0@0 0S@0 0W1@1 0S@1"});
+  const Schedule schedule = Programs(2, {"0: 0F0@0 0F1@0 0I0@0 0I1@0 0W0@0 0S@0 0W1@1 0S@1"});
   EXPECT_EQ(FindStaleness(schedule).at(0).histogram, (Histogram{{0, 1}, {1, 1}}));
 }
 
 TEST(FindStaleness, WithoutAnUpdateThereIsNone) {
-  const StageStaleness stage =
-      FindStaleness(test::ForwardPrograms(1, {"0: 0F0@0"})).at(0);
+  const StageStaleness stage = FindStaleness(test::ForwardPrograms(1, {"0: 0F0@0"})).at(0);
   EXPECT_EQ(stage.max, 0);
   EXPECT_FALSE(stage.steady.has_value());
   EXPECT_FALSE(stage.nominal_steady.has_value());
@@ -158,8 +155,7 @@ TEST(Staleness, OfEveryApproachOnFourStages) {
     EXPECT_EQ(figures(name, {.ranks = 4, .microbatches = 8, .batches = 3}),
               "0,0,0,0 nominal 0,0,0,0");
   }
-  EXPECT_EQ(figures("data-parallel", {.ranks = 4, .microbatches = 8, .batches = 3}),
-            "0 nominal 0");
+  EXPECT_EQ(figures("data-parallel", {.ranks = 4, .microbatches = 8, .batches = 3}), "0 nominal 0");
 }
 
 TEST(Staleness, EveryFlushScheduleHasNone) {

@@ -28,8 +28,8 @@ TEST(MicrobatchesPerUpdate, IsAtLeastOnePerReplica) {
 }
 
 TEST(MakeStream, ReadsTheNewestVersionEverywhere) {
-  const Schedule schedule = MakeStream(
-      {.replicas = {1, 1}, .warmup = {1, 0}, .microbatches = 3, .update_every = 1});
+  const Schedule schedule =
+      MakeStream({.replicas = {1, 1}, .warmup = {1, 0}, .microbatches = 3, .update_every = 1});
   EXPECT_EQ(ProgramText(schedule, 0), "0F0@0 0F1@0 0B0@0 0S@0 0F2@1 0B1@1 0S@1 0B2@2 0S@2");
   EXPECT_EQ(ProgramText(schedule, 1), "1F0@0 1B0@0 1S@0 1F1@1 1B1@1 1S@1 1F2@2 1B2@2 1S@2");
   EXPECT_EQ(schedule.shape, (Shape{2, 2, 3}));
@@ -85,8 +85,8 @@ TEST(MakeStream, ReplicasKeepTheirTurnAcrossADrain) {
 }
 
 TEST(StashForwardWeights, LetsTheBackwardReadWhatItsForwardRead) {
-  Schedule schedule = MakeStream(
-      {.replicas = {1, 1}, .warmup = {1, 0}, .microbatches = 3, .update_every = 1});
+  Schedule schedule =
+      MakeStream({.replicas = {1, 1}, .warmup = {1, 0}, .microbatches = 3, .update_every = 1});
   StashForwardWeights(schedule);
   EXPECT_EQ(ProgramText(schedule, 0), "0F0@0 0F1@0 0B0@0 0S@0 0F2@1 0B1@0 0S@1 0B2@1 0S@2");
   EXPECT_EQ(ProgramText(schedule, 1), "1F0@0 1B0@0 1S@0 1F1@1 1B1@1 1S@1 1F2@2 1B2@2 1S@2");
@@ -95,10 +95,8 @@ TEST(StashForwardWeights, LetsTheBackwardReadWhatItsForwardRead) {
 /// One stage with a warm-up of 2 and the predictions that `prediction` asks for.
 std::string Predicted(std::int32_t microbatches, std::int32_t update_every,
                       const Prediction& prediction) {
-  Schedule schedule = MakeStream({.replicas = {1},
-                                  .warmup = {2},
-                                  .microbatches = microbatches,
-                                  .update_every = update_every});
+  Schedule schedule = MakeStream(
+      {.replicas = {1}, .warmup = {2}, .microbatches = microbatches, .update_every = update_every});
   AddPredictions(schedule, update_every, prediction);
   return ProgramText(schedule, 0);
 }

@@ -81,8 +81,8 @@ TEST(ParseErrors, ShapeFields) {
 
 TEST(ParseErrors, ShapeNumbersOutOfRange) {
   const auto message = [](std::string_view number) {
-    const std::string text = ShapeFaults("shape ranks 1 stages " + std::string(number) +
-                                         " microbatches 1");
+    const std::string text =
+        ShapeFaults("shape ranks 1 stages " + std::string(number) + " microbatches 1");
     return text.substr(0, text.find('\n'));
   };
   const std::string expected =
@@ -273,8 +273,7 @@ TEST(ParseErrors, ReportsEveryLineAndStopsAtTwenty) {
   for (int i = 0; i < 100; ++i) {
     many += "rank 0 0X0\n";
   }
-  const Result<Schedule> result =
-      Parse(std::string(kHead) + std::string(kShape) + many, "a.sched");
+  const Result<Schedule> result = Parse(std::string(kHead) + std::string(kShape) + many, "a.sched");
   EXPECT_EQ(result.diagnostics.size(), 20U);
 }
 
@@ -282,14 +281,16 @@ TEST(ParseErrors, ShowsOnlyAPartOfLongAndStrangeText) {
   const std::string blanks(80, ' ');
   EXPECT_EQ(OpFaults(blanks + "0X0"),
             "a.sched:4:88: error: expected an op, got '0X0'; did you mean '0F0'?\n"
-            "  ..." + std::string(40, ' ') + "0X0\n" + std::string(45, ' ') + "^\n");
+            "  ..." +
+                std::string(40, ' ') + "0X0\n" + std::string(45, ' ') + "^\n");
   const std::string junk(1 << 20, 'z');
   const std::string text = OpFaults("0F0@0" + junk);
   EXPECT_LT(text.size(), 300U);
   EXPECT_NE(text.find("got '" + std::string(40, 'z') + "...'"), std::string::npos) << text;
   // A suggestion repeats the word, so there is none for a word that is too long or not printable.
   EXPECT_LT(OpFaults("0X" + std::string(1 << 20, '1')).size(), 300U);
-  EXPECT_EQ(OpFaults("0\x01\x7f" "F"),
+  EXPECT_EQ(OpFaults("0\x01\x7f"
+                     "F"),
             "a.sched:4:8: error: expected an op, got '0??F'\n"
             "  rank 0 0  F\n"
             "         ^\n");

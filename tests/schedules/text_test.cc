@@ -65,8 +65,9 @@ TEST(Print, WrapsProgramsAtAHundredColumnsBetweenWords) {
   }
   const Schedule schedule = ParseOk(
       "stagecraft schedule 1\nshape ranks 1 stages 1 microbatches 11\nplace 0: 0\n" + line + "\n");
-  const std::string full = "rank 0    0F10@0 0F10@0 0F10@0 0F10@0 0F10@0 0F10@0 0F10@0 0F10@0 "
-                           "0F10@0 0F10@0 0F10@0 0F10@0 0F10@0";
+  const std::string full =
+      "rank 0    0F10@0 0F10@0 0F10@0 0F10@0 0F10@0 0F10@0 0F10@0 0F10@0 "
+      "0F10@0 0F10@0 0F10@0 0F10@0 0F10@0";
   ASSERT_EQ(full.size(), 100U);
   EXPECT_EQ(Print(schedule),
             "stagecraft schedule 1\nshape     ranks 1 stages 1 microbatches 11\nplace     0: 0\n" +
@@ -146,8 +147,8 @@ TEST(Parse, TakesTheLargestNumbers) {
 }
 
 TEST(Parse, AcceptsARankWithoutOps) {
-  const Schedule schedule = ParseOk(
-      "stagecraft schedule 1\nshape ranks 1 stages 1 microbatches 1\nplace 0:\nrank 0\n");
+  const Schedule schedule =
+      ParseOk("stagecraft schedule 1\nshape ranks 1 stages 1 microbatches 1\nplace 0:\nrank 0\n");
   EXPECT_TRUE(schedule.placement[0].empty());
   EXPECT_TRUE(schedule.programs[0].empty());
   EXPECT_EQ(ParseOk(Print(schedule)), schedule);

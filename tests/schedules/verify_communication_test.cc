@@ -18,35 +18,38 @@ using test::Programs;
 
 /// The smallest schedule with a transfer in each direction.
 Schedule Good() {
-  return Programs(1, {"0: 0F0@0 0SEND_F0 0RECV_B0 0B0@0 0S@0",
-                      "1: 1RECV_F0 1F0@0 1B0@0 1SEND_B0 1S@0"});
+  return Programs(
+      1, {"0: 0F0@0 0SEND_F0 0RECV_B0 0B0@0 0S@0", "1: 1RECV_F0 1F0@0 1B0@0 1SEND_B0 1S@0"});
 }
 
 std::vector<VerifyCase> SendCases() {
   return {
       {"paired", "SendBeforeItsProducer",
-       Programs(1, {"0: 0SEND_F0 0F0@0 0RECV_B0 0B0@0 0S@0",
-                    "1: 1RECV_F0 1F0@0 1B0@0 1SEND_B0 1S@0"}),
+       Programs(1,
+                {"0: 0SEND_F0 0F0@0 0RECV_B0 0B0@0 0S@0", "1: 1RECV_F0 1F0@0 1B0@0 1SEND_B0 1S@0"}),
        "rank 0, op 0 (0SEND_F0): error: before its producer, op 1 [paired]\n"
        "  rank 0 | 0SEND_F0 0F0@0 0RECV_B0 0B0@0 0S@0\n"
        "           ^\n"
        "rank 0, op 0 (0SEND_F0): error: deadlock with eager sends: waits for 0F0@0 on rank 0, "
        "which stands behind 0SEND_F0 [progress]\n"
        "  rank 0 | 0SEND_F0 0F0@0 0RECV_B0 0B0@0 0S@0\n"
-       "           ^\n", Good()},
+       "           ^\n",
+       Good()},
       {"paired", "SendWithoutARecv",
        Programs(1, {"0: 0F0@0 0SEND_F0 0RECV_B0 0B0@0 0S@0", "1: 1F0@0 1B0@0 1SEND_B0 1S@0"}),
        "rank 0, op 1 (0SEND_F0): error: has no RECV of its own [paired]\n"
        "  rank 0 | 0F0@0 0SEND_F0 0RECV_B0 0B0@0 0S@0\n"
        "                 ^\n"
        "rank 1, op 0 (1F0@0): error: needs 0F0@0 on rank 0; expected 1RECV_F0 before it on this "
-       "rank [paired]\n", Good()},
+       "rank [paired]\n",
+       Good()},
       {"paired", "SendOfTheLastStage",
        Programs(1, {"0: 0F0@0 0SEND_F0 0RECV_B0 0B0@0 0S@0",
                     "1: 1RECV_F0 1F0@0 1B0@0 1SEND_B0 1SEND_F0 1S@0"}),
        "rank 1, op 4 (1SEND_F0): error: has no RECV of its own [paired]\n"
        "  rank 1 | 1RECV_F0 1F0@0 1B0@0 1SEND_B0 1SEND_F0 1S@0\n"
-       "                                         ^\n", Good()},
+       "                                         ^\n",
+       Good()},
       {"paired", "SendOnAnotherRank",
        Programs(1, {"0: 0F0@0 0RECV_B0 0B0@0 0A@0 0S@0",
                     "0 1: 0SEND_F0 1RECV_F0 1F0@0 1B0@0 1SEND_B0 0A@0 0S@0 1S@0"}),
@@ -59,12 +62,12 @@ std::vector<VerifyCase> SendCases() {
        Programs(1, {"0: 0F0@0 0SEND_F0 0RECV_B0 0B0@0 0A@0 0S@0",
                     "0 1: 1RECV_F0 1F0@0 1B0@0 1SEND_B0 0A@0 0S@0 1S@0"})},
       {"paired", "SendAndRecvOfNothing",
-       test::ForwardPrograms(
-           1, {"0: 0F0@0 0SEND_F0 0RECV_B0", "1: 1RECV_F0 1F0@0 1SEND_B0"}),
+       test::ForwardPrograms(1, {"0: 0F0@0 0SEND_F0 0RECV_B0", "1: 1RECV_F0 1F0@0 1SEND_B0"}),
        "rank 0, op 2 (0RECV_B0): error: receives what no op consumes [paired]\n"
        "  rank 0 | 0F0@0 0SEND_F0 0RECV_B0\n"
        "                          ^\n"
-       "rank 1, op 2 (1SEND_B0): error: sends what no op produces [paired]\n", test::ForwardPrograms(1, {"0: 0F0@0 0SEND_F0", "1: 1RECV_F0 1F0@0"})},
+       "rank 1, op 2 (1SEND_B0): error: sends what no op produces [paired]\n",
+       test::ForwardPrograms(1, {"0: 0F0@0 0SEND_F0", "1: 1RECV_F0 1F0@0"})},
   };
 }
 
@@ -75,29 +78,33 @@ std::vector<VerifyCase> RecvCases() {
        "rank 1, op 0 (1F0@0): error: needs 0F0@0 on rank 0; expected 1RECV_F0 before it on this "
        "rank [paired]\n"
        "  rank 1 | 1F0@0 1B0@0 1SEND_B0 1S@0\n"
-       "           ^\n", Good()},
+       "           ^\n",
+       Good()},
       {"paired", "RecvWithoutASend",
        Programs(1, {"0: 0F0@0 0RECV_B0 0B0@0 0S@0", "1: 1RECV_F0 1F0@0 1B0@0 1SEND_B0 1S@0"}),
        "rank 1, op 0 (1RECV_F0): error: has no SEND of its own [paired]\n"
        "  rank 1 | 1RECV_F0 1F0@0 1B0@0 1SEND_B0 1S@0\n"
-       "           ^\n", Good()},
+       "           ^\n",
+       Good()},
       {"paired", "TwoRecvs",
        Programs(1, {"0: 0F0@0 0SEND_F0 0RECV_B0 0B0@0 0S@0",
                     "1: 1RECV_F0 1RECV_F0 1F0@0 1B0@0 1SEND_B0 1S@0"}),
        "rank 1, op 1 (1RECV_F0): error: a second one; the first is 1RECV_F0 on rank 1, op 0 "
        "[paired]\n"
        "  rank 1 | 1RECV_F0 1RECV_F0 1F0@0 1B0@0 1SEND_B0 1S@0\n"
-       "                    ^\n", Good()},
+       "                    ^\n",
+       Good()},
       {"paired", "RecvBehindItsConsumer",
-       Programs(1, {"0: 0F0@0 0SEND_F0 0RECV_B0 0B0@0 0S@0",
-                    "1: 1F0@0 1RECV_F0 1B0@0 1SEND_B0 1S@0"}),
+       Programs(1,
+                {"0: 0F0@0 0SEND_F0 0RECV_B0 0B0@0 0S@0", "1: 1F0@0 1RECV_F0 1B0@0 1SEND_B0 1S@0"}),
        "rank 1, op 1 (1RECV_F0): error: behind its consumer, op 0 [paired]\n"
        "  rank 1 | 1F0@0 1RECV_F0 1B0@0 1SEND_B0 1S@0\n"
        "                 ^\n"
        "rank 1, op 0 (1F0@0): error: deadlock with eager sends: waits for 1RECV_F0 on rank 1, "
        "which stands behind 1F0@0 [progress]\n"
        "  rank 1 | 1F0@0 1RECV_F0 1B0@0 1SEND_B0 1S@0\n"
-       "           ^\n", Good()},
+       "           ^\n",
+       Good()},
       {"paired", "RecvOnAnotherRank",
        Programs(1, {"0: 0F0@0 0SEND_F0 0RECV_B0 0B0@0 0S@0", "1: 1F0@0 1B0@0 1SEND_B0 1A@0 1S@0",
                     "1: 1RECV_F0 1A@0 1S@0"}),
@@ -114,7 +121,8 @@ std::vector<VerifyCase> RecvCases() {
        "rank 0, op 2 (1RECV_F0): error: between ops of one rank; expected no SEND and RECV "
        "[paired]\n"
        "  rank 0 | 0F0@0 0SEND_F0 1RECV_F0 1F0@0 1B0@0 0B0@0 0S@0 ...\n"
-       "                          ^\n", Programs(1, {"0 1: 0F0@0 1F0@0 1B0@0 0B0@0 0S@0 1S@0"})},
+       "                          ^\n",
+       Programs(1, {"0 1: 0F0@0 1F0@0 1B0@0 0B0@0 0S@0 1S@0"})},
   };
 }
 
@@ -140,7 +148,8 @@ std::vector<VerifyCase> OrderCases() {
        "rank 0, op 2 (0A@0): error: only 1 of the 2 ranks that hold stage 0 reach it "
        "[collective-order]\n"
        "  rank 0 | 0F0@0 0B0@0 0A@0 0S@0\n"
-       "                       ^\n", Programs(2, {"0: 0F0@0 0B0@0 0A@0 0S@0", "0: 0F1@0 0B1@0 0A@0 0S@0"})},
+       "                       ^\n",
+       Programs(2, {"0: 0F0@0 0B0@0 0A@0 0S@0", "0: 0F1@0 0B1@0 0A@0 0S@0"})},
       {"collective-order", "InAnotherOrder",
        Programs(2, {"0 1: 0F0@0 1F0@0 1B0@0 0B0@0 0A@0 1A@0 0S@0 1S@0",
                     "0 1: 0F1@0 1F1@0 1B1@0 0B1@0 1A@0 0A@0 0S@0 1S@0"}),
@@ -163,32 +172,39 @@ Schedule MutualSends() {
 }
 
 std::vector<VerifyCase> ProgressCases() {
-  const Schedule crossed = Programs(2, {"0: 0F0@0 0B0@0 0F1@0 0B1@0 0S@0",
-                                        "1: 1F0@0 1F1@0 1B0@0 1B1@0 1S@0"});
-  const Schedule good = Programs(2, {"0: 0F0@0 0F1@0 0B0@0 0B1@0 0S@0",
-                                     "1: 1F0@0 1F1@0 1B0@0 1B1@0 1S@0"});
+  const Schedule crossed =
+      Programs(2, {"0: 0F0@0 0B0@0 0F1@0 0B1@0 0S@0", "1: 1F0@0 1F1@0 1B0@0 1B1@0 1S@0"});
+  const Schedule good =
+      Programs(2, {"0: 0F0@0 0F1@0 0B0@0 0B1@0 0S@0", "1: 1F0@0 1F1@0 1B0@0 1B1@0 1S@0"});
   return {
-      {"progress", "WithEagerSends", crossed, "rank 0, op 1 (0B0@0): error: deadlock with eager sends: waits for 1B0@0 on rank 1, "
+      {"progress", "WithEagerSends", crossed,
+       "rank 0, op 1 (0B0@0): error: deadlock with eager sends: waits for 1B0@0 on rank 1, "
        "which stands behind 1F1@0, which waits for 0F1@0 on rank 0, which stands behind 0B0@0 "
        "[progress]\n"
        "  rank 0 | 0F0@0 0B0@0 0F1@0 0B1@0 0S@0\n"
-       "                 ^\n", good, SendMode::kEager},
-      {"progress", "WithRendezvousSends", crossed, "rank 0, op 1 (0B0@0): error: deadlock with rendezvous sends: waits for 1B0@0 on rank 1, "
+       "                 ^\n",
+       good, SendMode::kEager},
+      {"progress", "WithRendezvousSends", crossed,
+       "rank 0, op 1 (0B0@0): error: deadlock with rendezvous sends: waits for 1B0@0 on rank 1, "
        "which stands behind 1F1@0, which waits for 0F1@0 on rank 0, which stands behind 0B0@0 "
        "[progress]\n"
        "  rank 0 | 0F0@0 0B0@0 0F1@0 0B1@0 0S@0\n"
-       "                 ^\n", good, SendMode::kRendezvous},
-      {"progress", "WithBlockingSends", MutualSends(), "rank 0, op 3 (0SEND_F1): error: deadlock with blocking sends: waits for 1RECV_F1 on "
+       "                 ^\n",
+       good, SendMode::kRendezvous},
+      {"progress", "WithBlockingSends", MutualSends(),
+       "rank 0, op 3 (0SEND_F1): error: deadlock with blocking sends: waits for 1RECV_F1 on "
        "rank 1, which stands behind 1SEND_B0, which waits for 0RECV_B0 on rank 0, which stands "
        "behind 0SEND_F1 [progress]\n"
        "  rank 0 | 0F0@0 0SEND_F0 0F1@0 0SEND_F1 0RECV_B0 0B0@0 0RECV_B1 0B1@0 ...\n"
        "                                ^\n",
        Lower(EraseCommunication(MutualSends())), SendMode::kBlocking},
-      {"progress", "BehindALaterOpOfTheRank", Programs(1, {"0 1: 1F0@0 0F0@0 1B0@0 0B0@0 0S@0 1S@0"}),
+      {"progress", "BehindALaterOpOfTheRank",
+       Programs(1, {"0 1: 1F0@0 0F0@0 1B0@0 0B0@0 0S@0 1S@0"}),
        "rank 0, op 0 (1F0@0): error: deadlock with eager sends: waits for 0F0@0 on rank 0, "
        "which stands behind 1F0@0 [progress]\n"
        "  rank 0 | 1F0@0 0F0@0 1B0@0 0B0@0 0S@0 ...\n"
-       "           ^\n", Programs(1, {"0 1: 0F0@0 1F0@0 1B0@0 0B0@0 0S@0 1S@0"})},
+       "           ^\n",
+       Programs(1, {"0 1: 0F0@0 1F0@0 1B0@0 0B0@0 0S@0 1S@0"})},
   };
 }
 
@@ -236,10 +252,9 @@ TEST(VerifyCommunication, AChannelIsOneFifoForAllKindsAndStages) {
 
 TEST(VerifyCommunication, TheOrderOfChannelsAmongEachOtherIsFree) {
   // Rank 1 receives from ranks 0 and 2; which of the two it posts first does not matter.
-  const Schedule schedule =
-      Programs(1, {"0: 0F0@0 0SEND_F0 0RECV_B0 0B0@0 0S@0",
-                   "1: 1RECV_B0 1RECV_F0 1F0@0 1SEND_F0 1B0@0 1SEND_B0 1S@0",
-                   "2: 2RECV_F0 2F0@0 2B0@0 2SEND_B0 2S@0"});
+  const Schedule schedule = Programs(1, {"0: 0F0@0 0SEND_F0 0RECV_B0 0B0@0 0S@0",
+                                         "1: 1RECV_B0 1RECV_F0 1F0@0 1SEND_F0 1B0@0 1SEND_B0 1S@0",
+                                         "2: 2RECV_F0 2F0@0 2B0@0 2SEND_B0 2S@0"});
   EXPECT_EQ(test::Texts(Verify(schedule)), "");
 }
 

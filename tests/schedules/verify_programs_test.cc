@@ -26,8 +26,7 @@ Schedule With(Schedule schedule, const std::function<void(Schedule&)>& change) {
 
 std::vector<VerifyCase> ShapeCases() {
   return {
-      {"shape", "AsManyProgramsAsRanks",
-       With(Smallest(), [](Schedule& s) { s.shape.ranks = 2; }),
+      {"shape", "AsManyProgramsAsRanks", With(Smallest(), [](Schedule& s) { s.shape.ranks = 2; }),
        "error: ranks 2, stages 1, microbatches 1, 1 placements and 1 programs; expected at least 1 "
        "of each and one placement and program per rank [shape]\n",
        Smallest()},
@@ -37,13 +36,24 @@ std::vector<VerifyCase> ShapeCases() {
        "of each and one placement and program per rank [shape]\n",
        Smallest()},
       {"shape", "InProportionToTheOps",
-       With(Smallest(), [](Schedule& s) { s.shape = {1, 2147483647, 2147483647}; }),
+       With(Smallest(),
+            [](Schedule& s) {
+              s.shape = {1, 2147483647, 2147483647};
+            }),
        "error: 2147483647 stages and 2147483647 micro-batches need a forward each, but the "
        "programs have far fewer ops [shape]\n",
        Smallest()},
-      {"placed", "StagesInRange", With(Smallest(), [](Schedule& s) { s.placement[0] = {0, 1}; }),
+      {"placed", "StagesInRange",
+       With(Smallest(),
+            [](Schedule& s) {
+              s.placement[0] = {0, 1};
+            }),
        "rank 0: error: places stage 1; expected 0 to 0 [placed]\n", Smallest()},
-      {"placed", "NotTwiceOnARank", With(Smallest(), [](Schedule& s) { s.placement[0] = {0, 0}; }),
+      {"placed", "NotTwiceOnARank",
+       With(Smallest(),
+            [](Schedule& s) {
+              s.placement[0] = {0, 0};
+            }),
        "rank 0: error: places stage 0 twice [placed]\n", Smallest()},
       {"placed", "EveryStageSomewhere", With(Smallest(), [](Schedule& s) { s.shape.stages = 2; }),
        "stage 1: error: stands on no rank [placed]\n", Smallest()},
@@ -59,8 +69,7 @@ std::vector<VerifyCase> ShapeCases() {
        "  rank 0 | 0F0@0 7B0@0 0S@0\n"
        "                 ^\n",
        Smallest()},
-      {"in-range", "Version",
-       With(Smallest(), [](Schedule& s) { s.programs[0][2].version = -1; }),
+      {"in-range", "Version", With(Smallest(), [](Schedule& s) { s.programs[0][2].version = -1; }),
        "rank 0, op 2 (0S@-1): error: expected stages 0 to 0, micro-batches 0 to 0 and versions "
        "from 0 [in-range]\n"
        "  rank 0 | 0F0@0 0B0@0 0S@-1\n"

@@ -68,15 +68,13 @@ TEST(Verify, RuleIdsAreStable) {
 
 TEST(Verify, NeverStopsAtTheFirst) {
   // A missing backward, a version that does not exist, a step too far: one line each.
-  const std::vector<Diagnostic> found =
-      Verify(Programs(2, {"0: 0F0@0 0F1@3 0B0@0 0S@1"}));
+  const std::vector<Diagnostic> found = Verify(Programs(2, {"0: 0F0@0 0F1@3 0B0@0 0S@1"}));
   std::vector<std::string> rules;
   for (const Diagnostic& diagnostic : found) {
     rules.push_back(diagnostic.rule);
     EXPECT_EQ(diagnostic.severity, Severity::kError);
   }
-  EXPECT_EQ(rules,
-            (std::vector<std::string>{"backward-once", "version-exists", "step-versions"}));
+  EXPECT_EQ(rules, (std::vector<std::string>{"backward-once", "version-exists", "step-versions"}));
 }
 
 TEST(Verify, ListsTwentyOfARuleAndCountsTheRest) {
@@ -135,8 +133,8 @@ TEST(Verify, ObjectsToEveryDeletedOrDuplicatedOp) {
         Schedule more = schedule;
         more.programs[rank].insert(more.programs[rank].begin() + i,
                                    schedule.programs[rank][static_cast<std::size_t>(i)]);
-        EXPECT_NE(Texts(Verify(more)), "") << name << " with op " << i << " of rank " << rank
-                                           << " twice";
+        EXPECT_NE(Texts(Verify(more)), "")
+            << name << " with op " << i << " of rank " << rank << " twice";
       }
     }
   }

@@ -114,8 +114,7 @@ std::vector<VerifyCase> ReplicaCases() {
        "                            ^\n"
        "rank 1, op 3 (0A@0): error: a second A for one S; the first is op 2 [replica-step]\n",
        good},
-      {"replica-step", "NoAllReduce",
-       Programs(2, {"0: 0F0@0 0B0@0 0S@0", "0: 0F1@0 0B1@0 0S@0"}),
+      {"replica-step", "NoAllReduce", Programs(2, {"0: 0F0@0 0B0@0 0S@0", "0: 0F1@0 0B1@0 0S@0"}),
        "rank 0, op 2 (0S@0): error: no A@0 before it; the stage stands on 2 ranks "
        "[replica-step]\n"
        "  rank 0 | 0F0@0 0B0@0 0S@0\n"

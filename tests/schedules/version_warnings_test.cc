@@ -30,16 +30,16 @@ TEST(VersionWarnings, CountHorizonsThatAreNotTheTrueDistance) {
   // The released code's rule is D - r: 2 on stage 0 and 1 on stage 1 instead of 1 and 0; the first
   // forward of stage 0 has a distance of 0. The backward reads the version stepped, so each
   // forward that misjudges has a backward for other weights, too.
-  EXPECT_EQ(Warnings(Make("pipeoptim", {.ranks = 2, .microbatches = 3,
-                                        .horizon = HorizonRule::kCode})),
-            "stage 0: warning: 3 backwards for other weights than the forward, first 0B0@0: "
-            "version 0 instead of 2 [backward-version]\n"
-            "stage 0: warning: 3 forwards with a horizon that is not the true distance, first that "
-            "of 0B0@0: +2 instead of +0 [true-horizon]\n"
-            "stage 1: warning: 3 backwards for other weights than the forward, first 1B0@0: "
-            "version 0 instead of 1 [backward-version]\n"
-            "stage 1: warning: 3 forwards with a horizon that is not the true distance, first that "
-            "of 1B0@0: +1 instead of +0 [true-horizon]\n");
+  EXPECT_EQ(
+      Warnings(Make("pipeoptim", {.ranks = 2, .microbatches = 3, .horizon = HorizonRule::kCode})),
+      "stage 0: warning: 3 backwards for other weights than the forward, first 0B0@0: "
+      "version 0 instead of 2 [backward-version]\n"
+      "stage 0: warning: 3 forwards with a horizon that is not the true distance, first that "
+      "of 0B0@0: +2 instead of +0 [true-horizon]\n"
+      "stage 1: warning: 3 backwards for other weights than the forward, first 1B0@0: "
+      "version 0 instead of 1 [backward-version]\n"
+      "stage 1: warning: 3 forwards with a horizon that is not the true distance, first that "
+      "of 1B0@0: +1 instead of +0 [true-horizon]\n");
 }
 
 TEST(VersionWarnings, SpeakOfOneInTheSingular) {
@@ -69,8 +69,8 @@ TEST(VersionWarnings, AreWarningsThatNameTheFirstOp) {
 }
 
 TEST(VersionWarnings, AreNoneWhereForwardAndBackwardAgree) {
-  for (const char* name : {"sequential", "gpipe", "1f1b", "pipedream", "pipedream-2bw",
-                           "pipeoptim"}) {
+  for (const char* name :
+       {"sequential", "gpipe", "1f1b", "pipedream", "pipedream-2bw", "pipeoptim"}) {
     EXPECT_EQ(Warnings(Make(name, {.ranks = 4, .microbatches = 8})), "") << name;
   }
 }
@@ -84,8 +84,8 @@ TEST(VersionWarnings, OfPipeMareAndPipelinedBackprop) {
 }
 
 TEST(VersionWarnings, SpecTrainAimsBeyondItsUpdateFromStageTwoOn) {
-  // D = 4: on stage 2 F aims at q + 1, its own update is q; on stage 3 as well. Forward and backward
-  // agree.
+  // D = 4: on stage 2 F aims at q + 1, its own update is q; on stage 3 as well. Forward and
+  // backward agree.
   EXPECT_EQ(Warnings(Make("spectrain", {.ranks = 4, .microbatches = 6})),
             "stage 2: warning: 6 forwards with a horizon that is not the true distance, first that "
             "of 2B0@0+1: +1 instead of +0 [true-horizon]\n"

@@ -37,6 +37,7 @@ std::string Slots(const Schedule& schedule, std::size_t rank = 0) {
 std::vector<std::int32_t> Copies(const Schedule& schedule) {
   const WeightSlots slots = AssignWeightSlots(schedule);
   std::vector<std::int32_t> copies;
+  copies.reserve(static_cast<std::size_t>(schedule.shape.stages));
   for (std::int32_t stage = 0; stage < schedule.shape.stages; ++stage) {
     copies.push_back(slots.OfStage(stage));
   }
@@ -97,13 +98,12 @@ TEST(AssignWeightSlots, OfStageIsTheMostOverItsRanks) {
 
 struct Approach {
   std::string name;
-  std::function<Schedule(std::int32_t)> make;                       ///< For D stages.
+  std::function<Schedule(std::int32_t)> make;                      ///< For D stages.
   std::function<std::int32_t(std::int32_t, std::int32_t)> copies;  ///< Of stage r of D.
 };
 
 Schedule Long(std::string_view name, std::int32_t ranks, bool vertical_sync = false) {
-  return Make(name,
-              {.ranks = ranks, .microbatches = 5 * ranks, .vertical_sync = vertical_sync});
+  return Make(name, {.ranks = ranks, .microbatches = 5 * ranks, .vertical_sync = vertical_sync});
 }
 
 std::vector<Approach> Approaches() {
@@ -116,7 +116,8 @@ std::vector<Approach> Approaches() {
   // In flight on stage r are D - r micro-batches, each with a version of its own.
   add("pipedream", [](std::int32_t d, std::int32_t r) { return d - r; });
   // Every stage reads what stage 0 read D - 1 updates ago, and writes the newest: D versions.
-  approaches.push_back({"pipedream --vertical-sync", [](std::int32_t d) { return Long("pipedream", d, true); },
+  approaches.push_back({"pipedream --vertical-sync",
+                        [](std::int32_t d) { return Long("pipedream", d, true); },
                         [](std::int32_t d, std::int32_t) { return d; }});
   // The version read, and the newest.
   add("pipedream-2bw", [](std::int32_t, std::int32_t) { return 2; });
@@ -126,8 +127,7 @@ std::vector<Approach> Approaches() {
   add("pipemare", two_but_the_last);
   add("pipelined-backprop", two_but_the_last);
   // The horizon of F is floor(r/2) + D-1-r: 0 on the last stage of D = 1 and 2 only.
-  add("spectrain",
-      [](std::int32_t d, std::int32_t r) { return r / 2 + d - 1 - r == 0 ? 1 : 2; });
+  add("spectrain", [](std::int32_t d, std::int32_t r) { return r / 2 + d - 1 - r == 0 ? 1 : 2; });
   for (const char* name : {"sequential", "model-parallel", "gpipe", "1f1b"}) {
     add(name, one);
   }
@@ -138,9 +138,9 @@ TEST(WeightSlots, AreTheFormulaOfEachApproach) {
   for (const Approach& approach : Approaches()) {
     std::cout << approach.name << ":";
     for (std::int32_t ranks = 1; ranks <= 8; ++ranks) {
-      std::vector<std::int32_t> expected;
+      std::vector<std::int32_t> expected(static_cast<std::size_t>(ranks));
       for (std::int32_t r = 0; r < ranks; ++r) {
-        expected.push_back(approach.copies(ranks, r));
+        expected[static_cast<std::size_t>(r)] = approach.copies(ranks, r);
       }
       const std::vector<std::int32_t> copies = Copies(approach.make(ranks));
       std::cout << "  " << List(copies);
@@ -155,10 +155,9 @@ TEST(WeightSlots, XPipeHoldsAtMostThree) {
   for (const std::int32_t every : {1, 2, 4, 8}) {
     for (const Rounding rounding : {Rounding::kFloor, Rounding::kHalfEven}) {
       for (std::int32_t ranks = 1; ranks <= 8; ++ranks) {
-        const std::vector<std::int32_t> copies = Copies(Make("xpipe", {.ranks = ranks,
-                                                                       .microbatches = 64,
-                                                                       .update_every = every,
-                                                                       .rounding = rounding}));
+        const std::vector<std::int32_t> copies = Copies(Make(
+            "xpipe",
+            {.ranks = ranks, .microbatches = 64, .update_every = every, .rounding = rounding}));
         EXPECT_LE(*std::max_element(copies.begin(), copies.end()), 3)
             << ranks << " ranks, T = " << every;
       }

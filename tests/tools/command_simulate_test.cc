@@ -160,7 +160,7 @@ TEST(SimulateCommand, TwoRunsGiveTheSameBytes) {
 
 TEST(SimulateCommand, WritesAPlainTraceToo) {
   ASSERT_EQ(Stagecraft("simulate 1f1b -p 2 -m 2 --forward 1ms --trace t.json").code, 0);
-  EXPECT_NO_THROW(static_cast<void>(Json::parse(ReadTestFile(TestPath("t.json")))));
+  EXPECT_TRUE(Json::accept(ReadTestFile(TestPath("t.json"))));
 }
 
 TEST(SimulateCommand, DrawsTheTimeline) {

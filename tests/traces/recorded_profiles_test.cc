@@ -34,8 +34,8 @@ struct Recorded {
 
 const std::vector<Recorded>& AllRecorded() {
   static const std::vector<Recorded> all{
-      {"alexnet", "AlexNet", "image_classification/profiles/alexnet", 256,
-       "the bytes of the input", 22, 44.801, 40.520, 244.403},
+      {"alexnet", "AlexNet", "image_classification/profiles/alexnet", 256, "the bytes of the input",
+       22, 44.801, 40.520, 244.403},
       {"gnmt", "GNMT, 8 LSTM layers", "translation/profiles/gnmt", 32,
        "the bytes of hidden states and attention scores: 32 sentences of 48 tokens", 37, 33.533,
        55.883, 775.064},
@@ -130,7 +130,8 @@ TEST(RecordedProfiles, AreCanonicalAndNameTheirSourceAndLicence) {
 
 TEST(RecordedProfiles, EachHasItsEntryHere) {
   std::vector<std::string> found;
-  for (const auto& entry : std::filesystem::directory_iterator(PathOf(AllRecorded()[0]).parent_path())) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(PathOf(AllRecorded()[0]).parent_path())) {
     const std::string name = entry.path().filename().string();
     if (name.ends_with(".profile.json")) {
       found.push_back(name);
@@ -143,8 +144,8 @@ TEST(RecordedProfiles, EachHasItsEntryHere) {
 std::vector<double> StageSeconds(const Recorded& recorded, std::int32_t stages) {
   const Profile profile = Load(recorded);
   const auto batch = static_cast<double>(recorded.batch);
-  const Costs costs = OrThrow(
-      StageCostsOf(profile, OrThrow(BalancedPartition(profile, stages, batch)), batch));
+  const Costs costs =
+      OrThrow(StageCostsOf(profile, OrThrow(BalancedPartition(profile, stages, batch)), batch));
   std::vector<double> seconds;
   for (const StageCosts& stage : costs.stages) {
     seconds.push_back(std::chrono::duration<double>(stage.forward + stage.backward).count());

@@ -1,0 +1,288 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "schedules/dependencies.h"
+#include "schedules/progress.h"
+#include "schedules/schedule.h"
+#include "sim/walk_plan.h"
+
+namespace stagecraft {
+
+/// Walks the programs of all ranks against each other, each as far as it gets before the next has
+/// its turn, and tells `Sink` every step that takes time or that another step waits for, each after
+/// all it waits for:
+///
+///   rank 0   F0            SEND_F0            F1 ...
+///             \            .
+///   channel    '-> transfer: first = F0, second = RECV_F0
+///                               \             .
+///   rank 1                RECV_F0 '----------> F0
+///
+/// The rules are those of sim/README.md. A Sink has
+///
+///   using Step = ...;                      what stands for a step; a number
+///   static constexpr Step kTimeZero;       the beginning of the run
+///   static constexpr Step kUnknown;        a step that is not there yet
+///   Step Run(StepInputs<Step>, std::uint32_t lane, std::uint32_t cost_class, std::int32_t op);
+///   Step Carry(StepInputs<Step>, TransferPlan plan, std::size_t transfer);
+///   void SameSpan(std::int32_t op, std::int32_t like);     `op` is a member of the cell of `like`
+///
+/// `Run` gets one more than the last op id for steps that belong to no op: waits of a rank.
+template <typename Step>
+struct StepInputs {
+  Step first;
+  Step second;
+};
+
+template <typename Sink>
+class Walk {
+ public:
+  using Step = typename Sink::Step;
+
+  Walk(const Schedule& schedule, const Dependencies& dependencies, SendMode send,
+       const WalkPlan& plan, Sink& sink)
+      : schedule_(schedule),
+        dependencies_(dependencies),
+        send_(send),
+        plan_(plan),
+        sink_(sink),
+        ranks_(schedule.programs.size()),
+        transfers_(plan.of_transfer.size(), Sink::kUnknown) {
+    if (send_ != SendMode::kEager) {
+      ends_.resize(plan.of_transfer.size());
+    }
+    ListCollectives();
+  }
+
+  /// True if all programs came to their ends; false if ops wait for each other.
+  bool Finish() {
+    for (std::int32_t rank = plan_.Ranks(); rank-- > 0;) {
+      ready_.push_back(rank);
+    }
+    while (!ready_.empty()) {
+      const std::int32_t rank = ready_.back();
+      ready_.pop_back();
+      Advance(rank);
+    }
+    for (std::size_t rank = 0; rank < ranks_.size(); ++rank) {
+      if (ranks_[rank].cursor != static_cast<std::int32_t>(schedule_.programs[rank].size())) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+ private:
+  using Action = OpPlan::Action;
+
+  struct RankState {
+    std::int32_t cursor = 0;      ///< Ops that have run.
+    bool asleep = false;          ///< Waits for another rank.
+    bool counted = false;         ///< At an A whose other members are not all there.
+    Step last = Sink::kTimeZero;  ///< Its last step.
+  };
+  /// Both ends of a transfer, unless sends are eager.
+  struct Ends {
+    Step reached = Sink::kUnknown;  ///< The last step before its SEND.
+    Step posted = Sink::kUnknown;   ///< That of its RECV.
+  };
+
+  void ListCollectives() {
+    if (dependencies_.collectives.empty()) {
+      return;
+    }
+    collective_of_.assign(static_cast<std::size_t>(plan_.ids.Size()), 0);
+    for (std::size_t i = 0; i < dependencies_.collectives.size(); ++i) {
+      const std::vector<OpRef>& members = dependencies_.collectives[i].members;
+      missing_.push_back(members.size());
+      for (const OpRef member : members) {
+        collective_of_[static_cast<std::size_t>(plan_.ids.Of(member))] =
+            static_cast<std::int32_t>(i);
+      }
+    }
+  }
+
+  RankState& StateOf(std::int32_t rank) { return ranks_[static_cast<std::size_t>(rank)]; }
+
+  void Advance(std::int32_t rank) {
+    // Ranks take turns too often for the processor to see that each of them goes straight on.
+    constexpr std::int32_t kAhead = 16;
+    RankState& state = StateOf(rank);
+    const OpPlan* const program = plan_.programs[static_cast<std::size_t>(rank)];
+    const auto size =
+        static_cast<std::int32_t>(schedule_.programs[static_cast<std::size_t>(rank)].size());
+    state.asleep = false;
+    __builtin_prefetch(program + state.cursor + kAhead);
+    while (state.cursor < size) {
+      if (!Next(state, {rank, state.cursor}, program[state.cursor])) {
+        state.asleep = true;
+        return;
+      }
+    }
+  }
+
+  /// Runs one op, or cell; false if it must wait.
+  bool Next(RankState& state, OpRef ref, OpPlan plan) {
+    switch (plan.GetAction()) {
+      case Action::kSend:
+        return Send(state, ref, static_cast<std::size_t>(plan.transfer));
+      case Action::kReceive:
+        return Receive(state, ref, plan);
+      case Action::kMeet:
+        return Meet(state, ref);
+      case Action::kRunCell:
+        return RunCell(state, ref);
+      case Action::kRun:
+        break;
+    }
+    const Step input = InputOf(plan);
+    if (input == Sink::kUnknown) {
+      return false;
+    }
+    Run(state, ref.rank, {input, Sink::kTimeZero}, plan.CostClass(), plan_.ids.Of(ref));
+    ++state.cursor;
+    return true;
+  }
+
+  void Run(RankState& state, std::int32_t rank, StepInputs<Step> inputs, std::uint32_t cost_class,
+           std::int32_t op) {
+    state.last = sink_.Run(inputs, static_cast<std::uint32_t>(rank), cost_class, op);
+  }
+
+  /// The step that an op waits for. What its own rank makes is there, since that stands before it
+  /// in the program.
+  Step InputOf(OpPlan plan) const {
+    return plan.transfer == kNoTransfer ? Sink::kTimeZero
+                                        : transfers_[static_cast<std::size_t>(plan.transfer)];
+  }
+
+  bool RunCell(RankState& state, OpRef ref) {
+    const OpPlan* const program = plan_.programs[static_cast<std::size_t>(ref.rank)];
+    const std::int32_t end =
+        CellEnd(schedule_.programs[static_cast<std::size_t>(ref.rank)], ref.index);
+    inputs_.clear();
+    for (std::int32_t i = ref.index; i < end; ++i) {
+      inputs_.push_back(InputOf(program[i]));
+      if (inputs_.back() == Sink::kUnknown) {
+        return false;
+      }
+    }
+    const std::int32_t last = plan_.ids.Of({ref.rank, end - 1});
+    Gather(state, ref.rank, program[end - 1].CostClass(), last);
+    for (std::int32_t op = plan_.ids.Of(ref); op < last; ++op) {
+      sink_.SameSpan(op, last);
+    }
+    state.cursor = end;
+    return true;
+  }
+
+  /// One step of `rank` that waits for all of `inputs_`, by way of steps that wait for two each.
+  void Gather(RankState& state, std::int32_t rank, std::uint32_t cost_class, std::int32_t op) {
+    while (inputs_.size() > 2) {
+      const Step second = inputs_.back();
+      inputs_.pop_back();
+      Run(state, rank, {inputs_.back(), second}, kNoCost, plan_.ids.Size());
+      inputs_.pop_back();
+    }
+    inputs_.resize(2, Sink::kTimeZero);
+    Run(state, rank, {inputs_[0], inputs_[1]}, cost_class, op);
+  }
+
+  bool Receive(RankState& state, OpRef ref, OpPlan plan) {
+    Run(state, ref.rank, {Sink::kTimeZero, Sink::kTimeZero}, plan.CostClass(), plan_.ids.Of(ref));
+    ++state.cursor;
+    if (send_ == SendMode::kEager) {
+      return true;
+    }
+    const auto transfer = static_cast<std::size_t>(plan.transfer);
+    ends_[transfer].posted = state.last;
+    if (send_ == SendMode::kBlocking) {
+      Wake(plan_.ChannelOf(transfer).from);
+    } else if (ends_[transfer].reached != Sink::kUnknown) {
+      Carry(transfer, {ends_[transfer].reached, state.last});
+    }
+    return true;
+  }
+
+  bool Send(RankState& state, OpRef ref, std::size_t transfer) {
+    if (send_ == SendMode::kEager) {
+      Carry(transfer, {state.last, Sink::kTimeZero});
+      ++state.cursor;
+      return true;
+    }
+    Ends& ends = ends_[transfer];
+    if (send_ == SendMode::kBlocking && ends.posted == Sink::kUnknown) {
+      return false;
+    }
+    ends.reached = state.last;
+    if (ends.posted != Sink::kUnknown) {
+      Carry(transfer, {ends.reached, ends.posted});
+    }
+    if (send_ == SendMode::kBlocking) {
+      Run(state, ref.rank, {transfers_[transfer], Sink::kTimeZero}, kNoCost, plan_.ids.Size());
+    }
+    ++state.cursor;
+    return true;
+  }
+
+  void Carry(std::size_t transfer, StepInputs<Step> inputs) {
+    transfers_[transfer] = sink_.Carry(inputs, plan_.of_transfer[transfer], transfer);
+    Wake(plan_.ChannelOf(transfer).to);
+  }
+
+  /// The last member to come makes a step that waits for all; it starts those of the members.
+  bool Meet(RankState& state, OpRef ref) {
+    if (state.counted) {
+      return false;
+    }
+    state.counted = true;
+    const auto collective =
+        static_cast<std::size_t>(collective_of_[static_cast<std::size_t>(plan_.ids.Of(ref))]);
+    if (--missing_[collective] > 0) {
+      return false;
+    }
+    const std::vector<OpRef>& members = dependencies_.collectives[collective].members;
+    inputs_.clear();
+    for (const OpRef member : members) {
+      inputs_.push_back(StateOf(member.rank).last);
+    }
+    Gather(state, ref.rank, kNoCost, plan_.ids.Size());
+    const Step start = state.last;
+    for (const OpRef member : members) {
+      const OpPlan plan = plan_.programs[static_cast<std::size_t>(member.rank)][member.index];
+      RankState& of_member = StateOf(member.rank);
+      Run(of_member, member.rank, {start, Sink::kTimeZero}, plan.CostClass(), plan_.ids.Of(member));
+      ++of_member.cursor;
+      of_member.counted = false;
+      Wake(member.rank);
+    }
+    return true;
+  }
+
+  void Wake(std::int32_t rank) {
+    RankState& state = StateOf(rank);
+    if (state.asleep) {
+      state.asleep = false;
+      ready_.push_back(rank);
+    }
+  }
+
+  const Schedule& schedule_;
+  const Dependencies& dependencies_;
+  SendMode send_;
+  const WalkPlan& plan_;
+  Sink& sink_;
+  std::vector<RankState> ranks_;
+  std::vector<std::int32_t> ready_;          ///< Ranks that may be able to go on, the next last.
+  std::vector<Step> transfers_;              ///< Per transfer: its step.
+  std::vector<Ends> ends_;                   ///< Per transfer; empty if sends are eager.
+  std::vector<std::int32_t> collective_of_;  ///< Per op: collective of an A; may be empty.
+  std::vector<std::size_t> missing_;         ///< Per collective: members that are not there yet.
+  std::vector<Step> inputs_;                 ///< Of the step at hand.
+};
+
+}  // namespace stagecraft

@@ -1,0 +1,74 @@
+#include "traces/json_text.h"
+
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace stagecraft {
+namespace {
+
+std::string FaultOf(std::string_view text, const JsonLimits& limits = {1000, 4}) {
+  const Result<nlohmann::json> result = ReadJson(text, "a.json", limits);
+  EXPECT_FALSE(result);
+  return result.diagnostics.empty() ? "" : ToString(result.diagnostics[0]);
+}
+
+TEST(ReadJson, GivesTheTree) {
+  const Result<nlohmann::json> result = ReadJson(R"({"a": [1, "x]}\""]})", "a.json", {100, 2});
+  ASSERT_TRUE(result);
+  EXPECT_EQ((*result.value)["a"][1], "x]}\"");
+}
+
+TEST(ReadJson, ShowsLineColumnAndCaretOfASyntaxError) {
+  EXPECT_EQ(FaultOf("{\n  \"a\": 1,\n  \"b\": }\n"),
+            "a.json:3:8: error: syntax error while parsing value - unexpected '}'; expected '[', "
+            "'{', or a literal\n"
+            "    \"b\": }\n"
+            "         ^");
+  EXPECT_EQ(FaultOf("").substr(0, 18), "a.json:1:1: error:");
+  EXPECT_EQ(FaultOf("{} x").substr(0, 18), "a.json:1:4: error:");
+  EXPECT_EQ(FaultOf("[1, 2,]").substr(0, 18), "a.json:1:7: error:");
+}
+
+TEST(ReadJson, ShowsOnlyTheNeighbourhoodOfAFaultInALongLine) {
+  const std::string fault = FaultOf("[\"" + std::string(500, 'x') + "\" oops]");
+  EXPECT_LT(fault.size(), 400U);
+  EXPECT_NE(fault.find("oops]"), std::string::npos);
+}
+
+TEST(ReadJson, PrintsNothingThatATerminalWouldObey) {
+  for (const std::string text : {"{\"\x1b[31m\": }", "\"\xff\"", "\x01"}) {
+    for (const char c : FaultOf(text)) {
+      EXPECT_TRUE(c == '\n' || (c >= ' ' && c <= '~'));
+    }
+  }
+}
+
+TEST(ReadJson, RefusesRepeatedKeysAtAnyDepth) {
+  EXPECT_EQ(FaultOf(R"({"a": 1, "b": {"c": 1, "c": 2}})"),
+            "a.json: error: expected each key once in an object, got \"c\" again");
+  EXPECT_EQ(FaultOf(R"([{"a": {}, "b": 1, "a": 2}])"),
+            "a.json: error: expected each key once in an object, got \"a\" again");
+  EXPECT_TRUE(ReadJson(R"([{"a": {"a": 1}}, {"a": 2}])", "a.json", {100, 4}));
+}
+
+TEST(ReadJson, RefusesDeepNestingBeforeReading) {
+  EXPECT_EQ(FaultOf("[[[[[1]]]]]"),
+            "a.json:1:5: error: expected at most 4 objects and arrays inside each other\n"
+            "  [[[[[1]]]]]\n"
+            "      ^");
+  EXPECT_TRUE(ReadJson(R"([[[["[[[[[[", "\"[[["]]]])", "a.json", {100, 4}));
+  const std::string deep(10'000'000, '[');
+  EXPECT_EQ(FaultOf(deep, {deep.size(), 16}).substr(0, 19), "a.json:1:17: error:");
+}
+
+TEST(ReadJson, RefusesMoreBytesThanTheLimit) {
+  EXPECT_EQ(FaultOf("[1, 2]", {5, 4}), "a.json: error: expected at most 5 bytes, got 6");
+}
+
+TEST(ReadJson, RefusesNumbersThatNoDoubleHolds) {
+  EXPECT_EQ(FaultOf("[1e999]"), "a.json: error: number overflow parsing '1e999'");
+}
+
+}  // namespace
+}  // namespace stagecraft
