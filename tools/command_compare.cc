@@ -104,7 +104,7 @@ class CompareCommand : public Command {
     Contestant contestant;
     const Generator* generator = FindGenerator(name);
     if (generator == nullptr) {
-      contestant.given = schedule_.Load(name, ranks);
+      contestant.given = schedule_.Load(name, ranks, /*shared_flags=*/true);
       return contestant;
     }
     GeneratorOptions options = OnlyTaken(*generator, schedule_.Options(ranks));

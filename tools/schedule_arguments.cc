@@ -105,14 +105,15 @@ GeneratorOptions ScheduleArguments::Options(std::optional<std::int32_t> stages) 
 }
 
 GivenSchedule ScheduleArguments::Load(const std::string& name_or_file,
-                                      std::optional<std::int32_t> stages) const {
+                                      std::optional<std::int32_t> stages,
+                                      bool shared_flags) const {
   GivenSchedule given;
   given.generator = FindGenerator(name_or_file);
   if (given.generator == nullptr) {
     if (!LooksLikeFile(name_or_file)) {
       RefuseUnknown(name_or_file);
     }
-    given.schedule = LoadFile(name_or_file);
+    given.schedule = LoadFile(name_or_file, shared_flags);
     return given;
   }
   given.options = Options(stages);
@@ -124,9 +125,9 @@ GivenSchedule ScheduleArguments::Load(const std::string& name_or_file,
   return given;
 }
 
-Schedule ScheduleArguments::LoadFile(const std::string& file) const {
+Schedule ScheduleArguments::LoadFile(const std::string& file, bool shared_flags) const {
   for (const CLI::Option* flag : flags_) {
-    if (!flag->empty()) {
+    if (!shared_flags && !flag->empty()) {
       throw CommandFailure(
           ExitCode::kUsage, flag->get_name(),
           fmt::format("is for schedules that are generated, but {} is a file", file));

@@ -36,12 +36,14 @@ class ScheduleArguments {
   GeneratorOptions Options(std::optional<std::int32_t> stages) const;
 
   /// Generates or reads. Throws `CommandFailure` (usage) with everything that is wrong; the
-  /// schedule itself is not verified.
+  /// schedule itself is not verified. A file takes no generator's flags, unless they are there for
+  /// others (`shared_flags`).
   GivenSchedule Load(const std::string& name_or_file,
-                     std::optional<std::int32_t> stages = std::nullopt) const;
+                     std::optional<std::int32_t> stages = std::nullopt,
+                     bool shared_flags = false) const;
 
  private:
-  Schedule LoadFile(const std::string& file) const;
+  Schedule LoadFile(const std::string& file, bool shared_flags) const;
 
   std::optional<std::int32_t> ranks_;
   std::optional<std::int32_t> microbatches_;

@@ -35,7 +35,7 @@ TEST(ExplainCommand, NamesTheSlowStageAndASavingThatWasSimulated) {
       Stagecraft("explain 1f1b -p 4 -m 8 --forward 1ms --backward 2ms,2ms,30ms,2ms");
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_TRUE(Contains(outcome.out, "what to fix first: B of stage 2 10 % faster: ")) << outcome.out;
-  EXPECT_TRUE(Contains(outcome.out, "B of stage 2          8  240 ms")) << outcome.out;
+  EXPECT_TRUE(Contains(outcome.out, "B of stage 2              8  240 ms")) << outcome.out;
 }
 
 TEST(ExplainCommand, FindsTransfers) {

@@ -49,7 +49,7 @@ TEST(GenerateCommand, EveryGeneratorOptionChangesTheSchedule) {
       {"1f1b", "1f1b --warmup 1"},
       {"pipedream", "pipedream --vertical-sync"},
       {"pipedream -m 12 -p 4", "pipedream -m 12 --replicas 3,1"},
-      {"xpipe --update-every 2", "xpipe --update-every 2 --rounding half-even"},
+      {"xpipe --update-every 4", "xpipe --update-every 4 --rounding half-even"},
       {"1f1b", "1f1b -n 2"},
       {"1f1b", "1f1b -p 3"},
       {"1f1b", "1f1b -m 7"}};

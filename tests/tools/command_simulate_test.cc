@@ -168,7 +168,7 @@ TEST(SimulateCommand, DrawsTheTimeline) {
       Stagecraft("simulate gpipe -p 2 -m 2 --forward 1ms --backward 2ms --diagram");
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_NE(outcome.out.find("one column = 1 ms\n"
-                             "rank 0 | F0 F1 .  .  B0--- B1---\n"
+                             "rank 0 | F0 F1 .  .  .  B0--- B1---\n"
                              "rank 1 | .  F0 F1 B0--- B1---"),
             std::string::npos)
       << outcome.out;

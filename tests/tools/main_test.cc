@@ -73,10 +73,10 @@ INSTANTIATE_TEST_SUITE_P(
                "--speed: expected RANK=FACTOR such as 2=0.5, got '3'; see `stagecraft simulate "
                "--help`"},
         Misuse{"simulate 1f1b --receive sometime",
-               "--receive: expected early, just-in-time or lookahead:K, got 'sometime'; see "
-               "`stagecraft simulate --help`"},
+               "--receive: receive policy 'sometime'; expected early, just-in-time or lookahead:K "
+               "with K from 0 to 2147483647; see `stagecraft simulate --help`"},
         Misuse{"simulate 1f1b --json --diagram",
-               "--diagram excludes --json; see `stagecraft simulate --help`"}));
+               "--json excludes --diagram; see `stagecraft simulate --help`"}));
 
 TEST(Program, AFullDiskIsAFailure) {
   const Outcome outcome = Shell("stagecraft schedules >/dev/full");

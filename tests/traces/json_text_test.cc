@@ -67,7 +67,10 @@ TEST(ReadJson, RefusesMoreBytesThanTheLimit) {
 }
 
 TEST(ReadJson, RefusesNumbersThatNoDoubleHolds) {
-  EXPECT_EQ(FaultOf("[1e999]"), "a.json: error: number overflow parsing '1e999'");
+  EXPECT_EQ(FaultOf("[1e999]"),
+            "a.json:1:6: error: number overflow parsing '1e999'\n"
+            "  [1e999]\n"
+            "       ^");
 }
 
 }  // namespace
