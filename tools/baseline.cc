@@ -99,14 +99,14 @@ void CompareObjects(const Json& before, const Json& after, const std::string& wh
       changes.push_back(
           Fault(std::string(file), fmt::format("{}{}: not in the baseline", where, key)));
     } else if (before[key] != value) {
-      changes.push_back(Fault(std::string(file),
-                              fmt::format("{}{} {}", where, key, Change(before[key], value))));
+      changes.push_back(
+          Fault(std::string(file), fmt::format("{}{} {}", where, key, Change(before[key], value))));
     }
   }
   for (const auto& [key, value] : before.items()) {
     if (!after.contains(key)) {
-      changes.push_back(Fault(std::string(file),
-                              fmt::format("{}{}: only in the baseline", where, key)));
+      changes.push_back(
+          Fault(std::string(file), fmt::format("{}{}: only in the baseline", where, key)));
     }
   }
 }
@@ -114,9 +114,8 @@ void CompareObjects(const Json& before, const Json& after, const std::string& wh
 /// Null if no row of `json` is about `approach`.
 const Json* FindRow(const Json& json, const Json& approach) {
   const Json& rows = json["rows"];
-  const auto found = std::find_if(rows.begin(), rows.end(), [&](const Json& row) {
-    return row["approach"] == approach;
-  });
+  const auto found = std::find_if(rows.begin(), rows.end(),
+                                  [&](const Json& row) { return row["approach"] == approach; });
   return found == rows.end() ? nullptr : &*found;
 }
 
@@ -136,12 +135,14 @@ Result<Json> ParseBaseline(std::string_view text, std::string_view file) {
   } catch (const Json::parse_error& error) {
     const std::size_t offset = error.byte == 0 ? 0 : error.byte - 1;
     return {std::nullopt,
-            {Fault(Place(text, offset, file), "not JSON here; expected a file that `compare "
-                                              "--format json` wrote")}};
+            {Fault(Place(text, offset, file),
+                   "not JSON here; expected a file that `compare "
+                   "--format json` wrote")}};
   } catch (const Json::out_of_range&) {
     return {std::nullopt,
-            {Fault(std::string(file), "holds a number out of range; expected a file that `compare "
-                                      "--format json` wrote")}};
+            {Fault(std::string(file),
+                   "holds a number out of range; expected a file that `compare "
+                   "--format json` wrote")}};
   }
   std::optional<std::string> missing = MissingPart(json);
   if (missing) {

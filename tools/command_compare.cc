@@ -92,7 +92,8 @@ class CompareCommand : public Command {
       if (faults.empty()) {
         return;
       }
-      const std::vector<Diagnostic> without = CheckOptions(*generator, OnlyTaken(*generator, options));
+      const std::vector<Diagnostic> without =
+          CheckOptions(*generator, OnlyTaken(*generator, options));
       if (!without.empty()) {
         throw CommandFailure(ExitCode::kUsage, without);
       }

@@ -58,8 +58,8 @@ std::string Reads(const Schedule& schedule, std::int32_t rank, std::int32_t stag
 
 std::string VersionsToText(const Schedule& schedule) {
   Table table;
-  table.columns = {{"stage"}, {"rank"}, {"forwards read", Align::kLeft},
-                   {"backwards read", Align::kLeft}};
+  table.columns = {
+      {"stage"}, {"rank"}, {"forwards read", Align::kLeft}, {"backwards read", Align::kLeft}};
   const std::vector<std::vector<std::int32_t>> ranks = RanksOfStages(schedule);
   for (std::size_t stage = 0; stage < ranks.size(); ++stage) {
     for (const std::int32_t rank : ranks[stage]) {
@@ -89,8 +89,12 @@ std::string StagesToText(const Schedule& schedule) {
     most = std::max(most, held.slots);
   }
   Table table;
-  table.columns = {{"stage"},         {"weight copies"},   {"activation sets"},
-                   {"staleness"},     {"max staleness"},   {"nominal"},
+  table.columns = {{"stage"},
+                   {"weight copies"},
+                   {"activation sets"},
+                   {"staleness"},
+                   {"max staleness"},
+                   {"nominal"},
                    {"updates missed x micro-batches", Align::kLeft}};
   for (std::size_t stage = 0; stage < staleness.size(); ++stage) {
     table.rows.push_back({std::to_string(stage), std::to_string(slots[stage]),
@@ -182,11 +186,11 @@ class ShowCommand : public Command {
 
  private:
   static void PrintHead(const Schedule& schedule) {
-    stagecraft::Print(fmt::format(
-        "{}: {} ranks, {} stages, {} micro-batches, fingerprint {}\n{}\n",
-        schedule.name.empty() ? "schedule" : schedule.name, schedule.shape.ranks,
-        schedule.shape.stages, schedule.shape.microbatches, Fingerprint(schedule),
-        "Ticks: F, I, W and R take one, B two; '.' is idle."));
+    stagecraft::Print(fmt::format("{}: {} ranks, {} stages, {} micro-batches, fingerprint {}\n{}\n",
+                                  schedule.name.empty() ? "schedule" : schedule.name,
+                                  schedule.shape.ranks, schedule.shape.stages,
+                                  schedule.shape.microbatches, Fingerprint(schedule),
+                                  "Ticks: F, I, W and R take one, B two; '.' is idle."));
   }
 
   std::string name_;

@@ -50,10 +50,18 @@ std::string PerStage(const Metrics& metrics, Figure figure) {
   return low == high ? ToText(low) : fmt::format("{}..{}", ToText(low), ToText(high));
 }
 
-std::optional<std::int32_t> Slots(const StageMetrics& stage) { return stage.weight_slots; }
-std::optional<std::int32_t> Sets(const StageMetrics& stage) { return stage.activation_sets_peak; }
-std::optional<std::int32_t> Steady(const StageMetrics& stage) { return stage.staleness_steady; }
-std::optional<std::int32_t> Most(const StageMetrics& stage) { return stage.staleness_max; }
+std::optional<std::int32_t> Slots(const StageMetrics& stage) {
+  return stage.weight_slots;
+}
+std::optional<std::int32_t> Sets(const StageMetrics& stage) {
+  return stage.activation_sets_peak;
+}
+std::optional<std::int32_t> Steady(const StageMetrics& stage) {
+  return stage.staleness_steady;
+}
+std::optional<std::int32_t> Most(const StageMetrics& stage) {
+  return stage.staleness_max;
+}
 std::optional<std::int32_t> Nominal(const StageMetrics& stage) {
   return stage.nominal_staleness_steady;
 }
@@ -150,9 +158,9 @@ Json SettingsToJson(const ComparisonSettings& settings) {
 
 std::string ComparisonToMarkdown(const Comparison& comparison) {
   Table table;
-  table.columns = {{"approach", Align::kLeft}, {"samples/s"},     {"relative"},
-                   {"bubble"},                 {"peak memory"},   {"weight copies"},
-                   {"activation sets"},        {"staleness"},     {"nominal"}};
+  table.columns = {
+      {"approach", Align::kLeft}, {"samples/s"},       {"relative"},  {"bubble"}, {"peak memory"},
+      {"weight copies"},          {"activation sets"}, {"staleness"}, {"nominal"}};
   for (const ComparisonRow& row : comparison.rows) {
     const std::optional<double> relative = Relative(comparison, row);
     table.rows.push_back({row.approach, FormatNumber(row.metrics.samples_per_second),
@@ -182,14 +190,13 @@ std::string ComparisonToCsv(const Comparison& comparison) {
   const bool batch = comparison.settings.unit == ComparisonUnit::kBatch;
   for (const ComparisonRow& row : comparison.rows) {
     const Metrics& metrics = row.metrics;
-    table.rows.push_back({row.approach, batch ? "batch" : "microbatch",
-                          std::to_string(row.microbatches), number(row.microbatch_size),
-                          std::to_string(metrics.makespan.count()),
-                          number(metrics.samples_per_second), number(Relative(comparison, row)),
-                          number(SteadySamplesPerSecond(row)), number(metrics.bubble),
-                          std::to_string(WorstPeak(metrics)), PerStage(metrics, Slots),
-                          PerStage(metrics, Sets), PerStage(metrics, Steady),
-                          PerStage(metrics, Nominal), row.fingerprint});
+    table.rows.push_back(
+        {row.approach, batch ? "batch" : "microbatch", std::to_string(row.microbatches),
+         number(row.microbatch_size), std::to_string(metrics.makespan.count()),
+         number(metrics.samples_per_second), number(Relative(comparison, row)),
+         number(SteadySamplesPerSecond(row)), number(metrics.bubble),
+         std::to_string(WorstPeak(metrics)), PerStage(metrics, Slots), PerStage(metrics, Sets),
+         PerStage(metrics, Steady), PerStage(metrics, Nominal), row.fingerprint});
   }
   return ToCsv(table);
 }

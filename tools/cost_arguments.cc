@@ -169,7 +169,8 @@ CostSource CostArguments::Load() const {
                          "a PipeDream graph does not name its batch size; expected "
                          "--profile-batch B beside it");
   }
-  return {inline_, ValueOrUsage(ParsePipeDreamGraph(text, file, *profile_batch_)), microbatch_size_};
+  return {inline_, ValueOrUsage(ParsePipeDreamGraph(text, file, *profile_batch_)),
+          microbatch_size_};
 }
 
 Topology CostArguments::TopologyFor(const Schedule& schedule) const {
@@ -179,9 +180,9 @@ Topology CostArguments::TopologyFor(const Schedule& schedule) const {
   topology.send = send_;
   for (const auto& [rank, speed] : speeds_) {
     if (rank >= schedule.shape.ranks) {
-      throw CommandFailure(ExitCode::kUsage, "--speed",
-                           fmt::format("expected a rank from 0 to {}, got {}",
-                                       schedule.shape.ranks - 1, rank));
+      throw CommandFailure(
+          ExitCode::kUsage, "--speed",
+          fmt::format("expected a rank from 0 to {}, got {}", schedule.shape.ranks - 1, rank));
     }
     topology.speed.resize(std::max(topology.speed.size(), static_cast<std::size_t>(rank) + 1), 1);
     topology.speed[static_cast<std::size_t>(rank)] = speed;

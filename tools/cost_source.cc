@@ -57,14 +57,14 @@ void ApplyGiven(const InlineCosts& given, std::int32_t factor, std::size_t stage
   }
   for (std::size_t i = 0; i < kSizeFlags.size(); ++i) {
     if (!given.sizes[i].empty()) {
-      costs.sizes.*kSizeFlags[i].member = Scaled(OfStage(given.sizes[i], stage),
-                                             kSizeFlags[i].scales ? factor : 1, kMaxBytes,
-                                             kSizeFlags[i].flag);
+      costs.sizes.*kSizeFlags[i].member =
+          Scaled(OfStage(given.sizes[i], stage), kSizeFlags[i].scales ? factor : 1, kMaxBytes,
+                 kSizeFlags[i].flag);
     }
   }
   if (!given.joined.empty()) {
-    costs.joined = Nanoseconds(Scaled(OfStage(given.joined, stage).count(), factor,
-                                      kMaxDuration.count(), "--joined"));
+    costs.joined = Nanoseconds(
+        Scaled(OfStage(given.joined, stage).count(), factor, kMaxDuration.count(), "--joined"));
   }
 }
 
@@ -73,9 +73,9 @@ void DeriveFromGiven(const InlineCosts& given, StageCosts& costs) {
   const auto has = [&](DurationIndex i) { return !given.durations[i].empty(); };
   if (has(kB)) {
     if (!has(kI)) {
-      costs.backward_input =
-          has(kW) ? std::max(Nanoseconds(0), costs.backward - costs.backward_weight)
-                  : costs.backward / 2;
+      costs.backward_input = has(kW)
+                                 ? std::max(Nanoseconds(0), costs.backward - costs.backward_weight)
+                                 : costs.backward / 2;
     }
     if (!has(kW)) {
       costs.backward_weight = std::max(Nanoseconds(0), costs.backward - costs.backward_input);
@@ -168,9 +168,9 @@ Costs CostSource::For(const Schedule& schedule, std::int32_t factor) const {
 }
 
 Costs CostSource::FromProfile(std::int32_t stages, std::int32_t factor) const {
-  const Partition partition = profile_->is_stages
-                                  ? WholePartition(*profile_, stages)
-                                  : ValueOrUsage(BalancedPartition(*profile_, stages, microbatch_size_));
+  const Partition partition =
+      profile_->is_stages ? WholePartition(*profile_, stages)
+                          : ValueOrUsage(BalancedPartition(*profile_, stages, microbatch_size_));
   return ValueOrUsage(StageCostsOf(*profile_, partition, microbatch_size_ * factor));
 }
 

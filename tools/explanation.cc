@@ -11,7 +11,9 @@ namespace {
 
 constexpr std::size_t kRemediesTried = 4;
 
-bool IsTransfer(const Sensitivity& cost) { return IsCommunication(cost.kind); }
+bool IsTransfer(const Sensitivity& cost) {
+  return IsCommunication(cost.kind);
+}
 
 /// The costs that could be reduced: one per kind and stage, and all transfers as one.
 std::vector<Sensitivity> Reducible(const std::vector<Sensitivity>& costs) {
@@ -29,9 +31,8 @@ std::vector<Sensitivity> Reducible(const std::vector<Sensitivity>& costs) {
   if (transfers.steps > 0) {
     reducible.push_back(transfers);
   }
-  std::stable_sort(
-      reducible.begin(), reducible.end(),
-      [](const Sensitivity& a, const Sensitivity& b) { return a.total > b.total; });
+  std::stable_sort(reducible.begin(), reducible.end(),
+                   [](const Sensitivity& a, const Sensitivity& b) { return a.total > b.total; });
   return reducible;
 }
 
@@ -96,9 +97,8 @@ std::int64_t Batches(const Schedule& schedule) {
   }
   std::int64_t steps = 0;
   for (const std::vector<Op>& program : schedule.programs) {
-    steps += std::count_if(program.begin(), program.end(), [](const Op& op) {
-      return op.kind == OpKind::kStep && op.stage == 0;
-    });
+    steps += std::count_if(program.begin(), program.end(),
+                           [](const Op& op) { return op.kind == OpKind::kStep && op.stage == 0; });
   }
   return std::max<std::int64_t>(1, steps);
 }

@@ -21,7 +21,7 @@ struct Remedy {
 struct NaiveEstimate {
   std::int64_t microbatches = 0;  ///< m
   std::int64_t batches = 0;
-  Nanoseconds slowest{0};   ///< t
+  Nanoseconds slowest{0};  ///< t
   Nanoseconds makespan{0};
   double bubble = 0;  ///< (p - 1) / (m + p - 1)
 };
@@ -29,9 +29,9 @@ struct NaiveEstimate {
 /// Why a run takes as long as it does.
 struct Explanation {
   std::vector<CriticalStep> path;
-  std::vector<Sensitivity> costs;     ///< On the path, the largest total first.
-  std::vector<Remedy> remedies;       ///< Of the largest costs, the most helpful first.
-  std::optional<NaiveEstimate> naive; ///< Nothing where stages are replicated.
+  std::vector<Sensitivity> costs;      ///< On the path, the largest total first.
+  std::vector<Remedy> remedies;        ///< Of the largest costs, the most helpful first.
+  std::optional<NaiveEstimate> naive;  ///< Nothing where stages are replicated.
 };
 
 Explanation Explain(const SimulatedRun& run, Progress& progress);

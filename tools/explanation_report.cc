@@ -30,10 +30,9 @@ std::string TotalsToText(const SimulatedRun& run, const Explanation& explanation
   const Metrics& metrics = run.metrics;
   std::string text =
       fmt::format("{}: {} ranks, {} stages, {} micro-batches take {}, bubble {}\n",
-                  run.lowered.name.empty() ? "schedule" : run.lowered.name,
-                  run.lowered.shape.ranks, run.lowered.shape.stages,
-                  run.lowered.shape.microbatches, FormatDuration(metrics.makespan),
-                  FormatShare(metrics.bubble));
+                  run.lowered.name.empty() ? "schedule" : run.lowered.name, run.lowered.shape.ranks,
+                  run.lowered.shape.stages, run.lowered.shape.microbatches,
+                  FormatDuration(metrics.makespan), FormatShare(metrics.bubble));
   Nanoseconds busiest{0};
   for (const RankMetrics& rank : metrics.ranks) {
     busiest = std::max(busiest, rank.busy);
@@ -84,8 +83,8 @@ std::string StepToText(const SimulatedRun& run, const CriticalStep& step) {
 }
 
 std::string PathToText(const SimulatedRun& run, const std::vector<CriticalStep>& path) {
-  std::string text = fmt::format("the critical path has {} steps; it begins and ends with\n",
-                                 path.size());
+  std::string text =
+      fmt::format("the critical path has {} steps; it begins and ends with\n", path.size());
   const std::size_t head = std::min(path.size(), kStepsListed);
   const std::size_t tail = std::max(head, path.size() - std::min(path.size(), kStepsListed));
   for (std::size_t i = 0; i < head; ++i) {

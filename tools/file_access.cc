@@ -1,15 +1,14 @@
 #include "tools/file_access.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdio>
+#include <fcntl.h>
 #include <filesystem>
+#include <sys/stat.h>
 #include <system_error>
+#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -23,7 +22,9 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxFileBytes = std::size_t{1} << 30;
 
-std::string Reason(int error) { return std::generic_category().message(error); }
+std::string Reason(int error) {
+  return std::generic_category().message(error);
+}
 
 /// A descriptor that is closed when it goes.
 class OpenFile {
@@ -93,8 +94,7 @@ int WriteAll(int descriptor, std::string_view bytes) {
 bool IsSpecialFile(const fs::path& path) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
-  return !error && fs::exists(status) && !fs::is_regular_file(status) &&
-         !fs::is_directory(status);
+  return !error && fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
 }
 
 [[noreturn]] void ThrowUnusable(const std::string& path, int error) {

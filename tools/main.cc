@@ -86,9 +86,9 @@ void RefuseExtras(const CLI::App& app) {
   for (const std::string& extra : extras) {
     if (extra.size() > 1 && extra.front() == '-') {
       const std::string flag = extra.substr(0, extra.find('='));
-      throw CommandFailure(ExitCode::kUsage, "",
-                           fmt::format("unknown flag '{}'{}", flag,
-                                       Hint(flag, FlagsOf(app), HelpCommand(app))));
+      throw CommandFailure(
+          ExitCode::kUsage, "",
+          fmt::format("unknown flag '{}'{}", flag, Hint(flag, FlagsOf(app), HelpCommand(app))));
     }
   }
   if (!extras.empty()) {

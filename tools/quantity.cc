@@ -59,7 +59,9 @@ Result<T> Fault(std::string message) {
   return {std::nullopt, {std::move(diagnostic)}};
 }
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+bool IsDigit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 /// digits / 10^decimals, and the text behind the number.
 struct Decimal {
@@ -139,13 +141,13 @@ Result<std::int64_t> ParseQuantity(std::string_view text, const QuantityKind& ki
     return Fault<std::int64_t>(
         fmt::format("expected {} such as {}, got '{}'", kind.noun, kind.example, text));
   }
-  const auto unit =
-      std::find_if(kind.units.begin(), kind.units.end(),
-                   [&](const Unit& candidate) { return candidate.name == number->rest; });
+  const auto unit = std::find_if(kind.units.begin(), kind.units.end(), [&](const Unit& candidate) {
+    return candidate.name == number->rest;
+  });
   const bool zero = number->rest.empty() && number->digits == 0;
   if (unit == kind.units.end() && !zero) {
-    return Fault<std::int64_t>(fmt::format(
-        "expected {} with a unit ({}), got '{}'", kind.noun, ExpectedUnits(kind.units), text));
+    return Fault<std::int64_t>(fmt::format("expected {} with a unit ({}), got '{}'", kind.noun,
+                                           ExpectedUnits(kind.units), text));
   }
   if (zero) {
     return {0, {}};
@@ -161,12 +163,11 @@ Result<std::int64_t> ParseQuantity(std::string_view text, const QuantityKind& ki
 }  // namespace
 
 Result<Nanoseconds> ParseDuration(std::string_view text) {
-  Result<std::int64_t> parsed =
-      ParseQuantity(text, {.units = kDurationUnits,
-                           .noun = "a duration",
-                           .example = "2.5us",
-                           .limit = kMaxDuration.count(),
-                           .limit_text = "60min"});
+  Result<std::int64_t> parsed = ParseQuantity(text, {.units = kDurationUnits,
+                                                     .noun = "a duration",
+                                                     .example = "2.5us",
+                                                     .limit = kMaxDuration.count(),
+                                                     .limit_text = "60min"});
   if (!parsed) {
     return {std::nullopt, std::move(parsed.diagnostics)};
   }
@@ -202,8 +203,7 @@ Result<double> ParsePositive(std::string_view text) {
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, value, std::chars_format::fixed);
   if (error != std::errc{} || stop != end || !(value > 0) || value > 1e9) {
-    return Fault<double>(
-        fmt::format("expected a number above 0 and up to 1e9, got '{}'", text));
+    return Fault<double>(fmt::format("expected a number above 0 and up to 1e9, got '{}'", text));
   }
   return {value, {}};
 }
@@ -264,7 +264,9 @@ std::string FormatBytes(std::int64_t bytes) {
   return FormatNumber(value) + " " + std::string(kUnits[unit]);
 }
 
-std::string FormatShare(double share) { return fmt::format("{:.1f} %", share * 100); }
+std::string FormatShare(double share) {
+  return fmt::format("{:.1f} %", share * 100);
+}
 
 std::string FormatSamples(double samples) {
   return FormatNumber(samples) + (samples == 1 ? " sample" : " samples");

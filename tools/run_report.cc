@@ -76,7 +76,7 @@ std::string TotalsToText(const SimulatedRun& run) {
 
 std::string StagesToText(const SimulatedRun& run) {
   Table table;
-  table.columns = {{"stage"},        {"weight copies"}, {"staleness"},
+  table.columns = {{"stage"},         {"weight copies"}, {"staleness"},
                    {"max staleness"}, {"nominal"},       {"activation sets"}};
   for (const StageMetrics& stage : run.metrics.stages) {
     table.rows.push_back({std::to_string(stage.stage), std::to_string(stage.weight_slots),
@@ -118,14 +118,15 @@ std::string RunToText(const SimulatedRun& run) {
 
 std::string RanksToText(const SimulatedRun& run) {
   Table table;
-  table.columns = {{"rank"},       {"busy"},        {"bubble"}, {"warm-up"}, {"transfer"},
-                   {"dependency"}, {"cool-down"}, {"peak memory"},   {"at", Align::kLeft}};
+  table.columns = {{"rank"},      {"busy"},        {"bubble"},
+                   {"warm-up"},   {"transfer"},    {"dependency"},
+                   {"cool-down"}, {"peak memory"}, {"at", Align::kLeft}};
   for (const RankMetrics& rank : run.metrics.ranks) {
-    table.rows.push_back(
-        {std::to_string(rank.rank), FormatDuration(rank.busy), FormatShare(rank.bubble),
-         FormatDuration(rank.idle.warm_up), FormatDuration(rank.idle.transfer),
-         FormatDuration(rank.idle.dependency), FormatDuration(rank.idle.cool_down),
-         FormatBytes(rank.peak_bytes), PeakOp(run, rank).value_or("-")});
+    table.rows.push_back({std::to_string(rank.rank), FormatDuration(rank.busy),
+                          FormatShare(rank.bubble), FormatDuration(rank.idle.warm_up),
+                          FormatDuration(rank.idle.transfer), FormatDuration(rank.idle.dependency),
+                          FormatDuration(rank.idle.cool_down), FormatBytes(rank.peak_bytes),
+                          PeakOp(run, rank).value_or("-")});
   }
   return ToPlainText(table);
 }

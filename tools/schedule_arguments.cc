@@ -38,11 +38,10 @@ bool LooksLikeFile(const std::string& name) {
     names.push_back(generator.name);
   }
   const std::string_view meant = Closest(name, names);
-  throw CommandFailure(
-      ExitCode::kUsage, "",
-      fmt::format("'{}' is neither a file nor the name of a schedule{}", name,
-                  meant.empty() ? "; see `stagecraft schedules`"
-                                : fmt::format("; did you mean '{}'?", meant)));
+  throw CommandFailure(ExitCode::kUsage, "",
+                       fmt::format("'{}' is neither a file nor the name of a schedule{}", name,
+                                   meant.empty() ? "; see `stagecraft schedules`"
+                                                 : fmt::format("; did you mean '{}'?", meant)));
 }
 
 }  // namespace
@@ -105,8 +104,7 @@ GeneratorOptions ScheduleArguments::Options(std::optional<std::int32_t> stages) 
 }
 
 GivenSchedule ScheduleArguments::Load(const std::string& name_or_file,
-                                      std::optional<std::int32_t> stages,
-                                      bool shared_flags) const {
+                                      std::optional<std::int32_t> stages, bool shared_flags) const {
   GivenSchedule given;
   given.generator = FindGenerator(name_or_file);
   if (given.generator == nullptr) {

@@ -23,11 +23,11 @@ SimulatedRun SimulateArguments::Run(Engine engine, Progress& progress) const {
   Costs costs = source.For(given.schedule);
   std::string fingerprint = Fingerprint(given.schedule);
   progress.Begin("verifying");
-  Schedule lowered = LowerAndVerify(std::move(given.schedule),
-                                    {.receive = receive_,
-                                     .receive_given = !receive_flag_->empty(),
-                                     .generated = given.generator != nullptr,
-                                     .send = costs_.Send()});
+  Schedule lowered =
+      LowerAndVerify(std::move(given.schedule), {.receive = receive_,
+                                                 .receive_given = !receive_flag_->empty(),
+                                                 .generated = given.generator != nullptr,
+                                                 .send = costs_.Send()});
   SimulatedRun run = SimulateAndMeasure(std::move(lowered), std::move(costs), std::move(topology),
                                         engine, progress);
   run.fingerprint = std::move(fingerprint);

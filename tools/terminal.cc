@@ -1,11 +1,10 @@
 #include "tools/terminal.h"
 
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <system_error>
+#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -65,8 +64,12 @@ void PrintDiagnostics(const std::vector<Diagnostic>& diagnostics) {
   }
 }
 
-std::string Good(std::string_view text) { return Coloured(text, kGreen, STDOUT_FILENO); }
-std::string Bad(std::string_view text) { return Coloured(text, kRed, STDOUT_FILENO); }
+std::string Good(std::string_view text) {
+  return Coloured(text, kGreen, STDOUT_FILENO);
+}
+std::string Bad(std::string_view text) {
+  return Coloured(text, kRed, STDOUT_FILENO);
+}
 
 Progress::Progress() : begin_(std::chrono::steady_clock::now()) {}
 

@@ -38,7 +38,9 @@ std::vector<std::string> Changes(const Json& before, const Json& now) {
 
 using Texts = std::vector<std::string>;
 
-TEST(Baseline, EqualFiguresGiveNothing) { EXPECT_EQ(Changes(Example(), Example()), Texts{}); }
+TEST(Baseline, EqualFiguresGiveNothing) {
+  EXPECT_EQ(Changes(Example(), Example()), Texts{});
+}
 
 TEST(Baseline, NamesEveryFigureThatChanged) {
   Json now = Example();

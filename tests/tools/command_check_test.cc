@@ -92,8 +92,7 @@ TEST(CheckCommand, SizesAreForGeneratedSchedules) {
   ASSERT_EQ(Stagecraft("generate gpipe -o a.sched").code, 0);
   const Outcome outcome = Stagecraft("check a.sched -p 4");
   EXPECT_EQ(outcome.code, 2);
-  EXPECT_EQ(outcome.err,
-            "-p: error: is for schedules that are generated, but a.sched is a file\n");
+  EXPECT_EQ(outcome.err, "-p: error: is for schedules that are generated, but a.sched is a file\n");
 }
 
 }  // namespace

@@ -66,8 +66,9 @@ TEST(CompareCommand, UnitBatchLetsWholeBatchesThrough) {
   for (const Json& row : json["rows"]) {
     EXPECT_EQ(row["microbatches"].get<double>() * row["microbatch_size"].get<double>(), 32);
   }
-  EXPECT_NE(Stagecraft(std::string(kInline) + " --unit batch").out.find("unit batch: 4 batches of "
-                                                                        "8 samples"),
+  EXPECT_NE(Stagecraft(std::string(kInline) + " --unit batch")
+                .out.find("unit batch: 4 batches of "
+                          "8 samples"),
             std::string::npos);
 }
 

@@ -24,7 +24,8 @@ TEST(ExplainCommand, PrintsTheTextbookFormulaBesideOurFigure) {
 TEST(ExplainCommand, CountsAFlushedBatchEach) {
   const Outcome flushed = Stagecraft("explain gpipe -p 4 -m 8 -n 3 --forward 1ms --backward 2ms");
   EXPECT_TRUE(Contains(flushed.out, "says 99 ms: 3 x (8 + 4 - 1) x 3 ms")) << flushed.out;
-  const Outcome stream = Stagecraft("explain pipedream -p 4 -m 8 -n 3 --forward 1ms --backward 2ms");
+  const Outcome stream =
+      Stagecraft("explain pipedream -p 4 -m 8 -n 3 --forward 1ms --backward 2ms");
   EXPECT_TRUE(Contains(stream.out, "says 81 ms: 1 x (24 + 4 - 1) x 3 ms")) << stream.out;
 }
 
@@ -34,7 +35,8 @@ TEST(ExplainCommand, NamesTheSlowStageAndASavingThatWasSimulated) {
   const Outcome outcome =
       Stagecraft("explain 1f1b -p 4 -m 8 --forward 1ms --backward 2ms,2ms,30ms,2ms");
   ASSERT_EQ(outcome.code, 0) << outcome.err;
-  EXPECT_TRUE(Contains(outcome.out, "what to fix first: B of stage 2 10 % faster: ")) << outcome.out;
+  EXPECT_TRUE(Contains(outcome.out, "what to fix first: B of stage 2 10 % faster: "))
+      << outcome.out;
   EXPECT_TRUE(Contains(outcome.out, "B of stage 2              8  240 ms")) << outcome.out;
 }
 

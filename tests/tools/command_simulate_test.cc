@@ -34,9 +34,9 @@ using Strings = std::vector<std::string>;
 
 TEST(SimulateCommand, JsonHasExactlyTheDocumentedKeys) {
   const Json json = Simulate("pipeoptim -p 4 -m 8 --forward 1ms --backward 2ms");
-  EXPECT_EQ(Keys(json), (Strings{"makespan_ns", "bubble", "window_bubble", "samples_per_second",
-                                 "cycle_ns", "ops", "ranks", "stages", "derived_costs",
-                                 "schedule"}));
+  EXPECT_EQ(Keys(json),
+            (Strings{"makespan_ns", "bubble", "window_bubble", "samples_per_second", "cycle_ns",
+                     "ops", "ranks", "stages", "derived_costs", "schedule"}));
   ASSERT_EQ(json["ranks"].size(), 4U);
   EXPECT_EQ(Keys(json["ranks"][0]),
             (Strings{"rank", "busy_ns", "bubble", "idle_ns", "peak_bytes", "peak_op"}));
@@ -105,19 +105,18 @@ TEST(SimulateCommand, AnAsynchronousPipelineHasACycle) {
 TEST(SimulateCommand, EveryCostFlagChangesTheResult) {
   const std::string base = "-m 8 -p 4 --forward 1ms --backward 2ms ";
   const char* const cases[][2] = {
-      {"pipeoptim", "--forward 2ms"},     {"pipeoptim", "--backward 3ms"},
-      {"pipeoptim", "--step 1ms"},        {"pipeoptim", "--predict 1ms"},
-      {"pipeoptim", "--latency 1ms"},     {"pipeoptim", "--bandwidth 1GB/s --boundary 1MB"},
-      {"pipeoptim", "--speed 2=0.5"},     {"pipeoptim", "--forward 1ms,1ms,3ms,1ms"},
+      {"pipeoptim", "--forward 2ms"},       {"pipeoptim", "--backward 3ms"},
+      {"pipeoptim", "--step 1ms"},          {"pipeoptim", "--predict 1ms"},
+      {"pipeoptim", "--latency 1ms"},       {"pipeoptim", "--bandwidth 1GB/s --boundary 1MB"},
+      {"pipeoptim", "--speed 2=0.5"},       {"pipeoptim", "--forward 1ms,1ms,3ms,1ms"},
       {"data-parallel", "--allreduce 1ms"}, {"gpipe --checkpoint all", "--recompute 3ms"}};
   for (const auto& [name, flags] : cases) {
     const std::string name_text = name;
     const std::string flag_text = flags;
     const bool replaces = flag_text.find("ward ") != std::string::npos;
-    const std::string rest =
-        !replaces ? base
-        : flag_text.starts_with("--forward") ? "-m 8 -p 4 --backward 2ms "
-                                             : "-m 8 -p 4 --forward 1ms ";
+    const std::string rest = !replaces                            ? base
+                             : flag_text.starts_with("--forward") ? "-m 8 -p 4 --backward 2ms "
+                                                                  : "-m 8 -p 4 --forward 1ms ";
     EXPECT_GT(MakespanOf(name_text + " " + rest + flag_text), MakespanOf(name_text + " " + base))
         << name << " " << flags;
   }
@@ -196,16 +195,20 @@ TEST(SimulateCommand, UsesAShippedProfile) {
 
 TEST(SimulateCommand, RefusesWhatDoesNotFit) {
   const char* const cases[][2] = {
-      {"1f1b -p 4 --forward 1ms,2ms", "--forward: error: expected 1 value, or 4 for 4 stages, got "
-                                      "2\n"},
+      {"1f1b -p 4 --forward 1ms,2ms",
+       "--forward: error: expected 1 value, or 4 for 4 stages, got "
+       "2\n"},
       {"1f1b -p 4 --speed 4=0.5", "--speed: error: expected a rank from 0 to 3, got 4\n"},
-      {"1f1b -p 4 --stages 3", "--stages: error: the schedule has 4 stages, got 3; expected the "
-                               "same\n"},
-      {"1f1b --trace -", "--trace: error: expected the name of a file, since standard output has "
-                         "the report\n"},
+      {"1f1b -p 4 --stages 3",
+       "--stages: error: the schedule has 4 stages, got 3; expected the "
+       "same\n"},
+      {"1f1b --trace -",
+       "--trace: error: expected the name of a file, since standard output has "
+       "the report\n"},
       {"1f1b --profile no-such", "no-such: error: cannot be opened: No such file or directory\n"},
-      {"1f1b --profile-batch 3", "--profile-batch: error: is for a --profile that is a graph.txt, "
-                                 "but none is given\n"}};
+      {"1f1b --profile-batch 3",
+       "--profile-batch: error: is for a --profile that is a graph.txt, "
+       "but none is given\n"}};
   for (const auto& [arguments, message] : cases) {
     const Outcome outcome = Stagecraft(std::string("simulate ") + arguments);
     EXPECT_EQ(outcome.code, 2) << arguments;

@@ -16,19 +16,21 @@ enum Flag : std::size_t { kF, kB, kI, kW, kR, kS };
 
 /// One stage, one micro-batch, its backward split.
 Schedule SplitSchedule() {
-  return OrThrow(Parse("stagecraft schedule 1\n"
-                       "shape ranks 1 stages 1 microbatches 1\n"
-                       "place 0: 0\n"
-                       "rank 0 0F0@0 0I0@0 0W0@0 0S@0\n",
-                       "split"));
+  return OrThrow(
+      Parse("stagecraft schedule 1\n"
+            "shape ranks 1 stages 1 microbatches 1\n"
+            "place 0: 0\n"
+            "rank 0 0F0@0 0I0@0 0W0@0 0S@0\n",
+            "split"));
 }
 
 Schedule WholeSchedule() {
-  return OrThrow(Parse("stagecraft schedule 1\n"
-                       "shape ranks 1 stages 1 microbatches 1\n"
-                       "place 0: 0\n"
-                       "rank 0 0F0@0 0B0@0 0S@0\n",
-                       "whole"));
+  return OrThrow(
+      Parse("stagecraft schedule 1\n"
+            "shape ranks 1 stages 1 microbatches 1\n"
+            "place 0: 0\n"
+            "rank 0 0F0@0 0B0@0 0S@0\n",
+            "whole"));
 }
 
 Costs CostsOf(const InlineCosts& given, const Schedule& schedule, std::int32_t factor = 1) {

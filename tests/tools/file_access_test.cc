@@ -65,8 +65,7 @@ TEST(ReadFile, ReadsBackWhatWasWritten) {
 TEST(ReadFile, SaysWhyItCannot) {
   EXPECT_EQ(FailureOf([] { ReadFile("/no/such/file"); }),
             "2: /no/such/file: error: cannot be opened: No such file or directory");
-  EXPECT_EQ(FailureOf([] { ReadFile("/tmp"); }),
-            "2: /tmp: error: cannot be read: Is a directory");
+  EXPECT_EQ(FailureOf([] { ReadFile("/tmp"); }), "2: /tmp: error: cannot be read: Is a directory");
 }
 
 TEST(FindProfile, LeavesPathsAlone) {

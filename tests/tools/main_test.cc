@@ -48,17 +48,20 @@ INSTANTIATE_TEST_SUITE_P(
                "unknown flag '--forwrad'; did you mean '--forward'?"},
         Misuse{"simulate 1f1b --forwrad=1ms",
                "unknown flag '--forwrad'; did you mean '--forward'?"},
-        Misuse{"check 1f1b extra",
-               "unexpected argument 'extra'; see `stagecraft check --help`"},
+        Misuse{"check 1f1b extra", "unexpected argument 'extra'; see `stagecraft check --help`"},
         Misuse{"simulate", "NAME|FILE is required; see `stagecraft simulate --help`"},
-        Misuse{"simulate 1f1", "'1f1' is neither a file nor the name of a schedule; did you mean "
-                               "'1f1b'?"},
-        Misuse{"simulate quux", "'quux' is neither a file nor the name of a schedule; see "
-                                "`stagecraft schedules`"},
-        Misuse{"show 1f1b -p x", "-p: expected a whole number from 1 to 2147483647, got 'x'; see "
-                                 "`stagecraft show --help`"},
-        Misuse{"show 1f1b -p -3", "-p: expected a whole number from 1 to 2147483647, got '-3'; see "
-                                  "`stagecraft show --help`"},
+        Misuse{"simulate 1f1",
+               "'1f1' is neither a file nor the name of a schedule; did you mean "
+               "'1f1b'?"},
+        Misuse{"simulate quux",
+               "'quux' is neither a file nor the name of a schedule; see "
+               "`stagecraft schedules`"},
+        Misuse{"show 1f1b -p x",
+               "-p: expected a whole number from 1 to 2147483647, got 'x'; see "
+               "`stagecraft show --help`"},
+        Misuse{"show 1f1b -p -3",
+               "-p: expected a whole number from 1 to 2147483647, got '-3'; see "
+               "`stagecraft show --help`"},
         Misuse{"show 1f1b -p", "-p: 1 required P missing; see `stagecraft show --help`"},
         Misuse{"show gpipe --checkpoint al",
                "--checkpoint: expected none or all or except-last, got 'al'; did you mean 'all'?; "

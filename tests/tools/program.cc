@@ -1,11 +1,10 @@
 #include "tests/tools/program.h"
 
-#include <sys/wait.h>
-
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <sys/wait.h>
 
 #include <gtest/gtest.h>
 
@@ -39,9 +38,13 @@ Outcome Shell(const std::string& command) {
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, ReadTestFile(out), ReadTestFile(err)};
 }
 
-Outcome Stagecraft(const std::string& arguments) { return Shell("stagecraft " + arguments); }
+Outcome Stagecraft(const std::string& arguments) {
+  return Shell("stagecraft " + arguments);
+}
 
-std::string TestPath(const std::string& name) { return (FreshFolder() / name).string(); }
+std::string TestPath(const std::string& name) {
+  return (FreshFolder() / name).string();
+}
 
 std::string WriteTestFile(const std::string& name, const std::string& text) {
   std::string path = TestPath(name);

@@ -6,8 +6,7 @@ namespace stagecraft {
 namespace {
 
 Table Example() {
-  return {{{"approach", Align::kLeft}, {"bubble"}},
-          {{"gpipe", "27.3 %"}, {"a, \"b\"", "0"}}};
+  return {{{"approach", Align::kLeft}, {"bubble"}}, {{"gpipe", "27.3 %"}, {"a, \"b\"", "0"}}};
 }
 
 TEST(Table, MarkdownLinesUp) {
