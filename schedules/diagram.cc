@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -221,11 +222,15 @@ std::string RenderSchedule(const Schedule& schedule, const DiagramOptions& optio
           IsCommunication(program[static_cast<std::size_t>(index)].kind)) {
         continue;
       }
-      if (options.max_columns > 0 && ticks.End(first) > options.max_columns) {
+      DiagramCell block = Block(schedule, ticks, first, end, options);
+      if (options.max_columns > 0 && block.end > options.max_columns) {
         cut = true;
+        block.end = options.max_columns;
+      }
+      if (block.begin >= block.end) {
         break;
       }
-      cells.push_back(Block(schedule, ticks, first, end, options));
+      cells.push_back(std::move(block));
     }
   }
   std::string out = RenderGrid(cells, schedule.shape.ranks);

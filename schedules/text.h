@@ -8,6 +8,9 @@
 
 namespace stagecraft {
 
+/// The first line of every `*.sched` file.
+inline constexpr std::string_view kTextHeader = "stagecraft schedule 1";
+
 /// The canonical text form (`*.sched`); `Parse(Print(s)) == s` and printing is a fixed point.
 std::string Print(const Schedule& schedule);
 

@@ -6,7 +6,7 @@
 
 #include "schedules/diagnostic.h"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): the name is the library's
 class App;
 }
 

@@ -11,7 +11,7 @@
 #include "tools/cost_source.h"
 #include "tools/schedule_arguments.h"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): the name is the library's
 class App;
 }
 

@@ -10,7 +10,7 @@
 #include "schedules/registry.h"
 #include "schedules/schedule.h"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): the name is the library's
 class App;
 class Option;
 }  // namespace CLI

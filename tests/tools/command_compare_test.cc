@@ -1,4 +1,5 @@
 #include <cstdlib>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -137,6 +138,10 @@ struct Golden {
   const char* file;
   const char* arguments;
 };
+
+void PrintTo(const Golden& golden, std::ostream* out) {
+  *out << golden.file;
+}
 
 class CompareGolden : public testing::TestWithParam<Golden> {};
 

@@ -1,3 +1,4 @@
+#include <ostream>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -27,6 +28,10 @@ struct Misuse {
   const char* arguments;
   const char* message;
 };
+
+void PrintTo(const Misuse& misuse, std::ostream* out) {
+  *out << misuse.arguments;
+}
 
 class ProgramMisuse : public testing::TestWithParam<Misuse> {};
 

@@ -21,7 +21,7 @@ fs::path TestFolder() {
 }
 
 fs::path FreshFolder() {
-  const fs::path folder = TestFolder();
+  fs::path folder = TestFolder();
   fs::create_directories(folder);
   return folder;
 }

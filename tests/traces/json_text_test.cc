@@ -58,7 +58,7 @@ TEST(ReadJson, RefusesDeepNestingBeforeReading) {
             "  [[[[[1]]]]]\n"
             "      ^");
   EXPECT_TRUE(ReadJson(R"([[[["[[[[[[", "\"[[["]]]])", "a.json", {100, 4}));
-  const std::string deep(10'000'000, '[');
+  const std::string deep(8'000'000, '[');
   EXPECT_EQ(FaultOf(deep, {deep.size(), 16}).substr(0, 19), "a.json:1:17: error:");
 }
 

@@ -76,16 +76,12 @@ Profile Import(const Recorded& recorded, const std::string& graph) {
   return profile;
 }
 
-/// Set STAGECRAFT_PIPEDREAM_GRAPHS to a folder with NAME.graph.txt to compare with the originals,
-/// and STAGECRAFT_UPDATE_GOLDEN=1 to write the profiles anew.
+/// The originals lie in tests/traces/pipedream. STAGECRAFT_UPDATE_GOLDEN=1 writes the profiles
+/// anew.
 TEST(RecordedProfiles, EqualWhatTheImporterMakesOfTheOriginals) {
-  const char* folder = std::getenv("STAGECRAFT_PIPEDREAM_GRAPHS");
-  if (folder == nullptr) {
-    GTEST_SKIP() << "STAGECRAFT_PIPEDREAM_GRAPHS is not set: the originals do not ship with us";
-  }
+  const std::filesystem::path folder(STAGECRAFT_SOURCE_DIR "/tests/traces/pipedream");
   for (const Recorded& recorded : AllRecorded()) {
-    const std::string graph =
-        ReadFile(std::filesystem::path(folder) / (recorded.name + ".graph.txt"));
+    const std::string graph = ReadFile(folder / (recorded.name + ".graph.txt"));
     const std::string made = PrintProfile(Import(recorded, graph));
     if (std::getenv("STAGECRAFT_UPDATE_GOLDEN") != nullptr) {
       std::ofstream(PathOf(recorded), std::ios::binary) << made;

@@ -1,0 +1,285 @@
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <regex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+// Rules about our own files that no compiler checks. Each finding reads `path:line: what`; the
+// rules are functions of a text, so that each is shown to find what it is there for.
+namespace stagecraft {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+namespace fs = std::filesystem;
+
+struct SourceFile {
+  std::string path;  ///< From the project root.
+  std::vector<std::string> lines;
+};
+
+std::vector<std::string> Lines(std::istream& in) {
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) {
+    lines.push_back(line);
+  }
+  return lines;
+}
+
+const fs::path& Root() {
+  static const fs::path root(STAGECRAFT_SOURCE_DIR);
+  return root;
+}
+
+constexpr std::array<std::string_view, 6> kRooms = {"schedules", "traces", "sim",
+                                                    "tools",     "tests",  "bench"};
+
+bool EndsWith(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
+
+bool IsCode(std::string_view path) {
+  return EndsWith(path, ".cc") || EndsWith(path, ".h");
+}
+
+/// All files of all rooms whose path `wanted` accepts, sorted.
+template <typename Predicate>
+std::vector<SourceFile> Files(Predicate wanted) {
+  std::vector<SourceFile> files;
+  for (const std::string_view room : kRooms) {
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(Root() / room)) {
+      const std::string path = fs::relative(entry.path(), Root()).generic_string();
+      if (entry.is_regular_file() && wanted(path)) {
+        std::ifstream in(entry.path());
+        files.push_back({path, Lines(in)});
+      }
+    }
+  }
+  std::sort(files.begin(), files.end(),
+            [](const SourceFile& a, const SourceFile& b) { return a.path < b.path; });
+  return files;
+}
+
+std::string At(const SourceFile& file, std::size_t line, const std::string& what) {
+  return file.path + ":" + std::to_string(line + 1) + ": " + what;
+}
+
+std::string_view RoomOf(std::string_view path) {
+  return path.substr(0, path.find('/'));
+}
+
+/// What a room may include from: itself and the rooms named here.
+bool MayInclude(std::string_view from, std::string_view what) {
+  if (from == what || from == "tests" || from == "bench") {
+    return true;
+  }
+  if (what == "schedules") {
+    return true;
+  }
+  return (what == "traces" && from != "schedules") || (what == "sim" && from == "tools");
+}
+
+std::vector<std::string> LayerFaults(const SourceFile& file) {
+  static const std::regex include(R"re(^\s*#\s*include\s+(["<])([^/">]+)/)re");
+  std::vector<std::string> faults;
+  for (std::size_t i = 0; i < file.lines.size(); ++i) {
+    std::smatch match;
+    if (!std::regex_search(file.lines[i], match, include)) {
+      continue;
+    }
+    const std::string what = match[2];
+    const std::string room(RoomOf(file.path));
+    if (what == "torch" || what == "ATen" || what == "c10") {
+      faults.push_back(At(file, i, "Torch outside the engine"));
+    } else if (match[1] == "\"" && !MayInclude(room, what)) {
+      faults.push_back(At(file, i, room + " must not include " + what));
+    }
+  }
+  return faults;
+}
+
+/// `schedules`, `traces` and `sim` are functions of their arguments.
+std::vector<std::string> PurityFaults(const SourceFile& file) {
+  static const std::regex impure(
+      R"re(_clock\b|random_device|\bgetenv\b|\brand\(|<(thread|mutex|future|fstream|iostream|filesystem|random|ctime|unistd\.h)>)re");
+  const std::string_view room = RoomOf(file.path);
+  std::vector<std::string> faults;
+  if (room != "schedules" && room != "traces" && room != "sim") {
+    return faults;
+  }
+  for (std::size_t i = 0; i < file.lines.size(); ++i) {
+    std::smatch match;
+    if (std::regex_search(file.lines[i], match, impure)) {
+      faults.push_back(At(file, i, match.str() + " in a pure room"));
+    }
+  }
+  return faults;
+}
+
+constexpr std::size_t kMaxLines = 400;
+constexpr std::size_t kMaxColumns = 100;
+
+std::vector<std::string> LimitFaults(const SourceFile& file) {
+  std::vector<std::string> faults;
+  if (file.lines.size() > kMaxLines) {
+    faults.push_back(At(file, kMaxLines, "longer than 400 lines"));
+  }
+  for (std::size_t i = 0; i < file.lines.size(); ++i) {
+    const bool cannot_break = file.lines[i].find("R\"") != std::string::npos;
+    const auto columns = static_cast<std::size_t>(
+        std::count_if(file.lines[i].begin(), file.lines[i].end(),
+                      [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+    if (columns > kMaxColumns && !cannot_break) {
+      faults.push_back(At(file, i, "longer than 100 columns"));
+    }
+  }
+  return faults;
+}
+
+std::vector<std::string> MarkerFaults(const SourceFile& file) {
+  // Written in two parts so that this file passes.
+  static const std::regex marker(
+      "\\b(TO"
+      "DO|FIX"
+      "ME|X"
+      "XX)\\b");
+  std::vector<std::string> faults;
+  for (std::size_t i = 0; i < file.lines.size(); ++i) {
+    if (std::regex_search(file.lines[i], marker)) {
+      faults.push_back(At(file, i, "a leftover marker"));
+    }
+  }
+  return faults;
+}
+
+/// A header opens with `#pragma once`; a name says what is in the file.
+std::vector<std::string> FileFaults(const SourceFile& file) {
+  static const std::regex vague("(^|_)(utils?|common|helpers?|misc|types|manager)$");
+  std::vector<std::string> faults;
+  if (EndsWith(file.path, ".h") && (file.lines.empty() || file.lines.front() != "#pragma once")) {
+    faults.push_back(At(file, 0, "expected #pragma once on the first line"));
+  }
+  if (std::regex_search(fs::path(file.path).stem().string(), vague)) {
+    faults.push_back(At(file, 0, "the name does not say what is in the file"));
+  }
+  return faults;
+}
+
+/// Paths in backquotes that name a file of ours must exist: from the root, or beside the README.
+std::vector<std::string> PathFaults(const SourceFile& readme) {
+  static const std::regex quoted("`([A-Za-z0-9_./-]+\\.(cc|h|md|json|sched|cmake|txt))`");
+  std::vector<std::string> faults;
+  for (std::size_t i = 0; i < readme.lines.size(); ++i) {
+    const std::string& line = readme.lines[i];
+    for (std::sregex_iterator match(line.begin(), line.end(), quoted), end; match != end; ++match) {
+      const std::string path = (*match)[1];
+      const fs::path beside = (Root() / readme.path).parent_path() / path;
+      if (!fs::exists(Root() / path) && !fs::exists(beside)) {
+        faults.push_back(At(readme, i, "no such file: " + path));
+      }
+    }
+  }
+  return faults;
+}
+
+template <typename Rule>
+std::vector<std::string> Check(const std::vector<SourceFile>& files, Rule rule) {
+  std::vector<std::string> faults;
+  for (const SourceFile& file : files) {
+    const std::vector<std::string> found = rule(file);
+    faults.insert(faults.end(), found.begin(), found.end());
+  }
+  return faults;
+}
+
+TEST(Tidy, RoomsIncludeOnlyWhatIsBelowThem) {
+  EXPECT_THAT(Check(Files(IsCode), LayerFaults), IsEmpty());
+  EXPECT_THAT(LayerFaults({"traces/a.h", {"#include \"schedules/op.h\"", "#include \"sim/a.h\""}}),
+              ElementsAre("traces/a.h:2: traces must not include sim"));
+  EXPECT_THAT(LayerFaults({"sim/a.cc", {"#include <torch/torch.h>", "#include \"tools/a.h\""}}),
+              ElementsAre("sim/a.cc:1: Torch outside the engine",
+                          "sim/a.cc:2: sim must not include tools"));
+}
+
+TEST(Tidy, PureRoomsTouchNoClockFileThreadOrEntropy) {
+  EXPECT_THAT(Check(Files(IsCode), PurityFaults), IsEmpty());
+  EXPECT_THAT(
+      PurityFaults({"sim/a.cc", {"#include <thread>", "steady_clock::now()"}}),
+      ElementsAre("sim/a.cc:1: <thread> in a pure room", "sim/a.cc:2: _clock in a pure room"));
+}
+
+TEST(Tidy, FilesAndLinesAreShort) {
+  EXPECT_THAT(Check(Files(IsCode), LimitFaults), IsEmpty());
+  EXPECT_THAT(LimitFaults({"a.h", std::vector<std::string>(401)}),
+              ElementsAre("a.h:401: longer than 400 lines"));
+  EXPECT_THAT(LimitFaults({"a.h", {std::string(101, 'a')}}),
+              ElementsAre("a.h:1: longer than 100 columns"));
+}
+
+TEST(Tidy, NothingIsLeftForLater) {
+  EXPECT_THAT(Check(Files([](const std::string&) { return true; }), MarkerFaults), IsEmpty());
+  EXPECT_THAT(MarkerFaults({"a.h", {std::string("// TO") + "DO: later"}}),
+              ElementsAre("a.h:1: a leftover marker"));
+}
+
+TEST(Tidy, FilesAreNamedForWhatIsInThem) {
+  EXPECT_THAT(Check(Files(IsCode), FileFaults), IsEmpty());
+  EXPECT_THAT(FileFaults({"sim/string_utils.h", {"#pragma once"}}),
+              ElementsAre("sim/string_utils.h:1: the name does not say what is in the file"));
+  EXPECT_THAT(FileFaults({"sim/a.h", {"#ifndef A"}}),
+              ElementsAre("sim/a.h:1: expected #pragma once on the first line"));
+}
+
+std::vector<SourceFile> Readmes() {
+  std::vector<SourceFile> readmes =
+      Files([](const std::string& path) { return EndsWith(path, "README.md"); });
+  std::ifstream in(Root() / "README.md");
+  readmes.push_back({"README.md", Lines(in)});
+  return readmes;
+}
+
+TEST(Tidy, ReadmesNameFilesThatExist) {
+  EXPECT_THAT(Check(Readmes(), PathFaults), IsEmpty());
+  EXPECT_THAT(PathFaults({"sim/README.md", {"see `no_such_file.h` and `schedules/README.md`"}}),
+              ElementsAre("sim/README.md:1: no such file: no_such_file.h"));
+}
+
+TEST(Tidy, EveryRoomHasAReadmeOfAtMostTwoScreens) {
+  constexpr std::size_t kTwoScreens = 110;
+  const std::vector<SourceFile> readmes = Readmes();
+  for (const std::string_view room : kRooms) {
+    const auto readme =
+        std::find_if(readmes.begin(), readmes.end(), [&](const SourceFile& candidate) {
+          return candidate.path == std::string(room) + "/README.md";
+        });
+    ASSERT_NE(readme, readmes.end()) << room;
+    EXPECT_LE(readme->lines.size(), kTwoScreens) << room;
+  }
+}
+
+TEST(Tidy, EachLibrarySourceHasItsTest) {
+  std::vector<std::string> missing;
+  for (const SourceFile& file : Files([](const std::string& path) {
+         const std::string_view room = RoomOf(path);
+         return EndsWith(path, ".cc") && (room == "schedules" || room == "traces" || room == "sim");
+       })) {
+    const fs::path path(file.path);
+    const std::string test = path.stem().string() + "_test.cc";
+    if (!fs::exists(Root() / "tests" / path.parent_path() / test)) {
+      missing.push_back(file.path);
+    }
+  }
+  EXPECT_THAT(missing, IsEmpty());
+}
+
+}  // namespace
+}  // namespace stagecraft

@@ -1,0 +1,77 @@
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/tools/program.h"
+
+namespace stagecraft {
+namespace {
+
+/// A command shown in a README and the lines that it shows below; `...` stands for any others.
+struct Shown {
+  std::string command;
+  std::vector<std::string> lines;
+};
+
+std::vector<std::string> Lines(const std::string& text) {
+  std::vector<std::string> lines;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    lines.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return lines;
+}
+
+std::vector<Shown> CommandsIn(const std::string& readme) {
+  std::vector<Shown> commands;
+  bool inside = false;
+  for (const std::string& line : Lines(readme)) {
+    if (line.rfind("$ stagecraft ", 0) == 0) {
+      commands.push_back({line.substr(2), {}});
+      inside = true;
+    } else if (line == "```") {
+      inside = false;
+    } else if (inside) {
+      commands.back().lines.push_back(line);
+    }
+  }
+  return commands;
+}
+
+/// The first shown line that is not where it should be in `printed`; empty if all are.
+std::string FirstDifference(const Shown& shown, const std::vector<std::string>& printed) {
+  std::size_t at = 0;
+  bool skip = false;
+  for (const std::string& line : shown.lines) {
+    if (line == "...") {
+      skip = true;
+      continue;
+    }
+    while (skip && at < printed.size() && printed[at] != line) {
+      ++at;
+    }
+    if (at >= printed.size() || printed[at] != line) {
+      return line;
+    }
+    ++at;
+    skip = false;
+  }
+  return "";
+}
+
+TEST(Readme, ShowsWhatTheProgramPrints) {
+  const std::vector<Shown> commands = CommandsIn(ReadTestFile(STAGECRAFT_SOURCE_DIR "/README.md"));
+  ASSERT_GE(commands.size(), 3U);
+  for (const Shown& shown : commands) {
+    const Outcome outcome = Shell(shown.command);
+    ASSERT_FALSE(shown.lines.empty()) << shown.command;
+    EXPECT_EQ(FirstDifference(shown, Lines(outcome.out + outcome.err)), "") << shown.command;
+  }
+}
+
+}  // namespace
+}  // namespace stagecraft
