@@ -67,6 +67,9 @@ class Parser {
 
   Result<Schedule> Read() {
     Header();
+    if (!result_.empty()) {  // Something else altogether: one fault says it.
+      return {std::nullopt, std::move(result_)};
+    }
     while (result_.size() < kMaxDiagnostics && NextLine()) {
       Line();
     }

@@ -98,6 +98,11 @@ std::array<bool, kOpKinds> KindsUsed(const Schedule& schedule) {
   return used;
 }
 
+bool GivesNoDuration(const InlineCosts& given) {
+  return given.joined.empty() && std::all_of(given.durations.begin(), given.durations.end(),
+                                             [](const auto& values) { return values.empty(); });
+}
+
 /// One sentence per derivation that this schedule's figures rest on.
 void DescribeDerived(const InlineCosts& given, const std::array<bool, kOpKinds>& used,
                      std::vector<std::string>& derived) {
@@ -164,6 +169,9 @@ Costs CostSource::For(const Schedule& schedule, std::int32_t factor) const {
     DeriveInputs(inline_, costs, stage, costs.stages[stage]);
   }
   DescribeDerived(inline_, KindsUsed(schedule), costs.derived);
+  if (!profile_ && GivesNoDuration(inline_)) {
+    costs.derived.emplace_back("all durations: 0, since no duration and no --profile is given");
+  }
   return costs;
 }
 

@@ -6,12 +6,18 @@
 #include <cstdio>
 #include <fcntl.h>
 #include <filesystem>
+#include <functional>
+#include <map>
+#include <string_view>
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
+#include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include "schedules/closest.h"
 #include "tools/command.h"
 #include "tools/terminal.h"
 
@@ -167,24 +173,51 @@ void WriteFile(const std::string& path, std::string_view bytes) {
   WriteThenRename(path, target.string(), bytes);
 }
 
-std::string FindProfile(const std::string& name) {
+namespace {
+
+/// Names of the shipped profiles, and where each lies.
+std::map<std::string, std::string, std::less<>> ShippedProfiles() {
+  constexpr std::string_view kEnding = ".profile.json";
+  std::map<std::string, std::string, std::less<>> profiles;
   std::error_code error;
-  if (name.find('/') != std::string::npos || name == "-" || fs::exists(name, error)) {
-    return name;
-  }
   const fs::path program = fs::read_symlink("/proc/self/exe", error);
   constexpr int kLevels = 5;  // build/PRESET/tools/stagecraft stands four folders down.
   fs::path above = program.parent_path();
   for (int level = 0; level < kLevels && !above.empty(); ++level) {
     for (const char* folder : {"share/stagecraft/profiles", "traces/recorded"}) {
-      const fs::path candidate = above / folder / (name + ".profile.json");
-      if (fs::exists(candidate, error)) {
-        return candidate.string();
+      for (const fs::directory_entry& entry : fs::directory_iterator(above / folder, error)) {
+        const std::string file = entry.path().filename().string();
+        if (file.ends_with(kEnding)) {
+          profiles.emplace(file.substr(0, file.size() - kEnding.size()), entry.path().string());
+        }
       }
     }
     above = above.parent_path();
   }
-  return name;
+  return profiles;
+}
+
+}  // namespace
+
+std::string FindProfile(const std::string& name) {
+  std::error_code error;
+  if (name.find('/') != std::string::npos || name == "-" || fs::exists(name, error)) {
+    return name;
+  }
+  const auto profiles = ShippedProfiles();
+  if (const auto found = profiles.find(name); found != profiles.end()) {
+    return found->second;
+  }
+  std::vector<std::string_view> names;
+  for (const auto& [shipped, path] : profiles) {
+    names.emplace_back(shipped);
+  }
+  const std::string_view meant = Closest(name, names);
+  throw CommandFailure(
+      ExitCode::kUsage, "--profile",
+      fmt::format("'{}' is neither a file nor a shipped profile; expected one of {}{}", name,
+                  fmt::join(names, ", "),
+                  meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant)));
 }
 
 }  // namespace stagecraft

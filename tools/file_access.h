@@ -15,7 +15,8 @@ std::string ReadFile(const std::string& path);
 void WriteFile(const std::string& path, std::string_view bytes);
 
 /// `name` if it names a file or contains a '/'; else the shipped profile of that name, looked for
-/// in `share/stagecraft/profiles` and `traces/recorded` of the folders above the program.
+/// in `share/stagecraft/profiles` and `traces/recorded` of the folders above the program. Throws
+/// `CommandFailure` (usage) if there is none.
 std::string FindProfile(const std::string& name);
 
 }  // namespace stagecraft

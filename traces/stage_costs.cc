@@ -144,12 +144,13 @@ std::string ScalingSentence(const Profile& profile, double size) {
   }
   const std::vector<std::int64_t>& sizes = profile.microbatch_sizes;
   if (size < static_cast<double>(sizes.front()) || size > static_cast<double>(sizes.back())) {
-    return fmt::format("times and activations at {} samples: in proportion to those measured at {}",
-                       size,
-                       size > static_cast<double>(sizes.back()) ? sizes.back() : sizes.front());
+    return fmt::format(
+        "times and activations at micro-batch size {}: in proportion to those measured at {}", size,
+        size > static_cast<double>(sizes.back()) ? sizes.back() : sizes.front());
   }
-  return fmt::format("times and activations at {} samples: between those measured at {} and {}",
-                     size, around[0], around[1]);
+  return fmt::format(
+      "times and activations at micro-batch size {}: between those measured at {} and {}", size,
+      around[0], around[1]);
 }
 
 std::vector<std::string> DerivedSentences(const Profile& profile, double size) {

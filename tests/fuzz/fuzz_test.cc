@@ -94,8 +94,9 @@ std::vector<std::string> ProfileSamples() {
           R"({"format": "stagecraft-profile", "version": 1, "microbatch_sizes": [2, 4, 8],
  "source": {"model": "a \"b\" \u00e9", "notes": "c"},
  "stages": [
-  {"name": "x", "forward_ns": [1, 2, 3], "backward_ns": [2, null, 6], "backward_input_ns": [1, 2, 3],
-   "backward_weight_ns": [1, 2, 3], "output_bytes": [8, 16, 32], "parameter_bytes": 100},
+  {"name": "x", "forward_ns": [1, 2, 3], "backward_ns": [2, null, 6],
+   "backward_input_ns": [1, 2, 3], "backward_weight_ns": [1, 2, 3],
+   "output_bytes": [8, 16, 32], "parameter_bytes": 100},
   {"forward_ns": [5, 6, 7], "backward_ns": [10, 12, 14], "step_ns": 3, "optimizer_bytes": 7}]})"};
 }
 

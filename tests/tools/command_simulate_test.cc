@@ -125,6 +125,8 @@ TEST(SimulateCommand, EveryCostFlagChangesTheResult) {
 TEST(SimulateCommand, SaysWhatItDerived) {
   const Json none = Simulate("1f1b --forward 1ms --backward 2ms");
   EXPECT_EQ(none["derived_costs"], Json::array());
+  EXPECT_EQ(Simulate("1f1b")["derived_costs"],
+            Json::array({"all durations: 0, since no duration and no --profile is given"}));
   const Json recompute = Simulate("gpipe --checkpoint all --forward 1ms --backward 2ms");
   EXPECT_EQ(recompute["derived_costs"],
             Json::array({"recompute: as long as --forward, since it is not given"}));

@@ -70,12 +70,17 @@ TEST(ReadFile, SaysWhyItCannot) {
 
 TEST(FindProfile, LeavesPathsAlone) {
   EXPECT_EQ(FindProfile("./vgg16"), "./vgg16");
-  EXPECT_EQ(FindProfile("no-such-profile"), "no-such-profile");
 }
 
 TEST(FindProfile, FindsAShippedOneFromAnyFolder) {
   EXPECT_TRUE(FindProfile("vgg16").ends_with("traces/recorded/vgg16.profile.json"))
       << FindProfile("vgg16");
+}
+
+TEST(FindProfile, NamesTheShippedOnesWhenThereIsNone) {
+  EXPECT_EQ(FailureOf([] { FindProfile("gnmtt"); }),
+            "2: --profile: error: 'gnmtt' is neither a file nor a shipped profile; expected one of "
+            "alexnet, gnmt, resnet101, resnet50, vgg16; did you mean 'gnmt'?");
 }
 
 }  // namespace

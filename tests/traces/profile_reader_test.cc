@@ -115,7 +115,8 @@ TEST(ParseProfile, ReportsAllFaultsAtOnce) {
   EXPECT_EQ(FaultsOf(R"({"format": "stagecraft-profile", "version": 1, "source": 5,
                          "microbatch_sizes": [4, 2],
                          "layers": [{"forward_ns": 1, "backward_ns": [1, 2]}, 7,
-                                    {"inputs": [2], "forward_ns": [1, 2], "backward_ns": [1, 2]}]})"),
+                                    {"inputs": [2], "forward_ns": [1, 2],
+                                     "backward_ns": [1, 2]}]})"),
             (Texts{"a.json: error: at /source: expected an object, got 5",
                    "a.json: error: at /layers/0/forward_ns: expected an array of one number per "
                    "micro-batch size, 2, got 1",

@@ -105,18 +105,18 @@ TEST(StageCostsOf, SaysHowTheSizeWasScaled) {
     return costs.derived[costs.derived.size() - 2];
   };
   EXPECT_EQ(last_but_one(Diamond(), 5),
-            "times and activations at 5 samples: in proportion to those measured at 10");
+            "times and activations at micro-batch size 5: in proportion to those measured at 10");
   Profile profile = Diamond();
   profile.microbatch_sizes = {10, 20, 40};
   for (ProfileLayer& layer : profile.layers) {
     layer.at.resize(3, layer.at[0]);
   }
   EXPECT_EQ(last_but_one(profile, 25),
-            "times and activations at 25 samples: between those measured at 20 and 40");
+            "times and activations at micro-batch size 25: between those measured at 20 and 40");
   EXPECT_EQ(last_but_one(profile, 80),
-            "times and activations at 80 samples: in proportion to those measured at 40");
+            "times and activations at micro-batch size 80: in proportion to those measured at 40");
   EXPECT_EQ(last_but_one(profile, 2.5),
-            "times and activations at 2.5 samples: in proportion to those measured at 10");
+            "times and activations at micro-batch size 2.5: in proportion to those measured at 10");
   EXPECT_EQ(last_but_one(profile, 20),
             "predict: 3 * parameter_bytes at memory bandwidth (4 of 4 layers)");
 }
