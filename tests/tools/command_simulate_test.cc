@@ -207,7 +207,9 @@ TEST(SimulateCommand, RefusesWhatDoesNotFit) {
       {"1f1b --trace -",
        "--trace: error: expected the name of a file, since standard output has "
        "the report\n"},
-      {"1f1b --profile no-such", "no-such: error: cannot be opened: No such file or directory\n"},
+      {"1f1b --profile no-such",
+       "--profile: error: 'no-such' is neither a file nor a shipped profile; expected one of "
+       "alexnet, gnmt, resnet101, resnet50, vgg16\n"},
       {"1f1b --profile-batch 3",
        "--profile-batch: error: is for a --profile that is a graph.txt, "
        "but none is given\n"}};
