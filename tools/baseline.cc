@@ -9,50 +9,16 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "traces/fault.h"
+#include "traces/json_text.h"
+
 namespace stagecraft {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kMaxDepth = 16;  ///< Ours has four levels; the JSON library compares recursively.
-
-Diagnostic Fault(std::string where, std::string message) {
-  Diagnostic fault;
-  fault.where = std::move(where);
-  fault.message = std::move(message);
-  return fault;
-}
-
-/// Depth of the deepest bracket outside strings.
-int Depth(std::string_view text) {
-  int depth = 0;
-  int deepest = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      i += c == '\\' ? 1 : 0;
-      in_string = c != '"';
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '[' || c == '{') {
-      deepest = std::max(deepest, ++depth);
-    } else if (c == ']' || c == '}') {
-      --depth;
-    }
-  }
-  return deepest;
-}
-
-/// `file:line:column` of the byte at `offset` (from 0).
-std::string Place(std::string_view text, std::size_t offset, std::string_view file) {
-  const std::string_view before = text.substr(0, std::min(offset, text.size()));
-  const auto line = std::count(before.begin(), before.end(), '\n') + 1;
-  const std::size_t line_start = before.rfind('\n');
-  const std::size_t column =
-      before.size() - (line_start == std::string_view::npos ? 0 : line_start + 1) + 1;
-  return fmt::format("{}:{}:{}", file, line, column);
-}
+/// Of the file: an approach takes about a kilobyte, four levels deep.
+constexpr JsonLimits kLimits{.bytes = std::size_t{64} << 20, .depth = 16};
 
 /// What a comparison must have, or the first thing that it lacks.
 std::optional<std::string> MissingPart(const Json& json) {
@@ -97,16 +63,16 @@ void CompareObjects(const Json& before, const Json& after, const std::string& wh
     }
     if (!before.contains(key)) {
       changes.push_back(
-          Fault(std::string(file), fmt::format("{}{}: not in the baseline", where, key)));
+          ErrorAt(std::string(file), fmt::format("{}{}: not in the baseline", where, key)));
     } else if (before[key] != value) {
-      changes.push_back(
-          Fault(std::string(file), fmt::format("{}{} {}", where, key, Change(before[key], value))));
+      changes.push_back(ErrorAt(std::string(file),
+                                fmt::format("{}{} {}", where, key, Change(before[key], value))));
     }
   }
   for (const auto& [key, value] : before.items()) {
     if (!after.contains(key)) {
       changes.push_back(
-          Fault(std::string(file), fmt::format("{}{}: only in the baseline", where, key)));
+          ErrorAt(std::string(file), fmt::format("{}{}: only in the baseline", where, key)));
     }
   }
 }
@@ -122,31 +88,14 @@ const Json* FindRow(const Json& json, const Json& approach) {
 }  // namespace
 
 Result<Json> ParseBaseline(std::string_view text, std::string_view file) {
-  if (Depth(text) > kMaxDepth) {
-    return {std::nullopt,
-            {Fault(std::string(file),
-                   fmt::format("nested more than {} deep; expected a file that `compare --format "
-                               "json` wrote",
-                               kMaxDepth))}};
+  const Result<nlohmann::json> read = ReadJson(text, file, kLimits);
+  if (!read) {
+    return {std::nullopt, read.diagnostics};
   }
-  Json json;
-  try {
-    json = Json::parse(text);
-  } catch (const Json::parse_error& error) {
-    const std::size_t offset = error.byte == 0 ? 0 : error.byte - 1;
-    return {std::nullopt,
-            {Fault(Place(text, offset, file),
-                   "not JSON here; expected a file that `compare "
-                   "--format json` wrote")}};
-  } catch (const Json::out_of_range&) {
-    return {std::nullopt,
-            {Fault(std::string(file),
-                   "holds a number out of range; expected a file that `compare "
-                   "--format json` wrote")}};
-  }
+  Json json = *read.value;
   std::optional<std::string> missing = MissingPart(json);
   if (missing) {
-    return {std::nullopt, {Fault(std::string(file), *std::move(missing))}};
+    return {std::nullopt, {ErrorAt(std::string(file), *std::move(missing))}};
   }
   return {std::move(json), {}};
 }
@@ -156,22 +105,22 @@ std::vector<Diagnostic> CompareWithBaseline(const Json& baseline, const Json& no
   std::vector<Diagnostic> changes;
   const Json unit = baseline.value("unit", Json());
   if (unit != now["unit"]) {
-    changes.push_back(Fault(std::string(file), "unit " + Change(unit, now["unit"])));
+    changes.push_back(ErrorAt(std::string(file), "unit " + Change(unit, now["unit"])));
   }
   CompareObjects(baseline["settings"], now["settings"], "settings: ", file, changes);
   for (const Json& row : now["rows"]) {
     const std::string name = row["approach"];
     const Json* before = FindRow(baseline, row["approach"]);
     if (before == nullptr) {
-      changes.push_back(Fault(std::string(file), name + ": not in the baseline"));
+      changes.push_back(ErrorAt(std::string(file), name + ": not in the baseline"));
     } else {
       CompareObjects(*before, row, name + ": ", file, changes);
     }
   }
   for (const Json& row : baseline["rows"]) {
     if (FindRow(now, row["approach"]) == nullptr) {
-      changes.push_back(
-          Fault(std::string(file), row["approach"].get<std::string>() + ": only in the baseline"));
+      changes.push_back(ErrorAt(std::string(file),
+                                row["approach"].get<std::string>() + ": only in the baseline"));
     }
   }
   return changes;

@@ -6,12 +6,14 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "schedules/lower.h"
 #include "schedules/registry.h"
 #include "schedules/text.h"
 #include "schedules/verify.h"
 #include "tests/fuzz/fuzz_loop.h"
+#include "tools/baseline.h"
 #include "traces/profile.h"
 
 namespace stagecraft {
@@ -177,6 +179,22 @@ TEST(Fuzz, PipeDreamGraphsAreImported) {
       return Verdict::kRefused;
     }
     return UseProfile(*parsed.value) ? Verdict::kAccepted : Verdict::kFailed;
+  }));
+}
+
+TEST(Fuzz, BaselinesAreReadAndCompared) {
+  const std::uint64_t seed = test::SeedFromEnvironment(5);
+  const std::string sample = ReadFile("tests/golden/compare-vgg16.json");
+  const nlohmann::ordered_json now = *ParseBaseline(sample, "sample").value;
+  ExpectClean(Fuzz({sample}, seed, kMutations, [&](const std::string& text) {
+    const Result<nlohmann::ordered_json> parsed = ParseBaseline(text, "fuzz.json");
+    if (!IsConsistent(parsed)) {
+      return Verdict::kFailed;
+    }
+    if (parsed) {
+      CompareWithBaseline(*parsed.value, now, "fuzz.json");
+    }
+    return parsed ? Verdict::kAccepted : Verdict::kRefused;
   }));
 }
 
