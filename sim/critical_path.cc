@@ -10,6 +10,7 @@
 #include "schedules/check.h"
 #include "schedules/dependencies.h"
 #include "sim/durations.h"
+#include "sim/transfer_index.h"
 
 namespace stagecraft {
 namespace {
@@ -97,16 +98,20 @@ class PathBack {
     }
   }
 
-  /// The op at `ref`, or the end of the program, is reached now: why not earlier?
+  /// The op at `ref` starts now, or if not `started_` its rank gets to it now (or to the end of the
+  /// program): why not earlier?
   void BeforeOp(OpRef ref) {
     const Front& front = FrontOf(ref);
     if (front.held) {
       AddLaneStep({ref.rank, front.begin - 1});
       return;
     }
-    for (OpRef op = ref; op.index >= front.begin; op = {op.rank, op.index - 1}) {
-      const bool at_itself = op == ref;
-      if (op.index < static_cast<std::int32_t>(Program(op.rank).size()) && Blame(op, at_itself)) {
+    const bool started = std::exchange(started_, false);
+    if (started && BlameStart(ref)) {
+      return;
+    }
+    for (OpRef op{ref.rank, ref.index - 1}; op.index >= front.begin; --op.index) {
+      if (Blame(op)) {
         return;
       }
     }
@@ -131,7 +136,7 @@ class PathBack {
 
   void AddLaneStep(OpRef op) {
     const std::vector<Op>& program = Program(op.rank);
-    if (TraitsOf(program[static_cast<std::size_t>(op.index)].kind).is_send) {
+    if (IsSend(program[static_cast<std::size_t>(op.index)].kind)) {
       AddTransferStep(transfer_of_[static_cast<std::size_t>(ids_.Of(op))]);
       return;
     }
@@ -139,6 +144,7 @@ class PathBack {
     const Span& span = SpanOf(op);
     Add({CriticalStep::Kind::kOp, op, span.start, now_});
     at_ = op;
+    started_ = true;
   }
 
   void AddTransferStep(std::int32_t transfer) {
@@ -154,37 +160,36 @@ class PathBack {
     now_ = step.start;
   }
 
-  /// True, with where to go on, if `op` kept its rank until now: its input arrived now, or the last
-  /// member of its all-reduce came now, or its blocking SEND arrived now.
-  bool Blame(OpRef ref, bool at_itself) {
-    const Op& op = schedule_.At(ref);
-    const OpTraits& traits = TraitsOf(op.kind);
-    if (traits.is_recv || (traits.is_send && at_itself)) {
-      return false;
+  /// The same as `Blame`, of all ops of the cell that begins at `ref`.
+  bool BlameStart(OpRef ref) {
+    const std::int32_t end = CellEnd(Program(ref.rank), ref.index);
+    for (OpRef op = ref; op.index < end; ++op.index) {
+      if (Blame(op)) {
+        return true;
+      }
     }
-    if (traits.is_send) {
+    return false;
+  }
+
+  /// True, with where to go on, if the op kept its rank until now: its input arrived now, or the
+  /// last member of its all-reduce came now, or its blocking SEND arrived now. Where to go on is
+  /// something that the op waits for, so that the walk ends also where nothing takes time.
+  bool Blame(OpRef ref) {
+    const Op& op = schedule_.At(ref);
+    if (IsSend(op.kind)) {
       return topology_.send == SendMode::kBlocking && BlameTransfer(ref);
     }
     if (op.kind == OpKind::kAllReduce) {
       return BlameMember(ref);
     }
-    if (at_itself && op.joined) {
-      const std::int32_t end = CellEnd(Program(ref.rank), ref.index);
-      for (std::int32_t i = ref.index; i < end; ++i) {
-        if (BlameInput({ref.rank, i})) {
-          return true;
-        }
-      }
-      return false;
-    }
-    return BlameInput(ref);
+    return !IsRecv(op.kind) && BlameInput(ref);
   }
 
   bool BlameInput(OpRef ref) {
     const OpRef input =
         dependencies_
             .input[static_cast<std::size_t>(ref.rank)][static_cast<std::size_t>(ref.index)];
-    return input && TraitsOf(schedule_.At(input).kind).is_recv && BlameTransfer(input);
+    return input && IsRecv(schedule_.At(input).kind) && BlameTransfer(input);
   }
 
   bool BlameTransfer(OpRef send_or_recv) {
@@ -235,7 +240,8 @@ class PathBack {
   std::vector<CriticalStep> path_;  ///< Last step first.
   Nanoseconds now_{0};
   OpRef at_;                    ///< What is asked about next: an op that its rank reaches now, ...
-  std::int32_t transfer_ = -1;  ///< ... or a transfer that starts now.
+  bool started_ = false;        ///< ... which also starts now; or ...
+  std::int32_t transfer_ = -1;  ///< ... a transfer that starts now.
 };
 
 /// Adds up steps by kind and stage.

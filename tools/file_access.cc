@@ -209,6 +209,7 @@ std::string FindProfile(const std::string& name) {
     return found->second;
   }
   std::vector<std::string_view> names;
+  names.reserve(profiles.size());
   for (const auto& [shipped, path] : profiles) {
     names.emplace_back(shipped);
   }
