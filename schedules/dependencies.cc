@@ -205,12 +205,4 @@ std::int32_t CellBegin(const std::vector<Op>& program, std::int32_t index) {
   return index;
 }
 
-std::int32_t CellEnd(const std::vector<Op>& program, std::int32_t index) {
-  const auto size = static_cast<std::int32_t>(program.size());
-  while (index < size - 1 && program[static_cast<std::size_t>(index)].joined) {
-    ++index;
-  }
-  return index + 1;
-}
-
 }  // namespace stagecraft

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -46,6 +47,12 @@ bool IsDense(const Schedule& schedule);
 /// First op of the cell that the op at `index` belongs to; `index` itself outside a cell.
 std::int32_t CellBegin(const std::vector<Op>& program, std::int32_t index);
 /// One past the last op of that cell.
-std::int32_t CellEnd(const std::vector<Op>& program, std::int32_t index);
+inline std::int32_t CellEnd(const std::vector<Op>& program, std::int32_t index) {
+  const auto size = static_cast<std::int32_t>(program.size());
+  while (index < size - 1 && program[static_cast<std::size_t>(index)].joined) {
+    ++index;
+  }
+  return index + 1;
+}
 
 }  // namespace stagecraft

@@ -14,7 +14,7 @@ struct Topology {
   Nanoseconds latency{0};
   double bandwidth = 0;  ///< Bytes per second; 0: transfers take the latency only.
   SendMode send = SendMode::kEager;
-  std::vector<double> speed;  ///< Relative speed per rank; empty, or missing behind the end: 1.
+  std::vector<double> speed{};  ///< Relative speed per rank; empty, or missing behind the end: 1.
 
   double SpeedOf(std::int32_t rank) const {
     const auto index = static_cast<std::size_t>(rank);

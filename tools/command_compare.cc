@@ -136,7 +136,7 @@ class CompareCommand : public Command {
     row.microbatch_size = costs.microbatch_size;
     row.fingerprint = Fingerprint(schedule);
     row.derived = costs.derived;
-    Schedule lowered =
+    Lowered lowered =
         LowerAndVerify(std::move(schedule), {.receive = receive_,
                                              .receive_given = !receive_flag_->empty(),
                                              .generated = contestant.given.generator != nullptr,

@@ -34,9 +34,10 @@ class GenerateCommand : public Command {
     GivenSchedule given = schedule_.Load(name_);
     Schedule schedule = std::move(given.schedule);
     if (!receive_flag_->empty()) {
-      schedule = LowerAndVerify(
-          std::move(schedule),
-          {.receive = receive_, .receive_given = true, .generated = given.generator != nullptr});
+      schedule = LowerAndVerify(std::move(schedule), {.receive = receive_,
+                                                      .receive_given = true,
+                                                      .generated = given.generator != nullptr})
+                     .schedule;
     }
     WriteFile(output_, stagecraft::Print(schedule));
     return ExitCode::kFine;

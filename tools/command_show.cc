@@ -166,7 +166,7 @@ class ShowCommand : public Command {
     costs_.CheckStages(given);
     const Schedule& schedule = given.schedule;
     const Schedule lowered =
-        LowerAndVerify(schedule, {.receive = {}, .generated = given.generator != nullptr});
+        LowerAndVerify(schedule, {.receive = {}, .generated = given.generator != nullptr}).schedule;
     std::vector<RankMemory> memory;
     const Costs costs = source.For(schedule);
     if (costs_.AnySizes()) {

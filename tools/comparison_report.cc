@@ -34,7 +34,8 @@ std::string PerStage(const Metrics& metrics, Figure figure) {
   std::string text;
   if (metrics.stages.size() <= kStagesListed) {
     for (const StageMetrics& stage : metrics.stages) {
-      text += (text.empty() ? "" : ",") + ToText(figure(stage));
+      text += text.empty() ? "" : ",";
+      text += ToText(figure(stage));
     }
     return text;
   }

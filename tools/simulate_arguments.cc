@@ -23,7 +23,7 @@ SimulatedRun SimulateArguments::Run(Engine engine, Progress& progress) const {
   Costs costs = source.For(given.schedule);
   std::string fingerprint = Fingerprint(given.schedule);
   progress.Begin("verifying");
-  Schedule lowered =
+  Lowered lowered =
       LowerAndVerify(std::move(given.schedule), {.receive = receive_,
                                                  .receive_given = !receive_flag_->empty(),
                                                  .generated = given.generator != nullptr,

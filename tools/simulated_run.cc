@@ -14,39 +14,42 @@ void RefuseIfAny(std::vector<Diagnostic> diagnostics) {
   }
 }
 
+Lowered Verified(Schedule lowered, SendMode send) {
+  Examination examination = Examine(lowered, send);
+  RefuseIfAny(std::move(examination.diagnostics));
+  return {std::move(lowered), std::move(examination.dependencies)};
+}
+
 }  // namespace
 
-Schedule LowerAndVerify(Schedule schedule, const LoweringRequest& request) {
+Lowered LowerAndVerify(Schedule schedule, const LoweringRequest& request) {
   if (HasCommunication(schedule)) {
     if (request.receive_given) {
       throw CommandFailure(ExitCode::kUsage, "--receive",
                            "is for schedules without SENDs and RECVs, but this one has its own");
     }
-    RefuseIfAny(Verify(schedule, request.send));
-    return schedule;
+    return Verified(std::move(schedule), request.send);
   }
   if (!request.generated) {
     RefuseIfAny(Verify(schedule));
   }
-  Schedule lowered = Lower(schedule, request.receive);
-  RefuseIfAny(Verify(lowered, request.send));
-  return lowered;
+  return Verified(Lower(schedule, request.receive), request.send);
 }
 
-SimulatedRun SimulateAndMeasure(Schedule lowered, Costs costs, Topology topology, Engine engine,
+SimulatedRun SimulateAndMeasure(Lowered lowered, Costs costs, Topology topology, Engine engine,
                                 Progress& progress) {
-  std::vector<Diagnostic> faults = CheckCosts(lowered, costs, topology);
+  std::vector<Diagnostic> faults = CheckCosts(lowered.schedule, costs, topology);
   if (!faults.empty()) {
     throw CommandFailure(ExitCode::kUsage, std::move(faults));
   }
   SimulatedRun run;
-  run.lowered = std::move(lowered);
+  run.lowered = std::move(lowered.schedule);
   run.costs = std::move(costs);
   run.topology = std::move(topology);
   progress.Begin("simulating");
-  run.timeline = Simulate(run.lowered, run.costs, run.topology, engine);
+  run.timeline = Simulate(run.lowered, lowered.dependencies, run.costs, run.topology, engine);
   progress.Begin("measuring");
-  run.metrics = Measure(run.lowered, run.timeline, run.costs);
+  run.metrics = Measure(run.lowered, lowered.dependencies, run.timeline, run.costs);
   return run;
 }
 

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "schedules/dependencies.h"
 #include "schedules/lower.h"
 #include "schedules/schedule.h"
 #include "sim/metrics.h"
@@ -32,12 +33,18 @@ struct LoweringRequest {
   SendMode send = SendMode::kEager;
 };
 
+/// A schedule with communication, and what was worked out to verify it.
+struct Lowered {
+  Schedule schedule;
+  Dependencies dependencies;
+};
+
 /// The schedule with communication, verified in the send mode. Throws `CommandFailure`: refused,
 /// with every diagnostic, or usage if it has communication and `--receive` was given.
-Schedule LowerAndVerify(Schedule schedule, const LoweringRequest& request);
+Lowered LowerAndVerify(Schedule schedule, const LoweringRequest& request);
 
 /// Simulates `lowered` and measures. Throws `CommandFailure` (usage) if costs are out of range.
-SimulatedRun SimulateAndMeasure(Schedule lowered, Costs costs, Topology topology, Engine engine,
+SimulatedRun SimulateAndMeasure(Lowered lowered, Costs costs, Topology topology, Engine engine,
                                 Progress& progress);
 
 }  // namespace stagecraft

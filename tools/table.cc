@@ -48,7 +48,8 @@ std::string CsvField(const std::string& text) {
 std::string CsvLine(const std::vector<std::string>& fields) {
   std::string line;
   for (std::size_t i = 0; i < fields.size(); ++i) {
-    line += (i == 0 ? "" : ",") + CsvField(fields[i]);
+    line += i == 0 ? "" : ",";
+    line += CsvField(fields[i]);
   }
   return line + "\n";
 }
@@ -68,7 +69,8 @@ std::string ToMarkdown(const Table& table) {
   const auto line = [&](const std::vector<std::string>& fields) {
     std::string text = "|";
     for (std::size_t column = 0; column < fields.size(); ++column) {
-      text += " " + Padded(fields[column], widths[column], table.columns[column].align) + " |";
+      text +=
+          fmt::format(" {} |", Padded(fields[column], widths[column], table.columns[column].align));
     }
     return text + "\n";
   };
@@ -76,7 +78,7 @@ std::string ToMarkdown(const Table& table) {
   text += '|';
   for (std::size_t column = 0; column < table.columns.size(); ++column) {
     const bool left = table.columns[column].align == Align::kLeft;
-    text += (left ? ":" : "-") + std::string(widths[column], '-') + (left ? "-|" : ":|");
+    text += fmt::format("{}{:-<{}}{}", left ? ":" : "-", "", widths[column], left ? "-|" : ":|");
   }
   text += '\n';
   for (const std::vector<std::string>& row : table.rows) {
