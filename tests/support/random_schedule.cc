@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 #include <vector>
 
 namespace stagecraft::test {
@@ -96,26 +97,34 @@ class Lister {
     std::vector<Op> ready;
     for (std::size_t stage = 0; stage < work_.size(); ++stage) {
       for (std::size_t q = 0; q < work_[stage].size(); ++q) {
-        const Work& work = work_[stage][q];
-        if (!work.forward_done) {
-          if (stage == 0 || work_[stage - 1][q].forward_done) {
-            ready.push_back(Make(OpKind::kForward, stage, q));
-          }
-        } else if (schedule_.mode == Mode::kForward) {
-          continue;
-        } else if (work.recompute && !work.recompute_done) {
-          ready.push_back(Make(OpKind::kRecompute, stage, q));
-        } else if (!work.input_done) {
-          if (stage + 1 == work_.size() || work_[stage + 1][q].input_done) {
-            ready.push_back(
-                Make(work.split ? OpKind::kBackwardInput : OpKind::kBackward, stage, q));
-          }
-        } else if (!work.weight_done) {
-          ready.push_back(Make(OpKind::kBackwardWeight, stage, q));
+        if (const std::optional<OpKind> kind = NextKind(stage, q)) {
+          ready.push_back(Make(*kind, stage, q));
         }
       }
     }
     return ready;
+  }
+
+  /// What comes next for one stage and micro-batch, if its input is there.
+  std::optional<OpKind> NextKind(std::size_t stage, std::size_t q) const {
+    const Work& work = work_[stage][q];
+    if (!work.forward_done) {
+      const bool has_input = stage == 0 || work_[stage - 1][q].forward_done;
+      return has_input ? std::optional(OpKind::kForward) : std::nullopt;
+    }
+    if (schedule_.mode == Mode::kForward || work.weight_done) {
+      return std::nullopt;
+    }
+    if (work.recompute && !work.recompute_done) {
+      return OpKind::kRecompute;
+    }
+    if (work.input_done) {
+      return OpKind::kBackwardWeight;
+    }
+    if (stage + 1 < work_.size() && !work_[stage + 1][q].input_done) {
+      return std::nullopt;
+    }
+    return work.split ? OpKind::kBackwardInput : OpKind::kBackward;
   }
 
   /// Some forwards read a prediction, which is made right before them, and before their cell.
