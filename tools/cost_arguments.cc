@@ -41,7 +41,7 @@ std::pair<std::int32_t, double> ParseSpeed(std::string_view text) {
 }  // namespace
 
 void CostArguments::AddTo(CLI::App& app, Which which) {
-  if (which == Which::kAll) {
+  if (which != Which::kSizes) {
     AddTimes(app);
   }
   AddSizes(app);

@@ -20,9 +20,9 @@ namespace stagecraft {
 /// The flags that say what ops, transfers and weights cost.
 class CostArguments {
  public:
-  enum class Which { kAll, kSizes };
+  enum class Which { kAll, kCosts, kSizes };
 
-  /// Declares them: all, or only those that say how large things are.
+  /// Declares them: all, all but those of the machine, or only those that say how large things are.
   void AddTo(CLI::App& app, Which which = Which::kAll);
 
   SendMode Send() const { return send_; }

@@ -41,7 +41,7 @@ TEST_P(HelpExamples, AllRunAndPrintSomething) {
 
 INSTANTIATE_TEST_SUITE_P(All, HelpExamples,
                          testing::Values("schedules", "generate", "check", "show", "simulate",
-                                         "compare", "explain"));
+                                         "compare", "explain", "validate"));
 
 }  // namespace
 }  // namespace stagecraft

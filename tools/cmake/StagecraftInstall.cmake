@@ -17,6 +17,7 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/traces/recorded/
 install(FILES ${PROJECT_SOURCE_DIR}/traces/profile.schema.json
               ${PROJECT_SOURCE_DIR}/tools/simulate.schema.json
               ${PROJECT_SOURCE_DIR}/tools/compare.schema.json
+              ${PROJECT_SOURCE_DIR}/tools/validate.schema.json
         DESTINATION ${CMAKE_INSTALL_DATADIR}/stagecraft/schemas)
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/stagecraft)
 

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <utility>
+
+namespace stagecraft {
+
+/// A tensor between two stages, as bytes with an owner. Whoever holds it may read and write it; a
+/// transport in one process hands it over without a copy. Empty where nothing passes: before the
+/// first stage and behind the last.
+struct Boundary {
+  std::shared_ptr<void> owner;  ///< Keeps `data` alive.
+  std::byte* data = nullptr;
+  std::size_t bytes = 0;
+};
+
+/// `bytes` of uninitialised memory of its own.
+inline Boundary MakeBoundary(std::size_t bytes) {
+  std::shared_ptr<std::byte[]> memory(new std::byte[bytes]);
+  std::byte* const data = memory.get();
+  return {std::move(memory), data, bytes};
+}
+
+}  // namespace stagecraft

@@ -1,0 +1,198 @@
+#include "engine/executor.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <exception>
+#include <set>
+#include <utility>
+
+#include "schedules/check.h"
+
+namespace stagecraft {
+namespace {
+
+Tag TagOf(const Op& op) {
+  switch (op.kind) {
+    case OpKind::kRecvForward:
+      return {OpKind::kSendForward, op.stage - 1, op.microbatch};
+    case OpKind::kRecvBackward:
+      return {OpKind::kSendBackward, op.stage + 1, op.microbatch};
+    default:
+      return {op.kind, op.stage, op.microbatch};
+  }
+}
+
+/// Which forwards of `program` are followed by an R of their stage and micro-batch.
+std::vector<bool> FindRecomputed(const std::vector<Op>& program) {
+  std::set<std::pair<std::int32_t, std::int32_t>> recomputed;
+  for (const Op& op : program) {
+    if (op.kind == OpKind::kRecompute) {
+      recomputed.insert({op.stage, op.microbatch});
+    }
+  }
+  std::vector<bool> result(program.size(), false);
+  for (std::size_t i = 0; i < program.size(); ++i) {
+    result[i] = program[i].kind == OpKind::kForward &&
+                recomputed.contains({program[i].stage, program[i].microbatch});
+  }
+  return result;
+}
+
+}  // namespace
+
+ExecutionPlan PlanExecution(Schedule lowered) {
+  ExecutionPlan plan;
+  plan.dependencies = FindDependencies(lowered);
+  plan.slots = AssignWeightSlots(lowered);
+  plan.ranks_of_stage = RanksOfStages(lowered);
+  plan.schedule = std::move(lowered);
+  return plan;
+}
+
+Executor::Executor(const ExecutionPlan& plan, std::int32_t rank,
+                   std::map<std::int32_t, StagePart>& parts, Transport& transport,
+                   Recorder* recorder)
+    : plan_(plan),
+      rank_(rank),
+      program_(plan.schedule.programs[static_cast<std::size_t>(rank)]),
+      parts_(parts),
+      transport_(transport),
+      recorder_(recorder),
+      recomputed_(FindRecomputed(program_)),
+      gradients_(static_cast<std::size_t>(plan.schedule.shape.stages), 0) {}
+
+void Executor::Run() {
+  for (std::int32_t index = 0; index < static_cast<std::int32_t>(program_.size()); ++index) {
+    try {
+      RunOp(index);
+    } catch (const Aborted&) {
+      throw;
+    } catch (const std::exception& error) {
+      transport_.Abort();
+      throw JobError(
+          {rank_, index, ToString(program_[static_cast<std::size_t>(index)]), error.what()});
+    }
+  }
+}
+
+void Executor::RunOp(std::int32_t index) {
+  const Op& op = program_[static_cast<std::size_t>(index)];
+  if (IsCompute(op.kind)) {
+    Compute(index, op);
+    return;
+  }
+  const Nanoseconds start = recorder_ != nullptr ? recorder_->Now() : Nanoseconds(0);
+  if (IsCommunication(op.kind)) {
+    Communicate(index, op);
+  } else {
+    Update(index, op);
+  }
+  if (recorder_ != nullptr) {
+    const Nanoseconds end = IsCommunication(op.kind) ? start : recorder_->Now();
+    recorder_->Record({rank_, index}, {start, end});
+  }
+}
+
+void Executor::Compute(std::int32_t index, const Op& op) {
+  const bool has_input = op.kind == OpKind::kForward || TraitsOf(op.kind).gives_input_gradient;
+  Boundary input = has_input ? InputOf(index) : Boundary{};
+  Stage& stage = *PartOf(op).stage;
+  const std::int32_t slot = SlotOf(index);
+  const Nanoseconds start = recorder_ != nullptr ? recorder_->Now() : Nanoseconds(0);
+  switch (op.kind) {
+    case OpKind::kForward:
+      Keep(index, op,
+           stage.Forward(op.microbatch, slot, std::move(input),
+                         recomputed_[static_cast<std::size_t>(index)]));
+      break;
+    case OpKind::kBackward:
+      Keep(index, op, stage.Backward(op.microbatch, slot, std::move(input)));
+      break;
+    case OpKind::kBackwardInput:
+      Keep(index, op, stage.BackwardInput(op.microbatch, slot, std::move(input)));
+      break;
+    case OpKind::kBackwardWeight:
+      stage.BackwardWeight(op.microbatch, slot);
+      break;
+    default:
+      stage.Recompute(op.microbatch, slot);
+  }
+  gradients_[static_cast<std::size_t>(op.stage)] += TraitsOf(op.kind).accumulates ? 1 : 0;
+  if (recorder_ != nullptr) {
+    recorder_->Record({rank_, index}, {start, recorder_->Now()});
+  }
+}
+
+void Executor::Communicate(std::int32_t index, const Op& op) {
+  const OpRef other =
+      TraitsOf(op.kind).is_send
+          ? plan_.dependencies
+                .matching_recv[static_cast<std::size_t>(rank_)][static_cast<std::size_t>(index)]
+          : plan_.dependencies
+                .input[static_cast<std::size_t>(rank_)][static_cast<std::size_t>(index)];
+  if (TraitsOf(op.kind).is_recv) {
+    transport_.PostReceive(other.rank, TagOf(op));
+    return;
+  }
+  const OpRef producer =
+      plan_.dependencies.input[static_cast<std::size_t>(rank_)][static_cast<std::size_t>(index)];
+  const auto kept = kept_.find(producer.index);
+  STAGECRAFT_CHECK(kept != kept_.end(), "a SEND comes after the op whose tensor it sends");
+  transport_.Send(other.rank, TagOf(op), std::move(kept->second));
+  kept_.erase(kept);
+}
+
+void Executor::Update(std::int32_t index, const Op& op) {
+  Weights& weights = *PartOf(op).weights;
+  const std::int32_t to = SlotOf(index);
+  const std::int32_t from =
+      plan_.slots.base[static_cast<std::size_t>(rank_)][static_cast<std::size_t>(index)];
+  std::int32_t& gradients = gradients_[static_cast<std::size_t>(op.stage)];
+  const std::vector<std::int32_t>& members =
+      plan_.ranks_of_stage[static_cast<std::size_t>(op.stage)];
+  if (op.kind == OpKind::kPredict) {
+    weights.Predict(op.version, op.horizon, from, to);
+  } else if (op.kind == OpKind::kStep) {
+    weights.Step(op.version, from, to, gradients);
+    gradients = 0;
+  } else {
+    transport_.AllReduce(members, op.stage, weights.Gradient());
+    double count = gradients;
+    transport_.AllReduce(members, op.stage, {&count, 1});
+    gradients = static_cast<std::int32_t>(count);
+  }
+}
+
+Boundary Executor::InputOf(std::int32_t index) {
+  const OpRef input =
+      plan_.dependencies.input[static_cast<std::size_t>(rank_)][static_cast<std::size_t>(index)];
+  if (!input) {
+    return {};
+  }
+  const Op& source = plan_.schedule.At(input);
+  if (TraitsOf(source.kind).is_recv) {
+    const OpRef send =
+        plan_.dependencies
+            .input[static_cast<std::size_t>(rank_)][static_cast<std::size_t>(input.index)];
+    return transport_.Receive(send.rank, TagOf(source));
+  }
+  const auto kept = kept_.find(input.index);
+  STAGECRAFT_CHECK(kept != kept_.end(), "an op comes after the one whose tensor it uses");
+  Boundary tensor = std::move(kept->second);
+  kept_.erase(kept);
+  return tensor;
+}
+
+void Executor::Keep(std::int32_t index, const Op& op, Boundary tensor) {
+  const std::int32_t last = plan_.schedule.shape.stages - 1;
+  const bool used = op.kind == OpKind::kForward ? op.stage < last : op.stage > 0;
+  if (used) {
+    kept_.emplace(index, std::move(tensor));
+  }
+}
+
+std::int32_t Executor::SlotOf(std::int32_t index) const {
+  return plan_.slots.slot[static_cast<std::size_t>(rank_)][static_cast<std::size_t>(index)];
+}
+
+}  // namespace stagecraft

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "engine/failure.h"
+#include "engine/recorder.h"
+#include "engine/stage.h"
+#include "engine/transport.h"
+#include "engine/weights.h"
+#include "schedules/dependencies.h"
+#include "schedules/schedule.h"
+#include "schedules/weight_slots.h"
+
+namespace stagecraft {
+
+/// A lowered schedule with everything that executing it needs to know, worked out once for all
+/// ranks.
+struct ExecutionPlan {
+  Schedule schedule;
+  Dependencies dependencies;
+  WeightSlots slots;
+  std::vector<std::vector<std::int32_t>> ranks_of_stage;
+};
+
+/// Requires `Verify(lowered)` empty, with all its SENDs and RECVs.
+ExecutionPlan PlanExecution(Schedule lowered);
+
+/// What a rank holds of one stage.
+struct StagePart {
+  std::unique_ptr<Stage> stage;
+  std::unique_ptr<Weights> weights;
+};
+
+/// Runs the program of one rank, op after op, on the calling thread.
+///
+/// RECVs post; whoever needs the tensor waits for it. What an op computes depends on the schedule,
+/// the stages and the weights only: never on when something arrives. The members of a cell run one
+/// after the other; what they send goes out after the last.
+///
+/// `parts` by stage, one for each in the rank's placement. `recorder` may be null.
+class Executor {
+ public:
+  Executor(const ExecutionPlan& plan, std::int32_t rank, std::map<std::int32_t, StagePart>& parts,
+           Transport& transport, Recorder* recorder);
+
+  /// Throws `JobError` for whatever goes wrong on this rank, having ended the job for all others,
+  /// and `Aborted` if another rank did that.
+  void Run();
+
+ private:
+  void RunOp(std::int32_t index);
+  void Compute(std::int32_t index, const Op& op);
+  void Communicate(std::int32_t index, const Op& op);
+  void Update(std::int32_t index, const Op& op);
+  /// The tensor that an F, B or I works on: from this rank or another.
+  Boundary InputOf(std::int32_t index);
+  /// Keeps what an F, B or I made for whoever uses it: a SEND or an op of this rank.
+  void Keep(std::int32_t index, const Op& op, Boundary tensor);
+  StagePart& PartOf(const Op& op) { return parts_.at(op.stage); }
+  std::int32_t SlotOf(std::int32_t index) const;
+
+  const ExecutionPlan& plan_;
+  std::int32_t rank_;
+  const std::vector<Op>& program_;
+  std::map<std::int32_t, StagePart>& parts_;
+  Transport& transport_;
+  Recorder* recorder_;
+  std::vector<bool> recomputed_;           ///< Per op: an F that an R follows.
+  std::map<std::int32_t, Boundary> kept_;  ///< By index of the op that made it.
+  std::vector<std::int32_t> gradients_;    ///< Per stage: added up since its last S.
+};
+
+}  // namespace stagecraft

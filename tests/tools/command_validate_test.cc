@@ -1,0 +1,69 @@
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/tools/program.h"
+
+namespace stagecraft {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+TEST(ValidateCommand, ComparesARehearsalWithThePrediction) {
+  const Outcome outcome =
+      Stagecraft("validate 1f1b -p 2 -m 2 --forward 1ms --backward 2ms --rehearse --runs 2 --json");
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const Json json = Json::parse(outcome.out);
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : json.items()) {
+    keys.push_back(key);
+  }
+  EXPECT_EQ(keys, (std::vector<std::string>{"predicted_ns", "measured_ns", "error", "errors",
+                                            "ranks", "kinds", "derived_costs"}));
+  EXPECT_EQ(json["predicted_ns"], 9'000'000);  // (2 + 2 - 1) * 3 ms.
+  EXPECT_GE(json["measured_ns"].get<std::int64_t>(), 9'000'000);
+  EXPECT_EQ(json["errors"].size(), 2U);
+  EXPECT_EQ(json["ranks"].size(), 2U);
+  EXPECT_GE(json["ranks"][0]["measured_busy_ns"].get<std::int64_t>(), 6'000'000);
+}
+
+TEST(ValidateCommand, RehearsesReplicasPredictionsAndFiles) {
+  for (const char* arguments :
+       {"pipedream -p 4 -m 6 --replicas 3,1 --allreduce 1us", "pipeoptim -p 3 -m 4 --predict 1us",
+        "gpipe -p 2 -m 2 --checkpoint all", "data-parallel -p 2 -m 4"}) {
+    const Outcome outcome = Stagecraft(std::string("validate ") + arguments +
+                                       " --forward 10us --backward 20us --rehearse --runs 1");
+    EXPECT_EQ(outcome.code, 0) << arguments << "\n" << outcome.err;
+    EXPECT_NE(outcome.out.find("predicted"), std::string::npos) << arguments;
+  }
+  Stagecraft("generate 1f1b -p 2 -m 2 --receive just-in-time -o lowered.sched");
+  EXPECT_EQ(Stagecraft("validate lowered.sched --forward 10us --rehearse --runs 1").code, 0);
+}
+
+TEST(ValidateCommand, SaysWhatItCannotRehearse) {
+  const struct {
+    const char* arguments;
+    const char* message;
+  } cases[] = {
+      {"1f1b", "error: --rehearse is required; see `stagecraft validate --help`\n"},
+      {"1f1b --rehearse --joined 1ms",
+       "--joined: error: a rehearsal runs the ops of a cell one after the other; expected costs "
+       "of the ops only\n"},
+      {"1f1b -p 1025 --rehearse",
+       "--rehearse: error: takes a thread per rank: expected at most 1024 ranks, got 1025\n"},
+      {"1f1b --rehearse --latency 1ms",
+       "error: unknown flag '--latency'; see `stagecraft validate --help`\n"},
+  };
+  for (const auto& [arguments, message] : cases) {
+    const Outcome outcome = Stagecraft(std::string("validate ") + arguments);
+    EXPECT_EQ(outcome.code, 2) << arguments;
+    EXPECT_EQ(outcome.out, "") << arguments;
+    EXPECT_EQ(outcome.err, message) << arguments;
+  }
+}
+
+}  // namespace
+}  // namespace stagecraft

@@ -1,0 +1,161 @@
+#include "tools/validation.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "engine/rehearsal.h"
+#include "engine/thread_job.h"
+#include "sim/simulate.h"
+#include "tools/command.h"
+#include "tools/quantity.h"
+#include "tools/table.h"
+
+namespace stagecraft {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// `+0.31 %`.
+std::string ErrorText(Nanoseconds predicted, Nanoseconds measured) {
+  if (predicted.count() == 0) {
+    return "";
+  }
+  return fmt::format(
+      "{:+.2f} %",
+      100 * (static_cast<double>(measured.count()) / static_cast<double>(predicted.count()) - 1));
+}
+
+std::string RanksToText(const TimelineDifference& run) {
+  Table table{{{"rank"},
+               {"busy, predicted"},
+               {"measured"},
+               {"error"},
+               {"end, predicted"},
+               {"measured"},
+               {"error"}},
+              {}};
+  for (std::size_t rank = 0; rank < run.ranks.size(); ++rank) {
+    const TimelineDifference::Rank& of_rank = run.ranks[rank];
+    table.rows.push_back({std::to_string(rank), FormatDuration(of_rank.predicted_busy),
+                          FormatDuration(of_rank.measured_busy),
+                          ErrorText(of_rank.predicted_busy, of_rank.measured_busy),
+                          FormatDuration(of_rank.predicted_end),
+                          FormatDuration(of_rank.measured_end),
+                          ErrorText(of_rank.predicted_end, of_rank.measured_end)});
+  }
+  return ToPlainText(table);
+}
+
+/// One line per kind, all stages together.
+std::string KindsToText(const TimelineDifference& run) {
+  Table table{{{"kind", Align::kLeft}, {"ops"}, {"mean, predicted"}, {"measured"}, {"error"}}, {}};
+  for (std::size_t begin = 0; begin < run.kinds.size();) {
+    TimelineDifference::Kind sum;
+    sum.kind = run.kinds[begin].kind;
+    for (; begin < run.kinds.size() && run.kinds[begin].kind == sum.kind; ++begin) {
+      sum.ops += run.kinds[begin].ops;
+      sum.predicted += run.kinds[begin].predicted;
+      sum.measured += run.kinds[begin].measured;
+    }
+    table.rows.push_back({std::string(TraitsOf(sum.kind).text), std::to_string(sum.ops),
+                          FormatDuration(sum.predicted / sum.ops),
+                          FormatDuration(sum.measured / sum.ops),
+                          ErrorText(sum.predicted, sum.measured)});
+  }
+  return ToPlainText(table);
+}
+
+}  // namespace
+
+Validation Rehearse(Schedule lowered, Costs costs, std::int32_t times, Progress& progress) {
+  const Timeline predicted = Simulate(lowered, costs, {});
+  const ExecutionPlan plan = PlanExecution(std::move(lowered));
+  Validation validation;
+  // Nobody has to wait longer than the whole run; what takes twice that has gone wrong.
+  const Nanoseconds deadline = std::chrono::seconds(30) + 2 * Makespan(predicted);
+  for (std::int32_t i = 0; i < times; ++i) {
+    progress.Begin(fmt::format("rehearsing, run {} of {}, {} each", i + 1, times,
+                               FormatDuration(Makespan(predicted))));
+    Recorder recorder(plan.schedule);
+    try {
+      RunAsThreads(plan,
+                   [&](std::int32_t rank) { return RehearsalParts(plan.schedule, rank, costs); },
+                   {.deadline = deadline, .recorder = &recorder});
+    } catch (const JobError& error) {
+      throw CommandFailure(ExitCode::kFailed, "", error.what());
+    }
+    validation.runs.push_back(Difference(plan.schedule, predicted, recorder.Recorded()));
+  }
+  std::sort(validation.runs.begin(), validation.runs.end(),
+            [](const TimelineDifference& a, const TimelineDifference& b) {
+              return a.measured < b.measured;
+            });
+  validation.lowered = plan.schedule;
+  validation.costs = std::move(costs);
+  return validation;
+}
+
+std::string ValidationToText(const Validation& validation) {
+  const Shape& shape = validation.lowered.shape;
+  const TimelineDifference& run = validation.Median();
+  std::string text = fmt::format(
+      "{}: {} ranks, {} stages, {} micro-batches, rehearsed on threads, {} {}\n"
+      "  predicted  {}\n"
+      "  measured   {}, {} (median; {} to {})\n",
+      validation.lowered.name.empty() ? "schedule" : validation.lowered.name, shape.ranks,
+      shape.stages, shape.microbatches, validation.runs.size(),
+      validation.runs.size() == 1 ? "run" : "runs", FormatDuration(run.predicted),
+      FormatDuration(run.measured), ErrorText(run.predicted, run.measured),
+      ErrorText(run.predicted, validation.runs.front().measured),
+      ErrorText(run.predicted, validation.runs.back().measured));
+  if (run.worst) {
+    text += fmt::format("  worst op   {} on rank {} started {} {}\n",
+                        ToString(validation.lowered.At(run.worst)), run.worst.rank,
+                        FormatDuration(std::chrono::abs(run.worst_late)),
+                        run.worst_late > Nanoseconds(0) ? "late" : "early");
+  }
+  text += "\n" + RanksToText(run) + "\n" + KindsToText(run);
+  for (const std::string& sentence : validation.costs.derived) {
+    text += "\nnote: " + sentence;
+  }
+  return validation.costs.derived.empty() ? text : text + "\n";
+}
+
+Json ValidationToJson(const Validation& validation) {
+  const TimelineDifference& run = validation.Median();
+  Json errors = Json::array();
+  for (const TimelineDifference& each : validation.runs) {
+    errors.push_back(each.Error());
+  }
+  Json ranks = Json::array();
+  for (std::size_t rank = 0; rank < run.ranks.size(); ++rank) {
+    const TimelineDifference::Rank& of_rank = run.ranks[rank];
+    ranks.push_back({{"rank", rank},
+                     {"predicted_busy_ns", of_rank.predicted_busy.count()},
+                     {"measured_busy_ns", of_rank.measured_busy.count()},
+                     {"predicted_end_ns", of_rank.predicted_end.count()},
+                     {"measured_end_ns", of_rank.measured_end.count()}});
+  }
+  Json kinds = Json::array();
+  for (const TimelineDifference::Kind& kind : run.kinds) {
+    kinds.push_back({{"kind", TraitsOf(kind.kind).text},
+                     {"stage", kind.stage},
+                     {"ops", kind.ops},
+                     {"predicted_ns", kind.predicted.count()},
+                     {"measured_ns", kind.measured.count()}});
+  }
+  return {{"predicted_ns", run.predicted.count()},
+          {"measured_ns", run.measured.count()},
+          {"error", run.Error()},
+          {"errors", std::move(errors)},
+          {"ranks", std::move(ranks)},
+          {"kinds", std::move(kinds)},
+          {"derived_costs", validation.costs.derived}};
+}
+
+}  // namespace stagecraft

@@ -1,0 +1,67 @@
+#include "traces/timeline_difference.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <map>
+#include <utility>
+
+namespace stagecraft {
+namespace {
+
+/// The ops of a cell share one span, which counts once, for the first of them.
+bool Counts(const std::vector<Op>& program, std::size_t index) {
+  return !IsCommunication(program[index].kind) && (index == 0 || !program[index - 1].joined);
+}
+
+Nanoseconds Length(const Span& span) {
+  return span.end - span.start;
+}
+
+}  // namespace
+
+double TimelineDifference::Error() const {
+  return predicted.count() == 0
+             ? 0
+             : static_cast<double>(measured.count()) / static_cast<double>(predicted.count()) - 1;
+}
+
+TimelineDifference Difference(const Schedule& schedule, const Timeline& predicted,
+                              const Timeline& measured) {
+  TimelineDifference difference;
+  std::map<std::pair<OpKind, std::int32_t>, TimelineDifference::Kind> kinds;
+  std::size_t id = 0;
+  for (std::size_t rank = 0; rank < schedule.programs.size(); ++rank) {
+    const std::vector<Op>& program = schedule.programs[rank];
+    TimelineDifference::Rank& of_rank = difference.ranks.emplace_back();
+    for (std::size_t i = 0; i < program.size(); ++i, ++id) {
+      if (!Counts(program, i)) {
+        continue;
+      }
+      const Span& before = predicted.spans[id];
+      const Span& now = measured.spans[id];
+      of_rank.predicted_busy += Length(before);
+      of_rank.measured_busy += Length(now);
+      of_rank.predicted_end = std::max(of_rank.predicted_end, before.end);
+      of_rank.measured_end = std::max(of_rank.measured_end, now.end);
+      TimelineDifference::Kind& kind = kinds[{program[i].kind, program[i].stage}];
+      ++kind.ops;
+      kind.predicted += Length(before);
+      kind.measured += Length(now);
+      const Nanoseconds late = now.start - before.start;
+      if (std::chrono::abs(late) > std::chrono::abs(difference.worst_late)) {
+        difference.worst = {static_cast<std::int32_t>(rank), static_cast<std::int32_t>(i)};
+        difference.worst_late = late;
+      }
+    }
+    difference.predicted = std::max(difference.predicted, of_rank.predicted_end);
+    difference.measured = std::max(difference.measured, of_rank.measured_end);
+  }
+  for (auto& [key, kind] : kinds) {
+    kind.kind = key.first;
+    kind.stage = key.second;
+    difference.kinds.push_back(kind);
+  }
+  return difference;
+}
+
+}  // namespace stagecraft
