@@ -16,7 +16,9 @@
 #include "tests/support/mutate.h"
 #include "tests/support/random_schedule.h"
 #include "tests/support/schedule_builder.h"
+#include "tests/support/trace_check.h"
 #include "traces/chrome_trace.h"
+#include "traces/text_timeline.h"
 
 // Statements about the simulation of any schedule with any costs.
 
@@ -186,6 +188,23 @@ TEST(AnySimulation, GivesTheSameTraceTwice) {
     };
     ASSERT_EQ(trace(Engine::kReplay), trace(Engine::kReplay));
     ASSERT_EQ(trace(Engine::kReplay), trace(Engine::kEvents));
+  }
+}
+
+/// Cells, replicas, ops of no length, blocked senders: viewers must take all of it.
+TEST(AnySimulation, CanBeShown) {
+  test::RandomSchedules random(test::SeedFromEnvironment(28));
+  for (int i = 0; i < kCases / 4; ++i) {
+    const Case run = NextCase(random);
+    const Timeline timeline = Simulate(run.schedule, run.costs, run.topology);
+    const test::TraceCheck trace(ChromeTrace(run.schedule, timeline, SizesOf(run.costs)));
+    ASSERT_EQ(trace.Problems(), std::vector<std::string>{}) << Print(run.schedule);
+    ASSERT_EQ(trace.Slices(), timeline.spans.size());
+    ASSERT_LE(trace.Arrows(), timeline.transfers.size());
+    const std::string text = RenderTimeline(run.schedule, timeline);
+    for (std::int32_t rank = 0; rank < run.schedule.shape.ranks; ++rank) {
+      ASSERT_NE(text.find("rank " + std::to_string(rank)), std::string::npos) << text;
+    }
   }
 }
 
