@@ -51,26 +51,30 @@ ExecutionPlan PlanExecution(Schedule lowered) {
 
 Executor::Executor(const ExecutionPlan& plan, std::int32_t rank,
                    std::map<std::int32_t, StagePart>& parts, Transport& transport,
-                   Recorder* recorder)
+                   Recorder* recorder, std::atomic<std::int32_t>* position)
     : plan_(plan),
       rank_(rank),
       program_(plan.schedule.programs[static_cast<std::size_t>(rank)]),
       parts_(parts),
       transport_(transport),
       recorder_(recorder),
+      position_(position),
       recomputed_(FindRecomputed(program_)),
       gradients_(static_cast<std::size_t>(plan.schedule.shape.stages), 0) {}
 
 void Executor::Run() {
   for (std::int32_t index = 0; index < static_cast<std::int32_t>(program_.size()); ++index) {
+    if (position_ != nullptr) {
+      position_->store(index, std::memory_order_relaxed);
+    }
     try {
       RunOp(index);
     } catch (const Aborted&) {
       throw;
     } catch (const std::exception& error) {
       transport_.Abort();
-      throw JobError(
-          {rank_, index, ToString(program_[static_cast<std::size_t>(index)]), error.what()});
+      throw JobError({rank_, index, ToString(program_[static_cast<std::size_t>(index)]),
+                      error.what(), dynamic_cast<const PeerLost*>(&error) != nullptr});
     }
   }
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -40,11 +41,12 @@ struct StagePart {
 /// the stages and the weights only: never on when something arrives. The members of a cell run one
 /// after the other; what they send goes out after the last.
 ///
-/// `parts` by stage, one for each in the rank's placement. `recorder` may be null.
+/// `parts` by stage, one for each in the rank's placement. `recorder` may be null, and so may
+/// `position`, which is kept at the index of the op that runs.
 class Executor {
  public:
   Executor(const ExecutionPlan& plan, std::int32_t rank, std::map<std::int32_t, StagePart>& parts,
-           Transport& transport, Recorder* recorder);
+           Transport& transport, Recorder* recorder, std::atomic<std::int32_t>* position = nullptr);
 
   /// Throws `JobError` for whatever goes wrong on this rank, having ended the job for all others,
   /// and `Aborted` if another rank did that.
@@ -68,6 +70,7 @@ class Executor {
   std::map<std::int32_t, StagePart>& parts_;
   Transport& transport_;
   Recorder* recorder_;
+  std::atomic<std::int32_t>* position_;
   std::vector<bool> recomputed_;           ///< Per op: an F that an R follows.
   std::map<std::int32_t, Boundary> kept_;  ///< By index of the op that made it.
   std::vector<std::int32_t> gradients_;    ///< Per stage: added up since its last S.

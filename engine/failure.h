@@ -14,6 +14,7 @@ struct Failure {
   std::int32_t index = 0;  ///< Of the op in the rank's program.
   std::string op;          ///< Its text, `2B3@1`.
   std::string reason;
+  bool consequence = false;  ///< Of the end of another rank, which is the cause.
 
   /// `rank 2, op 7 (2B3@1): REASON`.
   std::string Text() const {
@@ -30,6 +31,12 @@ class JobError : public Error {
 
  private:
   Failure failure_;
+};
+
+/// The other end of a connection is gone.
+class PeerLost : public Error {
+ public:
+  using Error::Error;
 };
 
 /// Another rank ended the job while this one waited.

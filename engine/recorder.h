@@ -1,7 +1,10 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <string>
+#include <string_view>
 
 #include "schedules/schedule.h"
 #include "traces/timeline.h"
@@ -9,15 +12,17 @@
 namespace stagecraft {
 
 /// Writes down when each op of one job ran. Each rank writes to its own ops only, so that threads
-/// need no lock.
+/// need no lock. The schedule must live on.
 class Recorder {
  public:
-  explicit Recorder(const Schedule& lowered) : ids_(lowered) {
+  explicit Recorder(const Schedule& lowered) : lowered_(lowered), ids_(lowered) {
     timeline_.spans.resize(static_cast<std::size_t>(ids_.Size()));
   }
 
   /// Time 0 of the record.
-  void Begin() { begin_ = std::chrono::steady_clock::now(); }
+  void Begin(std::chrono::steady_clock::time_point time = std::chrono::steady_clock::now()) {
+    begin_ = time;
+  }
 
   Nanoseconds Now() const { return std::chrono::steady_clock::now() - begin_; }
 
@@ -25,10 +30,18 @@ class Recorder {
     timeline_.spans[static_cast<std::size_t>(ids_.Of(op))] = span;
   }
 
+  /// The spans of one rank as bytes, for another process of this program, and how many they are.
+  std::string Bytes(std::int32_t rank) const;
+  static std::size_t BytesOf(const Schedule& lowered, std::int32_t rank);
+
+  /// Takes the spans of `rank` from the front of `bytes`.
+  void Adopt(std::int32_t rank, std::string_view bytes);
+
   /// Spans as in `Timeline`; no transfers yet.
   const Timeline& Recorded() const { return timeline_; }
 
  private:
+  const Schedule& lowered_;
   OpIds ids_;
   std::chrono::steady_clock::time_point begin_;
   Timeline timeline_;

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <sys/prctl.h>
 #include <thread>
 
 namespace stagecraft {
@@ -59,7 +60,7 @@ class RehearsedWeights : public Weights {
 }  // namespace
 
 void WaitUntil(std::chrono::steady_clock::time_point time) {
-  constexpr std::chrono::microseconds kWakeUp(80);  // The system wakes sleepers about that late.
+  constexpr std::chrono::microseconds kWakeUp(80);  // That late it may wake a sleeper.
   std::this_thread::sleep_until(time - kWakeUp);
   while (std::chrono::steady_clock::now() < time) {
     std::this_thread::yield();
@@ -68,6 +69,7 @@ void WaitUntil(std::chrono::steady_clock::time_point time) {
 
 std::map<std::int32_t, StagePart> RehearsalParts(const Schedule& schedule, std::int32_t rank,
                                                  const Costs& costs) {
+  prctl(PR_SET_TIMERSLACK, 1UL);  // Else the system wakes this thread up to 50 microseconds late.
   std::map<std::int32_t, StagePart> parts;
   for (const std::int32_t stage : schedule.placement[static_cast<std::size_t>(rank)]) {
     const StageCosts& of_stage = costs.stages[static_cast<std::size_t>(stage)];

@@ -32,16 +32,17 @@ class ValidateCommand : public Command {
     schedule_.AddTo(app);
     receive_flag_ = AddReceive(app, receive_);
     costs_.AddTo(app, CostArguments::Which::kCosts);
-    app.add_flag("--rehearse", rehearse_,
-                 "ranks are threads of this process whose stages only take the time of their costs")
-        ->required();
+    app.add_flag("--rehearse", rehearse_, "stages only take the time of their costs")->required();
+    app.add_flag("--processes", processes_,
+                 "ranks are processes of their own, connected by sockets, not threads");
     AddInteger(app, "--runs", {1, 1000, "N"}, runs_, "how often to run it [5]");
     app.add_flag("--json", json_, "print JSON (validate.schema.json)");
     app.footer(
         "Runs the schedule that `simulate` predicts, op by op, in real time, and compares.\n\n"
         "Examples:\n"
         "  stagecraft validate 1f1b -p 4 -m 4 --forward 2ms --backward 4ms --rehearse --runs 1\n"
-        "  stagecraft validate pipeoptim -p 4 -m 4 --profile gnmt --rehearse --runs 1\n");
+        "  stagecraft validate pipeoptim -p 4 -m 4 --profile gnmt --rehearse --processes --runs "
+        "1\n");
   }
 
   ExitCode Run() override {
@@ -55,8 +56,10 @@ class ValidateCommand : public Command {
                                                    .receive_given = !receive_flag_->empty(),
                                                    .generated = given.generator != nullptr});
     Check(lowered.schedule, costs);
-    const Validation validation = Rehearse(std::move(lowered.schedule), std::move(costs),
-                                           runs_.value_or(kDefaultRuns), progress);
+    const RehearsalOptions options{processes_ ? Workers::kProcesses : Workers::kThreads,
+                                   runs_.value_or(kDefaultRuns)};
+    const Validation validation =
+        Rehearse(std::move(lowered.schedule), std::move(costs), options, progress);
     Print(json_ ? ValidationToJson(validation).dump(2) + "\n" : ValidationToText(validation));
     return ExitCode::kFine;
   }
@@ -69,9 +72,10 @@ class ValidateCommand : public Command {
       throw CommandFailure(ExitCode::kUsage, std::move(faults));
     }
     if (schedule.shape.ranks > kMostRanks) {
-      throw CommandFailure(ExitCode::kUsage, "--rehearse",
-                           fmt::format("takes a thread per rank: expected at most {} ranks, got {}",
-                                       kMostRanks, schedule.shape.ranks));
+      throw CommandFailure(
+          ExitCode::kUsage, "--rehearse",
+          fmt::format("takes a thread or a process per rank: expected at most {} ranks, got {}",
+                      kMostRanks, schedule.shape.ranks));
     }
     for (const StageCosts& stage : costs.stages) {
       if (stage.joined) {
@@ -88,6 +92,7 @@ class ValidateCommand : public Command {
   const CLI::Option* receive_flag_ = nullptr;
   CostArguments costs_;
   bool rehearse_ = false;
+  bool processes_ = false;
   std::optional<std::int32_t> runs_;
   bool json_ = false;
 };

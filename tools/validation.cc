@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "engine/process_job.h"
 #include "engine/rehearsal.h"
 #include "engine/thread_job.h"
 #include "sim/simulate.h"
@@ -72,20 +73,27 @@ std::string KindsToText(const TimelineDifference& run) {
 
 }  // namespace
 
-Validation Rehearse(Schedule lowered, Costs costs, std::int32_t times, Progress& progress) {
+Validation Rehearse(Schedule lowered, Costs costs, const RehearsalOptions& options,
+                    Progress& progress) {
   const Timeline predicted = Simulate(lowered, costs, {});
   const ExecutionPlan plan = PlanExecution(std::move(lowered));
   Validation validation;
+  validation.workers = options.workers;
   // Nobody has to wait longer than the whole run; what takes twice that has gone wrong.
   const Nanoseconds deadline = std::chrono::seconds(30) + 2 * Makespan(predicted);
-  for (std::int32_t i = 0; i < times; ++i) {
-    progress.Begin(fmt::format("rehearsing, run {} of {}, {} each", i + 1, times,
+  for (std::int32_t i = 0; i < options.runs; ++i) {
+    progress.Begin(fmt::format("rehearsing, run {} of {}, {} each", i + 1, options.runs,
                                FormatDuration(Makespan(predicted))));
     Recorder recorder(plan.schedule);
+    const MakeParts parts = [&](std::int32_t rank) {
+      return RehearsalParts(plan.schedule, rank, costs);
+    };
     try {
-      RunAsThreads(plan,
-                   [&](std::int32_t rank) { return RehearsalParts(plan.schedule, rank, costs); },
-                   {.deadline = deadline, .recorder = &recorder});
+      if (options.workers == Workers::kThreads) {
+        RunAsThreads(plan, parts, {.deadline = deadline, .recorder = &recorder});
+      } else {
+        RunAsProcesses(plan, parts, {.deadline = deadline, .recorder = &recorder});
+      }
     } catch (const JobError& error) {
       throw CommandFailure(ExitCode::kFailed, "", error.what());
     }
@@ -104,11 +112,12 @@ std::string ValidationToText(const Validation& validation) {
   const Shape& shape = validation.lowered.shape;
   const TimelineDifference& run = validation.Median();
   std::string text = fmt::format(
-      "{}: {} ranks, {} stages, {} micro-batches, rehearsed on threads, {} {}\n"
+      "{}: {} ranks, {} stages, {} micro-batches, rehearsed on {}, {} {}\n"
       "  predicted  {}\n"
       "  measured   {}, {} (median; {} to {})\n",
       validation.lowered.name.empty() ? "schedule" : validation.lowered.name, shape.ranks,
-      shape.stages, shape.microbatches, validation.runs.size(),
+      shape.stages, shape.microbatches,
+      validation.workers == Workers::kThreads ? "threads" : "processes", validation.runs.size(),
       validation.runs.size() == 1 ? "run" : "runs", FormatDuration(run.predicted),
       FormatDuration(run.measured), ErrorText(run.predicted, run.measured),
       ErrorText(run.predicted, validation.runs.front().measured),
@@ -119,7 +128,7 @@ std::string ValidationToText(const Validation& validation) {
                         FormatDuration(std::chrono::abs(run.worst_late)),
                         run.worst_late > Nanoseconds(0) ? "late" : "early");
   }
-  text += "\n" + RanksToText(run) + "\n" + KindsToText(run);
+  text += fmt::format("\n{}\n{}", RanksToText(run), KindsToText(run));
   for (const std::string& sentence : validation.costs.derived) {
     text += "\nnote: " + sentence;
   }

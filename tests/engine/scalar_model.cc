@@ -1,9 +1,12 @@
 #include "tests/engine/scalar_model.h"
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <mutex>
 #include <tuple>
+
+#include <fmt/format.h>
 
 #include "engine/thread_job.h"
 #include "schedules/progress.h"
@@ -105,6 +108,18 @@ class ScalarWeights : public Weights {
 };
 
 }  // namespace
+
+std::vector<std::string> Lines(const ScalarResult& result) {
+  std::vector<std::string> lines;
+  for (const auto& [place, weight] : result.weights) {
+    lines.push_back(fmt::format("weight {} on {}: {:a}", place.first, place.second, weight));
+  }
+  for (const auto& [microbatch, output] : result.outputs) {
+    lines.push_back(fmt::format("output {}: {:a}", microbatch, output));
+  }
+  std::sort(lines.begin(), lines.end());
+  return lines;
+}
 
 std::map<std::int32_t, StagePart> ScalarParts(const ExecutionPlan& plan, std::int32_t rank,
                                               ScalarResult& result) {

@@ -39,11 +39,14 @@ struct ScalarResult {
   friend bool operator==(const ScalarResult&, const ScalarResult&) = default;
 };
 
+/// A line per figure, exact, sorted.
+std::vector<std::string> Lines(const ScalarResult& result);
+
 /// The second, obvious implementation: goes through all ops in one thread, in an order in which
 /// they can run, and keeps a copy of every version and prediction that ever was.
 ScalarResult InterpretScalar(const Schedule& lowered);
 
-/// The same through `RunAsThreads`. `fail_at` throws there instead of computing, if it is an op.
+/// The same through `RunAsThreads`.
 ScalarResult ExecuteScalar(const ExecutionPlan& plan, Recorder* recorder = nullptr);
 
 /// The parts of the scalar model on one rank. When the run is over, `result` has the outputs of the

@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "schedules/lower.h"
+#include "tests/engine/disturbed_stage.h"
 #include "tests/engine/scalar_model.h"
 #include "tests/support/schedule_builder.h"
 
@@ -21,33 +22,6 @@ namespace {
 
 using test::Make;
 using test::ScalarResult;
-
-/// A stage that fails at one micro-batch's backward.
-class FailingStage : public Stage {
- public:
-  FailingStage(std::unique_ptr<Stage> stage, std::int32_t microbatch)
-      : stage_(std::move(stage)), microbatch_(microbatch) {}
-  Boundary Forward(std::int32_t q, std::int32_t slot, Boundary input, bool keep) override {
-    return stage_->Forward(q, slot, std::move(input), keep);
-  }
-  void Recompute(std::int32_t q, std::int32_t slot) override { stage_->Recompute(q, slot); }
-  Boundary Backward(std::int32_t q, std::int32_t slot, Boundary gradient) override {
-    if (q == microbatch_) {
-      throw std::runtime_error("out of memory");
-    }
-    return stage_->Backward(q, slot, std::move(gradient));
-  }
-  Boundary BackwardInput(std::int32_t q, std::int32_t slot, Boundary gradient) override {
-    return stage_->BackwardInput(q, slot, std::move(gradient));
-  }
-  void BackwardWeight(std::int32_t q, std::int32_t slot) override {
-    stage_->BackwardWeight(q, slot);
-  }
-
- private:
-  std::unique_ptr<Stage> stage_;
-  std::int32_t microbatch_;
-};
 
 std::string FailureOf(const ExecutionPlan& plan, const MakeParts& parts,
                       std::chrono::nanoseconds deadline = std::chrono::minutes(1)) {
@@ -67,7 +41,8 @@ TEST(RunAsThreads, FirstFailureWinsAndEverybodyStops) {
       const std::string failure = FailureOf(plan, [&](std::int32_t rank) {
         std::map<std::int32_t, StagePart> parts = test::ScalarParts(plan, rank, result);
         if (rank == failing) {
-          parts[rank].stage = std::make_unique<FailingStage>(std::move(parts[rank].stage), 3);
+          parts[rank].stage = std::make_unique<test::DisturbedStage>(
+              std::move(parts[rank].stage), 3, [] { throw std::runtime_error("out of memory"); });
         }
         return parts;
       });

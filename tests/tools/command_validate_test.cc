@@ -39,6 +39,8 @@ TEST(ValidateCommand, RehearsesReplicasPredictionsAndFiles) {
     EXPECT_EQ(outcome.code, 0) << arguments << "\n" << outcome.err;
     EXPECT_NE(outcome.out.find("predicted"), std::string::npos) << arguments;
   }
+  EXPECT_EQ(
+      Stagecraft("validate 1f1b -p 3 -m 3 --forward 10us --rehearse --processes --runs 2").code, 0);
   Stagecraft("generate 1f1b -p 2 -m 2 --receive just-in-time -o lowered.sched");
   EXPECT_EQ(Stagecraft("validate lowered.sched --forward 10us --rehearse --runs 1").code, 0);
 }
@@ -53,7 +55,8 @@ TEST(ValidateCommand, SaysWhatItCannotRehearse) {
        "--joined: error: a rehearsal runs the ops of a cell one after the other; expected costs "
        "of the ops only\n"},
       {"1f1b -p 1025 --rehearse",
-       "--rehearse: error: takes a thread per rank: expected at most 1024 ranks, got 1025\n"},
+       "--rehearse: error: takes a thread or a process per rank: expected at most 1024 ranks, got "
+       "1025\n"},
       {"1f1b --rehearse --latency 1ms",
        "error: unknown flag '--latency'; see `stagecraft validate --help`\n"},
   };

@@ -1,0 +1,91 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "engine/descriptor.h"
+#include "engine/frame.h"
+#include "engine/transport.h"
+
+namespace stagecraft {
+
+/// One rank's end over connected stream sockets, one per peer. A thread of its own moves bytes in
+/// both directions, so that neither a sender nor a receiver waits for the other's compute.
+///
+///   rank's thread   Send --> queue of a peer --.                  .--> inbox of a peer --> Receive
+///   own thread                                 '--> socket ... ---'
+///
+/// A peer whose socket ends, or that sends what is no frame, is lost: whoever waits for it then
+/// gets an `Error` that names it.
+class SocketTransport : public Transport {
+ public:
+  SocketTransport(std::int32_t rank, std::map<std::int32_t, Descriptor> sockets,
+                  std::chrono::nanoseconds deadline);
+  /// Sends what is still queued, for at most the deadline.
+  ~SocketTransport() override;
+  SocketTransport(const SocketTransport&) = delete;
+  SocketTransport& operator=(const SocketTransport&) = delete;
+
+  void Send(std::int32_t to, const Tag& tag, Boundary tensor) override;
+  void PostReceive(std::int32_t /*from*/, const Tag& /*tag*/) override {
+  }  // The thread reads ahead.
+  Boundary Receive(std::int32_t from, const Tag& tag) override;
+  void AllReduce(std::span<const std::int32_t> members, std::int32_t stage,
+                 std::span<double> values) override;
+  void Abort() noexcept override;
+
+ private:
+  struct Parcel {
+    Tag tag;
+    Boundary tensor;
+  };
+  /// A frame on its way out, and how much of header and tensor has gone.
+  struct Outgoing {
+    FrameHeader header;
+    Boundary tensor;
+    std::size_t sent = 0;
+  };
+  struct Peer {
+    Descriptor socket;
+    std::deque<Outgoing> queue;
+    std::deque<Parcel> inbox;
+    std::string lost;  ///< Why nothing more will come; empty while it may.
+    FrameHeader header{};
+    std::size_t header_got = 0;
+    Parcel incoming;
+    std::size_t tensor_got = 0;
+    bool in_tensor = false;
+  };
+
+  void MoveBytes();
+  void Enqueue(Peer& peer, const Frame& frame, Boundary tensor);
+  void WakeUp() noexcept;
+  void Lose(Peer& peer, const std::string& why);
+  void Write(Peer& peer);
+  void Read(Peer& peer);
+  void HandleHeader(Peer& peer);
+  void FinishTensor(Peer& peer);
+  bool AnythingQueued() const;
+
+  std::int32_t rank_;
+  std::chrono::nanoseconds deadline_;
+  std::mutex mutex_;  ///< Of everything below.
+  std::condition_variable changed_;
+  std::map<std::int32_t, Peer> peers_;
+  bool aborted_ = false;
+  bool closing_ = false;
+  std::map<std::int32_t, std::int32_t> turns_;  ///< All-reduces so far, by stage.
+  Descriptor wake_read_, wake_write_;
+  std::thread mover_;
+};
+
+}  // namespace stagecraft

@@ -1,0 +1,160 @@
+#include "engine/process_job.h"
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "schedules/lower.h"
+#include "tests/engine/disturbed_stage.h"
+#include "tests/engine/scalar_model.h"
+#include "tests/support/schedule_builder.h"
+
+namespace stagecraft {
+namespace {
+
+using test::Make;
+using test::ScalarResult;
+
+ExecutionPlan PlanOf(const char* name, const GeneratorOptions& options) {
+  return PlanExecution(Lower(Make(name, options)));
+}
+
+/// All figures of all ranks, each from the process that has it.
+std::vector<std::string> RunScalar(const ExecutionPlan& plan, Recorder* recorder = nullptr) {
+  ScalarResult result;
+  const std::vector<std::string> results =
+      RunAsProcesses(plan, [&](std::int32_t rank) { return test::ScalarParts(plan, rank, result); },
+                     {.recorder = recorder, .result_of_rank = [&](std::int32_t) {
+                        std::string text;
+                        for (const std::string& line : test::Lines(result)) {
+                          text += line + '\n';
+                        }
+                        return text;
+                      }});
+  std::vector<std::string> lines;
+  for (const std::string& text : results) {
+    std::istringstream in(text);
+    for (std::string line; std::getline(in, line);) {
+      lines.push_back(line);
+    }
+  }
+  std::sort(lines.begin(), lines.end());
+  return lines;
+}
+
+TEST(RunAsProcesses, GivesTheBitsOfTheInterpreter) {
+  for (const Generator& generator : Generators()) {
+    const ExecutionPlan plan =
+        PlanOf(std::string(generator.name).c_str(), {.ranks = 3, .microbatches = 6, .batches = 2});
+    EXPECT_EQ(RunScalar(plan), test::Lines(test::InterpretScalar(plan.schedule))) << generator.name;
+  }
+  const ExecutionPlan replicated =
+      PlanOf("pipedream", {.ranks = 4, .microbatches = 12, .replicas = {3, 1}});
+  EXPECT_EQ(RunScalar(replicated), test::Lines(test::InterpretScalar(replicated.schedule)));
+}
+
+TEST(RunAsProcesses, GathersTheSpansOfAllRanks) {
+  const ExecutionPlan plan = PlanOf("1f1b", {.ranks = 3, .microbatches = 4});
+  Recorder recorder(plan.schedule);
+  RunScalar(plan, &recorder);
+  const OpIds ids(plan.schedule);
+  const auto span = [&](OpKind kind, int stage) {
+    return recorder.Recorded()
+        .spans[static_cast<std::size_t>(ids.Of(test::FindOp(plan.schedule, kind, stage, 3)))];
+  };
+  for (int stage = 1; stage < 3; ++stage) {
+    EXPECT_GE(span(OpKind::kForward, stage).start, span(OpKind::kForward, stage - 1).end);
+    EXPECT_GE(span(OpKind::kBackward, stage - 1).start, span(OpKind::kBackward, stage).end);
+  }
+}
+
+std::string FailureOf(const ExecutionPlan& plan, std::int32_t disturbed,
+                      const std::function<void()>& disturb,
+                      std::chrono::nanoseconds deadline = std::chrono::seconds(20)) {
+  ScalarResult result;
+  try {
+    RunAsProcesses(plan,
+                   [&](std::int32_t rank) {
+                     std::map<std::int32_t, StagePart> parts =
+                         test::ScalarParts(plan, rank, result);
+                     if (rank == disturbed) {
+                       parts[rank].stage = std::make_unique<test::DisturbedStage>(
+                           std::move(parts[rank].stage), 3, disturb);
+                     }
+                     return parts;
+                   },
+                   {.deadline = deadline});
+  } catch (const JobError& error) {
+    return error.what();
+  }
+  return "no failure";
+}
+
+TEST(RunAsProcesses, NamesTheRankThatWasKilledAndEndsAllOthers) {
+  for (const char* name : {"gpipe", "pipeoptim"}) {
+    const ExecutionPlan plan = PlanOf(name, {.ranks = 4, .microbatches = 8});
+    for (std::int32_t rank = 0; rank < 4; ++rank) {
+      const std::string failure = FailureOf(plan, rank, [] { std::raise(SIGKILL); });
+      EXPECT_EQ(failure.rfind("rank " + std::to_string(rank) + ", op ", 0), 0U) << failure;
+      EXPECT_NE(failure.find("B3@"), std::string::npos) << failure;
+      EXPECT_NE(failure.find("): its process was ended by signal 9 (Killed)"), std::string::npos)
+          << failure;
+    }
+  }
+}
+
+TEST(RunAsProcesses, TellsTheFirstFailure) {
+  const ExecutionPlan plan = PlanOf("1f1b", {.ranks = 4, .microbatches = 8});
+  for (std::int32_t rank = 0; rank < 4; ++rank) {
+    const std::string failure =
+        FailureOf(plan, rank, [] { throw std::runtime_error("out of memory"); });
+    EXPECT_EQ(failure.rfind("rank " + std::to_string(rank) + ", op ", 0), 0U) << failure;
+    EXPECT_NE(failure.find("B3@0): out of memory"), std::string::npos) << failure;
+  }
+}
+
+TEST(RunAsProcesses, EndsARankThatHangs) {
+  const ExecutionPlan plan = PlanOf("1f1b", {.ranks = 3, .microbatches = 6});
+  const std::string failure = FailureOf(
+      plan, 1,
+      [] {
+        while (true) {
+          pause();
+        }
+      },
+      std::chrono::milliseconds(200));
+  EXPECT_NE(failure.find("waited 200 ms for "), std::string::npos) << failure;
+  EXPECT_NE(failure.find(" of rank 1; expected it within that deadline"), std::string::npos)
+      << failure;
+}
+
+TEST(RunAsProcesses, TellsWhyARankCouldNotBegin) {
+  const ExecutionPlan plan = PlanOf("1f1b", {.ranks = 3, .microbatches = 3});
+  ScalarResult result;
+  try {
+    RunAsProcesses(plan, [&](std::int32_t rank) {
+      if (rank == 2) {
+        throw std::runtime_error("no such device");
+      }
+      return test::ScalarParts(plan, rank, result);
+    });
+    FAIL() << "expected a failure";
+  } catch (const JobError& error) {
+    EXPECT_EQ(std::string(error.what()), "rank 2, op 0 (set-up): no such device");
+  }
+}
+
+}  // namespace
+}  // namespace stagecraft

@@ -1,0 +1,26 @@
+#include "engine/recorder.h"
+
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "schedules/lower.h"
+#include "tests/support/schedule_builder.h"
+
+namespace stagecraft {
+namespace {
+
+TEST(Recorder, CarriesSpansFromOneProcessToAnother) {
+  const Schedule schedule = Lower(test::Make("1f1b", {.ranks = 2, .microbatches = 2}));
+  Recorder there(schedule);
+  const Span span{Nanoseconds(3), Nanoseconds(5)};
+  there.Record({1, 2}, span);
+  Recorder here(schedule);
+  const std::string bytes = there.Bytes(1);
+  EXPECT_EQ(bytes.size(), Recorder::BytesOf(schedule, 1));
+  here.Adopt(1, bytes + "what follows");
+  EXPECT_EQ(here.Recorded(), there.Recorded());
+}
+
+}  // namespace
+}  // namespace stagecraft
