@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstring>
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <system_error>
 #include <utility>
@@ -36,9 +35,9 @@ Boundary Pack(std::span<const double> values) {
 SocketTransport::SocketTransport(std::int32_t rank, std::map<std::int32_t, Descriptor> sockets,
                                  std::chrono::nanoseconds deadline)
     : rank_(rank), deadline_(deadline) {
-  for (auto& [peer, socket] : sockets) {
-    SetNonBlocking(socket.Get());
-    peers_[peer].socket = std::move(socket);
+  for (auto& entry : sockets) {
+    SetNonBlocking(entry.second.Get());
+    peers_[entry.first].socket = std::move(entry.second);
   }
   int ends[2];
   if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
@@ -62,7 +61,8 @@ SocketTransport::~SocketTransport() {
 void SocketTransport::Send(std::int32_t to, const Tag& tag, Boundary tensor) {
   {
     const std::lock_guard lock(mutex_);
-    Enqueue(peers_.at(to), {Frame::Type::kTensor, tag, tensor.bytes}, std::move(tensor));
+    const Frame frame{Frame::Type::kTensor, tag, tensor.bytes};
+    Enqueue(peers_.at(to), frame, std::move(tensor));
   }
   WakeUp();
 }
@@ -161,22 +161,7 @@ void SocketTransport::Lose(Peer& peer, const std::string& why) {
 void SocketTransport::MoveBytes() {
   std::vector<pollfd> polled;
   std::vector<Peer*> order;
-  while (true) {
-    polled.assign(1, {wake_read_.Get(), POLLIN, 0});
-    order.clear();
-    {
-      const std::lock_guard lock(mutex_);
-      if (closing_) {
-        return;
-      }
-      for (auto& [rank, peer] : peers_) {
-        if (peer.socket) {
-          const int writing = peer.queue.empty() ? 0 : POLLOUT;
-          polled.push_back({peer.socket.Get(), static_cast<short>(POLLIN | writing), 0});
-          order.push_back(&peer);
-        }
-      }
-    }
+  while (ListSockets(polled, order)) {
     poll(polled.data(), polled.size(), -1);
     char bytes[64];
     while (read(wake_read_.Get(), bytes, sizeof bytes) > 0) {
@@ -192,6 +177,20 @@ void SocketTransport::MoveBytes() {
       }
     }
   }
+}
+
+bool SocketTransport::ListSockets(std::vector<pollfd>& polled, std::vector<Peer*>& order) {
+  polled.assign(1, {wake_read_.Get(), POLLIN, 0});
+  order.clear();
+  const std::lock_guard lock(mutex_);
+  for (auto& [rank, peer] : peers_) {
+    if (peer.socket) {
+      const int writing = peer.queue.empty() ? 0 : POLLOUT;
+      polled.push_back({peer.socket.Get(), static_cast<short>(POLLIN | writing), 0});
+      order.push_back(&peer);
+    }
+  }
+  return !closing_;
 }
 
 void SocketTransport::Write(Peer& peer) {

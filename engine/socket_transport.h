@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <poll.h>
 #include <span>
 #include <string>
 #include <thread>
@@ -67,6 +68,8 @@ class SocketTransport : public Transport {
   };
 
   void MoveBytes();
+  /// What to poll for: the wake-up pipe, then the sockets of `order`. False when it is over.
+  bool ListSockets(std::vector<pollfd>& polled, std::vector<Peer*>& order);
   void Enqueue(Peer& peer, const Frame& frame, Boundary tensor);
   void WakeUp() noexcept;
   void Lose(Peer& peer, const std::string& why);
