@@ -32,7 +32,7 @@ class ValidateCommand : public Command {
     schedule_.AddTo(app);
     receive_flag_ = AddReceive(app, receive_);
     costs_.AddTo(app, CostArguments::Which::kCosts);
-    app.add_flag("--rehearse", rehearse_, "stages only take the time of their costs")->required();
+    app.add_flag("--rehearse", rehearse_, "stages only take the time of their costs");
     app.add_flag("--processes", processes_,
                  "ranks are processes of their own, connected by sockets, not threads");
     AddInteger(app, "--runs", {1, 1000, "N"}, runs_, "how often to run it [5]");
@@ -46,6 +46,10 @@ class ValidateCommand : public Command {
   }
 
   ExitCode Run() override {
+    if (!rehearse_) {
+      throw CommandFailure(ExitCode::kUsage, "--rehearse",
+                           "expected this flag: real models cannot be run yet");
+    }
     const CostSource source = costs_.Load();
     GivenSchedule given = schedule_.Load(name_, costs_.DefaultRanks(source));
     costs_.CheckStages(given);

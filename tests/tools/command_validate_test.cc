@@ -50,7 +50,7 @@ TEST(ValidateCommand, SaysWhatItCannotRehearse) {
     const char* arguments;
     const char* message;
   } cases[] = {
-      {"1f1b", "error: --rehearse is required; see `stagecraft validate --help`\n"},
+      {"1f1b", "--rehearse: error: expected this flag: real models cannot be run yet\n"},
       {"1f1b --rehearse --joined 1ms",
        "--joined: error: a rehearsal runs the ops of a cell one after the other; expected costs "
        "of the ops only\n"},
