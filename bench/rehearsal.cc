@@ -33,10 +33,7 @@ void Rehearsal1F1B(benchmark::State& state) {
   std::vector<double> errors;
   for (auto _ : state) {
     Recorder recorder(plan.schedule);
-    RunAsThreads(
-        plan,
-        [&](std::int32_t rank) { return RehearsalParts(plan.schedule, rank, pipeline.costs); },
-        {.recorder = &recorder});
+    RunAsThreads(plan, RehearsalOf(plan, pipeline.costs), {.recorder = &recorder});
     errors.push_back(Difference(plan.schedule, predicted, recorder.Recorded()).Error());
   }
   std::sort(errors.begin(), errors.end());
@@ -65,9 +62,7 @@ void OverheadPerOp(benchmark::State& state) {
   const ExecutionPlan plan = PlanExecution(pipeline.schedule);
   std::int64_t ops = 0;
   for (auto _ : state) {
-    RunAsThreads(plan, [&](std::int32_t rank) {
-      return RehearsalParts(plan.schedule, rank, pipeline.costs);
-    });
+    RunAsThreads(plan, RehearsalOf(plan, pipeline.costs));
     ops += std::int64_t{4} * microbatches;  // F and B on two stages.
   }
   state.counters["time_per_compute_op"] = benchmark::Counter(

@@ -62,18 +62,18 @@ Executor::Executor(const ExecutionPlan& plan, std::int32_t rank,
       recomputed_(FindRecomputed(program_)),
       gradients_(static_cast<std::size_t>(plan.schedule.shape.stages), 0) {}
 
-void Executor::Run() {
-  for (std::int32_t index = 0; index < static_cast<std::int32_t>(program_.size()); ++index) {
+void Executor::RunUntil(std::int32_t end) {
+  for (; next_ < end; ++next_) {
     if (position_ != nullptr) {
-      position_->store(index, std::memory_order_relaxed);
+      position_->store(next_, std::memory_order_relaxed);
     }
     try {
-      RunOp(index);
+      RunOp(next_);
     } catch (const Aborted&) {
       throw;
     } catch (const std::exception& error) {
       transport_.Abort();
-      throw JobError({rank_, index, ToString(program_[static_cast<std::size_t>(index)]),
+      throw JobError({rank_, next_, ToString(program_[static_cast<std::size_t>(next_)]),
                       error.what(), dynamic_cast<const PeerLost*>(&error) != nullptr});
     }
   }

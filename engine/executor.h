@@ -48,9 +48,15 @@ class Executor {
   Executor(const ExecutionPlan& plan, std::int32_t rank, std::map<std::int32_t, StagePart>& parts,
            Transport& transport, Recorder* recorder, std::atomic<std::int32_t>* position = nullptr);
 
-  /// Throws `JobError` for whatever goes wrong on this rank, having ended the job for all others,
-  /// and `Aborted` if another rank did that.
-  void Run();
+  /// Runs what is left of the program. Throws `JobError` for whatever goes wrong on this rank,
+  /// having ended the job for all others, and `Aborted` if another rank did that.
+  void Run() { RunUntil(static_cast<std::int32_t>(program_.size())); }
+
+  /// Runs the ops before the one at index `end` that have not run yet.
+  void RunUntil(std::int32_t end);
+
+  /// Index of the op that comes next.
+  std::int32_t Next() const { return next_; }
 
  private:
   void RunOp(std::int32_t index);
@@ -71,6 +77,7 @@ class Executor {
   Transport& transport_;
   Recorder* recorder_;
   std::atomic<std::int32_t>* position_;
+  std::int32_t next_ = 0;
   std::vector<bool> recomputed_;           ///< Per op: an F that an R follows.
   std::map<std::int32_t, Boundary> kept_;  ///< By index of the op that made it.
   std::vector<std::int32_t> gradients_;    ///< Per stage: added up since its last S.

@@ -10,6 +10,7 @@
 #include <optional>
 #include <poll.h>
 #include <set>
+#include <string_view>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -62,9 +63,9 @@ std::set<std::pair<std::int32_t, std::int32_t>> PairsThatTalk(const ExecutionPla
 
 /// Whole messages of one rank to the launcher: a letter, a length, so many bytes.
 ///
-///   R  ready to start    D  done: spans, then the result
+///   R  ready to start    P  a report    D  done: spans, then the result
 ///   A  stopped because another rank ended the job    F  failed: consequence, index, op, reason
-void SendMessage(int socket, char type, const std::string& body) {
+void SendMessage(int socket, char type, std::string_view body) {
   const auto size = static_cast<std::uint64_t>(body.size());
   std::string message(1, type);
   message.append(reinterpret_cast<const char*>(&size), sizeof size);
@@ -104,22 +105,18 @@ Failure UnpackFailure(std::int32_t rank, const std::string& body) {
 /// The process of one rank, from the fork to its end.
 class Worker {
  public:
-  Worker(const ExecutionPlan& plan, const ProcessJobOptions& options, std::int32_t rank,
+  Worker(const ExecutionPlan& plan, const JobOptions& options, std::int32_t rank,
          std::atomic<std::int32_t>& position)
       : plan_(plan), options_(options), rank_(rank), position_(position) {}
 
-  void Run(const MakeParts& make_parts, std::map<std::int32_t, Descriptor> sockets, int control) {
+  void Run(const MakeWork& make_work, std::map<std::int32_t, Descriptor> sockets, int control) {
     Failure failure{rank_, 0, "set-up", ""};
     try {
       SocketTransport transport(rank_, std::move(sockets), options_.deadline);
       try {
-        Recorder recorder(plan_.schedule);
-        if (!RunProgram(make_parts, transport, recorder, control)) {
+        if (!RunWork(make_work, transport, control)) {
           return;
         }
-        const std::string result =
-            options_.result_of_rank ? options_.result_of_rank(rank_) : std::string();
-        SendMessage(control, 'D', recorder.Bytes(rank_) + result);
       } catch (const Aborted&) {
         throw;
       } catch (...) {
@@ -140,30 +137,35 @@ class Worker {
 
  private:
   /// False if the job was over before it began.
-  bool RunProgram(const MakeParts& make_parts, Transport& transport, Recorder& recorder,
-                  int control) {
-    std::map<std::int32_t, StagePart> parts = make_parts(rank_);
+  bool RunWork(const MakeWork& make_work, Transport& transport, int control) {
+    const std::unique_ptr<RankWork> work = make_work(rank_);
     SendMessage(control, 'R', "");
     Clock::time_point begin;
     if (recv(control, &begin, sizeof begin, MSG_WAITALL) != sizeof begin) {
       return false;
     }
+    Recorder recorder(plan_.schedule);
     recorder.Begin(begin);
-    Executor(plan_, rank_, parts, transport, &recorder, &position_).Run();
+    Seat seat{.transport = transport,
+              .recorder = options_.recorder != nullptr ? &recorder : nullptr,
+              .position = &position_,
+              .report = [control](std::string_view report) { SendMessage(control, 'P', report); }};
+    work->Run(seat);
+    SendMessage(control, 'D', recorder.Bytes(rank_) + work->Result());
     return true;
   }
 
   const ExecutionPlan& plan_;
-  const ProcessJobOptions& options_;
+  const JobOptions& options_;
   std::int32_t rank_;
   std::atomic<std::int32_t>& position_;
 };
 
 class Launcher {
  public:
-  Launcher(const ExecutionPlan& plan, const MakeParts& make_parts, const ProcessJobOptions& options)
+  Launcher(const ExecutionPlan& plan, const MakeWork& make_work, const JobOptions& options)
       : plan_(plan),
-        make_parts_(make_parts),
+        make_work_(make_work),
         options_(options),
         positions_(plan.schedule.shape.ranks),
         children_(static_cast<std::size_t>(plan.schedule.shape.ranks)) {}
@@ -227,7 +229,7 @@ class Launcher {
         control.first.Close();
         const auto index = static_cast<std::int32_t>(rank);
         Worker(plan_, options_, index, positions_.Of(index))
-            .Run(make_parts_, std::move(mine), control.second.Get());
+            .Run(make_work_, std::move(mine), control.second.Get());
         _exit(0);
       }
       children_[rank].process = process;
@@ -281,8 +283,10 @@ class Launcher {
     std::string body = child.received.substr(kHead, size);
     child.received.erase(0, kHead + size);
     child.ready = child.ready || type == 'R';
-    child.told = child.told || type != 'R';
-    if (type == 'D') {
+    child.told = child.told || (type != 'R' && type != 'P');
+    if (type == 'P' && options_.on_report) {
+      options_.on_report(rank, body);
+    } else if (type == 'D') {
       child.body = std::move(body);
     } else if (type == 'F') {
       Fail(UnpackFailure(rank, body));
@@ -362,8 +366,8 @@ class Launcher {
   }
 
   const ExecutionPlan& plan_;
-  const MakeParts& make_parts_;
-  const ProcessJobOptions& options_;
+  const MakeWork& make_work_;
+  const JobOptions& options_;
   SharedPositions positions_;
   std::vector<Child> children_;
   bool started_ = false;
@@ -375,9 +379,9 @@ class Launcher {
 
 }  // namespace
 
-std::vector<std::string> RunAsProcesses(const ExecutionPlan& plan, const MakeParts& make_parts,
-                                        const ProcessJobOptions& options) {
-  return Launcher(plan, make_parts, options).Run();
+std::vector<std::string> RunAsProcesses(const ExecutionPlan& plan, const MakeWork& make_work,
+                                        const JobOptions& options) {
+  return Launcher(plan, make_work, options).Run();
 }
 
 }  // namespace stagecraft

@@ -1,6 +1,8 @@
 #include "engine/rehearsal.h"
 
 #include <cstddef>
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <sys/prctl.h>
@@ -67,16 +69,17 @@ void WaitUntil(std::chrono::steady_clock::time_point time) {
   }
 }
 
-std::map<std::int32_t, StagePart> RehearsalParts(const Schedule& schedule, std::int32_t rank,
-                                                 const Costs& costs) {
-  prctl(PR_SET_TIMERSLACK, 1UL);  // Else the system wakes this thread up to 50 microseconds late.
-  std::map<std::int32_t, StagePart> parts;
-  for (const std::int32_t stage : schedule.placement[static_cast<std::size_t>(rank)]) {
-    const StageCosts& of_stage = costs.stages[static_cast<std::size_t>(stage)];
-    parts[stage] = {std::make_unique<RehearsedStage>(of_stage),
-                    std::make_unique<RehearsedWeights>(of_stage)};
-  }
-  return parts;
+MakeWork RehearsalOf(const ExecutionPlan& plan, const Costs& costs) {
+  return RunProgramOf(plan, [&](std::int32_t rank) {
+    prctl(PR_SET_TIMERSLACK, 1UL);  // Else the system wakes this thread up to 50 us late.
+    std::map<std::int32_t, StagePart> parts;
+    for (const std::int32_t stage : plan.schedule.placement[static_cast<std::size_t>(rank)]) {
+      const StageCosts& of_stage = costs.stages[static_cast<std::size_t>(stage)];
+      parts[stage] = {std::make_unique<RehearsedStage>(of_stage),
+                      std::make_unique<RehearsedWeights>(of_stage)};
+    }
+    return parts;
+  });
 }
 
 }  // namespace stagecraft

@@ -1,9 +1,13 @@
 #include "engine/thread_job.h"
 
 #include <barrier>
+#include <cstddef>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -36,31 +40,47 @@ class FirstFailure {
 
 }  // namespace
 
-void RunAsThreads(const ExecutionPlan& plan, const MakeParts& make_parts,
-                  const ThreadJobOptions& options) {
+std::vector<std::string> RunAsThreads(const ExecutionPlan& plan, const MakeWork& make_work,
+                                      const JobOptions& options) {
   const std::int32_t ranks = plan.schedule.shape.ranks;
   ThreadHub hub(ranks, options.deadline);
   FirstFailure failure;
+  std::vector<std::string> results(static_cast<std::size_t>(ranks));
+  std::mutex report_mutex;
   std::barrier ready(ranks, [&]() noexcept {
     if (options.recorder != nullptr) {
       options.recorder->Begin();
     }
   });
   const auto run_rank = [&](std::int32_t rank) {
-    std::map<std::int32_t, StagePart> parts;
+    std::unique_ptr<RankWork> work;
     try {
-      parts = make_parts(rank);
+      work = make_work(rank);
     } catch (const std::exception& error) {
       failure.Report({rank, 0, "set-up", error.what()});
       hub.Abort();
     }
     ready.arrive_and_wait();
+    if (!work) {
+      return;
+    }
     const std::unique_ptr<Transport> end = hub.End(rank);
+    Seat seat{.transport = *end, .recorder = options.recorder};
+    if (options.on_report) {
+      seat.report = [&, rank](std::string_view report) {
+        const std::lock_guard lock(report_mutex);
+        options.on_report(rank, report);
+      };
+    }
     try {
-      Executor(plan, rank, parts, *end, options.recorder).Run();
+      work->Run(seat);
+      results[static_cast<std::size_t>(rank)] = work->Result();
     } catch (const JobError& error) {
       failure.Report(error.GetFailure());
     } catch (const Aborted&) {  // Whoever ended the job has reported why.
+    } catch (const std::exception& error) {
+      failure.Report({rank, 0, "end", error.what()});
+      hub.Abort();
     }
   };
   std::vector<std::jthread> threads;
@@ -70,6 +90,7 @@ void RunAsThreads(const ExecutionPlan& plan, const MakeParts& make_parts,
   }
   threads.clear();  // Joins.
   failure.ThrowIfAny();
+  return results;
 }
 
 }  // namespace stagecraft

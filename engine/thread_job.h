@@ -1,26 +1,15 @@
 #pragma once
 
-#include <chrono>
-#include <cstdint>
-#include <functional>
-#include <map>
+#include <string>
+#include <vector>
 
-#include "engine/executor.h"
+#include "engine/job.h"
 
 namespace stagecraft {
 
-/// Makes what `rank` holds: one part for each stage of its placement. Called from the rank's own
-/// thread.
-using MakeParts = std::function<std::map<std::int32_t, StagePart>(std::int32_t rank)>;
-
-struct ThreadJobOptions {
-  std::chrono::nanoseconds deadline = std::chrono::minutes(1);  ///< Of one wait.
-  Recorder* recorder = nullptr;  ///< Started when all ranks are ready.
-};
-
-/// Runs all ranks of `plan` as threads of this process and waits for them. If any rank fails, all
-/// stop; throws the `JobError` of the first one.
-void RunAsThreads(const ExecutionPlan& plan, const MakeParts& make_parts,
-                  const ThreadJobOptions& options = {});
+/// Runs all ranks of `plan` as threads of this process and waits for them; returns the result of
+/// each. If any rank fails, all stop; throws the `JobError` of the first one.
+std::vector<std::string> RunAsThreads(const ExecutionPlan& plan, const MakeWork& make_work,
+                                      const JobOptions& options = {});
 
 }  // namespace stagecraft

@@ -85,14 +85,12 @@ Validation Rehearse(Schedule lowered, Costs costs, const RehearsalOptions& optio
     progress.Begin(fmt::format("rehearsing, run {} of {}, {} each", i + 1, options.runs,
                                FormatDuration(Makespan(predicted))));
     Recorder recorder(plan.schedule);
-    const MakeParts parts = [&](std::int32_t rank) {
-      return RehearsalParts(plan.schedule, rank, costs);
-    };
+    const MakeWork work = RehearsalOf(plan, costs);
     try {
       if (options.workers == Workers::kThreads) {
-        RunAsThreads(plan, parts, {.deadline = deadline, .recorder = &recorder});
+        RunAsThreads(plan, work, {.deadline = deadline, .recorder = &recorder});
       } else {
-        RunAsProcesses(plan, parts, {.deadline = deadline, .recorder = &recorder});
+        RunAsProcesses(plan, work, {.deadline = deadline, .recorder = &recorder});
       }
     } catch (const JobError& error) {
       throw CommandFailure(ExitCode::kFailed, "", error.what());

@@ -10,6 +10,7 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -31,18 +32,34 @@ ExecutionPlan PlanOf(const char* name, const GeneratorOptions& options) {
   return PlanExecution(Lower(Make(name, options)));
 }
 
+/// Runs the scalar model on one rank; its result is that rank's figures, a line each.
+class ScalarWork : public RankWork {
+ public:
+  ScalarWork(const ExecutionPlan& plan, std::int32_t rank) : plan_(plan), rank_(rank) {}
+
+  void Run(Seat& seat) override {
+    std::map<std::int32_t, StagePart> parts = test::ScalarParts(plan_, rank_, result_);
+    Executor(plan_, rank_, parts, seat.transport, seat.recorder, seat.position).Run();
+    seat.report("rank " + std::to_string(rank_) + " ran");
+  }
+  std::string Result() override {
+    std::string text;
+    for (const std::string& line : test::Lines(result_)) {
+      text += line + '\n';
+    }
+    return text;
+  }
+
+ private:
+  const ExecutionPlan& plan_;
+  std::int32_t rank_;
+  ScalarResult result_;
+};
+
 /// All figures of all ranks, each from the process that has it.
-std::vector<std::string> RunScalar(const ExecutionPlan& plan, Recorder* recorder = nullptr) {
-  ScalarResult result;
-  const std::vector<std::string> results =
-      RunAsProcesses(plan, [&](std::int32_t rank) { return test::ScalarParts(plan, rank, result); },
-                     {.recorder = recorder, .result_of_rank = [&](std::int32_t) {
-                        std::string text;
-                        for (const std::string& line : test::Lines(result)) {
-                          text += line + '\n';
-                        }
-                        return text;
-                      }});
+std::vector<std::string> RunScalar(const ExecutionPlan& plan, const JobOptions& options = {}) {
+  const std::vector<std::string> results = RunAsProcesses(
+      plan, [&](std::int32_t rank) { return std::make_unique<ScalarWork>(plan, rank); }, options);
   std::vector<std::string> lines;
   for (const std::string& text : results) {
     std::istringstream in(text);
@@ -52,6 +69,15 @@ std::vector<std::string> RunScalar(const ExecutionPlan& plan, Recorder* recorder
   }
   std::sort(lines.begin(), lines.end());
   return lines;
+}
+
+TEST(RunAsProcesses, HearsTheReportsOfAllRanks) {
+  std::vector<std::string> reports(3);
+  RunScalar(PlanOf("1f1b", {.ranks = 3, .microbatches = 4}),
+            {.on_report = [&](std::int32_t rank, std::string_view report) {
+              reports[static_cast<std::size_t>(rank)] += report;
+            }});
+  EXPECT_EQ(reports, (std::vector<std::string>{"rank 0 ran", "rank 1 ran", "rank 2 ran"}));
 }
 
 TEST(RunAsProcesses, GivesTheBitsOfTheInterpreter) {
@@ -68,7 +94,7 @@ TEST(RunAsProcesses, GivesTheBitsOfTheInterpreter) {
 TEST(RunAsProcesses, GathersTheSpansOfAllRanks) {
   const ExecutionPlan plan = PlanOf("1f1b", {.ranks = 3, .microbatches = 4});
   Recorder recorder(plan.schedule);
-  RunScalar(plan, &recorder);
+  RunScalar(plan, {.recorder = &recorder});
   const OpIds ids(plan.schedule);
   const auto span = [&](OpKind kind, int stage) {
     return recorder.Recorded()
@@ -86,15 +112,16 @@ std::string FailureOf(const ExecutionPlan& plan, std::int32_t disturbed,
   ScalarResult result;
   try {
     RunAsProcesses(plan,
-                   [&](std::int32_t rank) {
-                     std::map<std::int32_t, StagePart> parts =
-                         test::ScalarParts(plan, rank, result);
-                     if (rank == disturbed) {
-                       parts[rank].stage = std::make_unique<test::DisturbedStage>(
-                           std::move(parts[rank].stage), 3, disturb);
-                     }
-                     return parts;
-                   },
+                   RunProgramOf(plan,
+                                [&](std::int32_t rank) {
+                                  std::map<std::int32_t, StagePart> parts =
+                                      test::ScalarParts(plan, rank, result);
+                                  if (rank == disturbed) {
+                                    parts[rank].stage = std::make_unique<test::DisturbedStage>(
+                                        std::move(parts[rank].stage), 3, disturb);
+                                  }
+                                  return parts;
+                                }),
                    {.deadline = deadline});
   } catch (const JobError& error) {
     return error.what();
@@ -144,12 +171,12 @@ TEST(RunAsProcesses, TellsWhyARankCouldNotBegin) {
   const ExecutionPlan plan = PlanOf("1f1b", {.ranks = 3, .microbatches = 3});
   ScalarResult result;
   try {
-    RunAsProcesses(plan, [&](std::int32_t rank) {
-      if (rank == 2) {
-        throw std::runtime_error("no such device");
-      }
-      return test::ScalarParts(plan, rank, result);
-    });
+    RunAsProcesses(plan, RunProgramOf(plan, [&](std::int32_t rank) {
+                     if (rank == 2) {
+                       throw std::runtime_error("no such device");
+                     }
+                     return test::ScalarParts(plan, rank, result);
+                   }));
     FAIL() << "expected a failure";
   } catch (const JobError& error) {
     EXPECT_EQ(std::string(error.what()), "rank 2, op 0 (set-up): no such device");

@@ -17,8 +17,7 @@ TEST(Rehearsal, TakesAtLeastTheTimeOfItsCostsAndKeepsTheOrder) {
       PlanExecution(Lower(test::Make("1f1b", {.ranks = 4, .microbatches = 4})));
   const Costs costs = test::EqualCosts(plan.schedule, 1, 2);
   Recorder recorder(plan.schedule);
-  RunAsThreads(plan, [&](std::int32_t rank) { return RehearsalParts(plan.schedule, rank, costs); },
-               {.recorder = &recorder});
+  RunAsThreads(plan, RehearsalOf(plan, costs), {.recorder = &recorder});
   EXPECT_GE(Makespan(recorder.Recorded()), (4 + 4 - 1) * 3 * test::kTick);
   const OpIds ids(plan.schedule);
   for (std::int32_t q = 0; q < 4; ++q) {

@@ -141,8 +141,9 @@ std::map<std::int32_t, StagePart> ScalarParts(const ExecutionPlan& plan, std::in
 
 ScalarResult ExecuteScalar(const ExecutionPlan& plan, Recorder* recorder) {
   ScalarResult result;
-  RunAsThreads(plan, [&](std::int32_t rank) { return ScalarParts(plan, rank, result); },
-               {.recorder = recorder});
+  RunAsThreads(
+      plan, RunProgramOf(plan, [&](std::int32_t rank) { return ScalarParts(plan, rank, result); }),
+      {.recorder = recorder});
   return result;
 }
 

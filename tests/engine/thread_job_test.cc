@@ -26,7 +26,7 @@ using test::ScalarResult;
 std::string FailureOf(const ExecutionPlan& plan, const MakeParts& parts,
                       std::chrono::nanoseconds deadline = std::chrono::minutes(1)) {
   try {
-    RunAsThreads(plan, parts, {.deadline = deadline});
+    RunAsThreads(plan, RunProgramOf(plan, parts), {.deadline = deadline});
   } catch (const JobError& error) {
     return error.what();
   }

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/executor.h"
+
+namespace stagecraft {
+
+/// What a job gives a rank to work with.
+struct Seat {
+  Transport& transport;
+  Recorder* recorder = nullptr;                   ///< Of all ranks; may be null.
+  std::atomic<std::int32_t>* position = nullptr;  ///< To be kept at the op that runs; may be null.
+  /// Tells whoever started the job.
+  std::function<void(std::string_view)> report = [](std::string_view) {};
+};
+
+/// One rank's share of a job. Made, run and destroyed on the rank's own thread.
+class RankWork {
+ public:
+  RankWork() = default;
+  RankWork(const RankWork&) = delete;
+  RankWork& operator=(const RankWork&) = delete;
+  virtual ~RankWork() = default;
+
+  /// Throws what `Executor::Run` throws.
+  virtual void Run(Seat& seat) = 0;
+
+  /// What is left when it has run: bytes for whoever started the job.
+  virtual std::string Result() { return {}; }
+};
+
+using MakeWork = std::function<std::unique_ptr<RankWork>(std::int32_t rank)>;
+
+struct JobOptions {
+  std::chrono::nanoseconds deadline = std::chrono::minutes(1);  ///< Of one wait.
+  Recorder* recorder = nullptr;  ///< Gets the spans of all ranks; begins when all are ready.
+  /// Called for each report of a rank, one at a time, in the order in which that rank made them.
+  std::function<void(std::int32_t rank, std::string_view report)> on_report{};
+};
+
+/// Makes what `rank` holds: one part for each stage of its placement.
+using MakeParts = std::function<std::map<std::int32_t, StagePart>(std::int32_t rank)>;
+
+/// Work that runs the program of `plan` once. The plan must live on.
+MakeWork RunProgramOf(const ExecutionPlan& plan, MakeParts make_parts);
+
+}  // namespace stagecraft
