@@ -148,23 +148,49 @@ void Executor::Communicate(std::int32_t index, const Op& op) {
 
 void Executor::Update(std::int32_t index, const Op& op) {
   Weights& weights = *PartOf(op).weights;
-  const std::int32_t to = SlotOf(index);
-  const std::int32_t from =
-      plan_.slots.base[static_cast<std::size_t>(rank_)][static_cast<std::size_t>(index)];
   std::int32_t& gradients = gradients_[static_cast<std::size_t>(op.stage)];
-  const std::vector<std::int32_t>& members =
-      plan_.ranks_of_stage[static_cast<std::size_t>(op.stage)];
   if (op.kind == OpKind::kPredict) {
-    weights.Predict(op.version, op.horizon, from, to);
+    if (index != predicted_) {
+      weights.Predict({op.version, op.horizon, BaseOf(index), SlotOf(index)});
+    }
   } else if (op.kind == OpKind::kStep) {
-    weights.Step(op.version, from, to, gradients);
+    const StepOp step{op.version, BaseOf(index), SlotOf(index), gradients};
+    const std::int32_t behind = PredictionBehind(index);
+    if (behind < 0) {
+      weights.Step(step);
+    } else {
+      const Op& prediction = program_[static_cast<std::size_t>(behind)];
+      weights.StepAndPredict(
+          step, {prediction.version, prediction.horizon, BaseOf(behind), SlotOf(behind)});
+      predicted_ = behind;
+    }
     gradients = 0;
   } else {
+    const std::vector<std::int32_t>& members =
+        plan_.ranks_of_stage[static_cast<std::size_t>(op.stage)];
     transport_.AllReduce(members, op.stage, weights.Gradient());
+    weights.GradientReplaced();
     double count = gradients;
     transport_.AllReduce(members, op.stage, {&count, 1});
     gradients = static_cast<std::int32_t>(count);
   }
+}
+
+std::int32_t Executor::PredictionBehind(std::int32_t index) const {
+  const Op& step = program_[static_cast<std::size_t>(index)];
+  for (auto next = static_cast<std::size_t>(index) + 1; next < program_.size(); ++next) {
+    const Op& op = program_[next];
+    if (!TraitsOf(op.kind).is_recv) {
+      const bool follows =
+          op.kind == OpKind::kPredict && op.stage == step.stage && op.version == step.version + 1;
+      return follows ? static_cast<std::int32_t>(next) : -1;
+    }
+  }
+  return -1;
+}
+
+std::int32_t Executor::BaseOf(std::int32_t index) const {
+  return plan_.slots.base[static_cast<std::size_t>(rank_)][static_cast<std::size_t>(index)];
 }
 
 Boundary Executor::InputOf(std::int32_t index) {

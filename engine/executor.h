@@ -63,6 +63,10 @@ class Executor {
   void Compute(std::int32_t index, const Op& op);
   void Communicate(std::int32_t index, const Op& op);
   void Update(std::int32_t index, const Op& op);
+  /// Index of the P that takes up the outcome of the S at `index` right behind it, but for RECVs,
+  /// which only post; -1 if there is none. The two are done in one pass.
+  std::int32_t PredictionBehind(std::int32_t index) const;
+  std::int32_t BaseOf(std::int32_t index) const;
   /// The tensor that an F, B or I works on: from this rank or another.
   Boundary InputOf(std::int32_t index);
   /// Keeps what an F, B or I made for whoever uses it: a SEND or an op of this rank.
@@ -78,6 +82,7 @@ class Executor {
   Recorder* recorder_;
   std::atomic<std::int32_t>* position_;
   std::int32_t next_ = 0;
+  std::int32_t predicted_ = -1;            ///< Index of the last P that was done with its S.
   std::vector<bool> recomputed_;           ///< Per op: an F that an R follows.
   std::map<std::int32_t, Boundary> kept_;  ///< By index of the op that made it.
   std::vector<std::int32_t> gradients_;    ///< Per stage: added up since its last S.

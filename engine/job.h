@@ -45,6 +45,10 @@ struct JobOptions {
   Recorder* recorder = nullptr;  ///< Gets the spans of all ranks; begins when all are ready.
   /// Called for each report of a rank, one at a time, in the order in which that rank made them.
   std::function<void(std::int32_t rank, std::string_view report)> on_report{};
+  /// Becomes true when the job is to end early. Ranks of this process see it themselves; processes
+  /// get a SIGTERM: Ctrl-C on a terminal has sent them a SIGINT already, which they may have
+  /// taken.
+  const std::atomic<bool>* stop = nullptr;
 };
 
 /// Makes what `rank` holds: one part for each stage of its placement.

@@ -186,6 +186,7 @@ class Launcher {
     while (std::any_of(children_.begin(), children_.end(),
                        [](const Child& child) { return !child.ended; })) {
       Listen();
+      PassOnTheStop();
       StartWhenAllAreReady();
       EndTheOthersAfterAFailure();
     }
@@ -334,6 +335,18 @@ class Launcher {
     }
   }
 
+  void PassOnTheStop() {
+    if (told_to_stop_ || options_.stop == nullptr || !options_.stop->load()) {
+      return;
+    }
+    told_to_stop_ = true;
+    for (const Child& child : children_) {
+      if (!child.ended) {
+        kill(child.process, SIGTERM);
+      }
+    }
+  }
+
   void EndTheOthersAfterAFailure() {
     if (failures_.empty()) {
       return;
@@ -372,6 +385,7 @@ class Launcher {
   std::vector<Child> children_;
   bool started_ = false;
   bool ended_by_us_ = false;
+  bool told_to_stop_ = false;
   std::vector<Failure> failures_;      ///< In the order in which they were heard of.
   std::optional<std::size_t> killed_;  ///< The first of them by a signal.
   Clock::time_point first_failure_;

@@ -45,10 +45,8 @@ class RehearsedWeights : public Weights {
  public:
   explicit RehearsedWeights(const StageCosts& costs) : costs_(costs) {}
 
-  void Step(std::int32_t, std::int32_t, std::int32_t, std::int32_t) override { Take(costs_.step); }
-  void Predict(std::int32_t, std::int32_t, std::int32_t, std::int32_t) override {
-    Take(costs_.predict);
-  }
+  void Step(const StepOp&) override { Take(costs_.step); }
+  void Predict(const PredictOp&) override { Take(costs_.predict); }
   /// Before the members meet: all take it at once, so the meeting is over when it should be.
   std::span<double> Gradient() override {
     Take(costs_.allreduce);

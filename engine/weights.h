@@ -5,6 +5,23 @@
 
 namespace stagecraft {
 
+/// S: applies the mean of the gradients added up since the last step, over `microbatches` of them,
+/// to `version` in slot `from`; the next version goes into slot `to`, which may be the same.
+struct StepOp {
+  std::int32_t version = 0;
+  std::int32_t from = 0;
+  std::int32_t to = 0;
+  std::int32_t microbatches = 1;
+};
+
+/// P: writes into slot `to` what is expected `horizon` updates after `version`, in slot `from`.
+struct PredictOp {
+  std::int32_t version = 0;
+  std::int32_t horizon = 0;
+  std::int32_t from = 0;
+  std::int32_t to = 0;
+};
+
 /// The weight buffers of one stage on one rank, and what makes one out of another.
 class Weights {
  public:
@@ -13,18 +30,21 @@ class Weights {
   Weights& operator=(const Weights&) = delete;
   virtual ~Weights() = default;
 
-  /// S: applies the mean of the gradients added up since the last step, over `microbatches` of
-  /// them, to `version` in slot `from`; the next version goes into slot `to`, which may be the
-  /// same. Clears the gradients.
-  virtual void Step(std::int32_t version, std::int32_t from, std::int32_t to,
-                    std::int32_t microbatches) = 0;
+  /// Clears the gradients.
+  virtual void Step(const StepOp& step) = 0;
 
-  /// P: writes into slot `to` what is expected `horizon` updates after `version`, in slot `from`.
-  virtual void Predict(std::int32_t version, std::int32_t horizon, std::int32_t from,
-                       std::int32_t to) = 0;
+  virtual void Predict(const PredictOp& prediction) = 0;
 
-  /// A: the sum of the gradients, to be replaced by the sum over all replicas.
+  /// A prediction from the outcome of a step: the same as the two, perhaps faster.
+  virtual void StepAndPredict(const StepOp& step, const PredictOp& prediction) {
+    Step(step);
+    Predict(prediction);
+  }
+
+  /// A: the sum of the gradients, to be replaced by the sum over all replicas; then
+  /// `GradientReplaced` is called.
   virtual std::span<double> Gradient() = 0;
+  virtual void GradientReplaced() {}
 };
 
 }  // namespace stagecraft

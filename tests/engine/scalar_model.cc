@@ -90,12 +90,12 @@ class ScalarWeights : public Weights {
   ScalarWeights(const ScalarWeights&) = delete;
   ScalarWeights& operator=(const ScalarWeights&) = delete;
 
-  void Step(std::int32_t, std::int32_t from, std::int32_t to, std::int32_t count) override {
-    Slot(to) = shared_->model.Stepped(Slot(from), count);
-    shared_->newest_slot = to;
+  void Step(const StepOp& step) override {
+    Slot(step.to) = shared_->model.Stepped(Slot(step.from), step.microbatches);
+    shared_->newest_slot = step.to;
   }
-  void Predict(std::int32_t, std::int32_t horizon, std::int32_t from, std::int32_t to) override {
-    Slot(to) = shared_->model.Predicted(Slot(from), horizon);
+  void Predict(const PredictOp& prediction) override {
+    Slot(prediction.to) = shared_->model.Predicted(Slot(prediction.from), prediction.horizon);
   }
   std::span<double> Gradient() override { return {&shared_->model.gradient, 1}; }
 

@@ -93,8 +93,8 @@ class Announcing : public Weights {
   }
   Announcing(const Announcing&) = delete;
   Announcing& operator=(const Announcing&) = delete;
-  void Step(std::int32_t, std::int32_t, std::int32_t, std::int32_t) override {}
-  void Predict(std::int32_t, std::int32_t, std::int32_t, std::int32_t) override {}
+  void Step(const StepOp&) override {}
+  void Predict(const PredictOp&) override {}
   std::span<double> Gradient() override { return {}; }
 
  private:

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/model.h"
+#include "engine/safetensors.h"
+#include "engine/weight_store.h"
+
+namespace stagecraft {
+
+/// A trained model and where its training stands.
+///
+/// `weights` has every parameter and running statistic by name, `stage<k>.<layer index>.<name>`:
+/// a file that others can read. `state` has the optimizer's buffers of each stage, flat,
+/// `stage<k>.<buffer>`, and beside them, as text: the updates of each stage, the position, and a
+/// hash of the weights' file, so that the two are not mixed up. With both, training goes on to the
+/// bit; weights alone are a start.
+struct Checkpoint {
+  Safetensors weights;
+  std::optional<Safetensors> state;
+};
+
+/// Number of the data's micro-batch that training goes on with.
+std::int64_t PositionOf(const Checkpoint& checkpoint);
+
+/// Whether the pipeline was empty when it was saved. If not, what was in flight is lost.
+bool WasDrained(const Checkpoint& checkpoint);
+
+/// Requires a state.
+void SetPosition(Checkpoint& checkpoint, std::int64_t position, bool drained);
+
+/// What one rank has of one stage.
+struct StageMemory {
+  std::int32_t stage = 0;
+  const StageLayout* layout = nullptr;
+  ElementType type = ElementType::kFloat32;
+  WeightStore* weights = nullptr;
+  std::span<std::byte> statistics;
+};
+
+/// Copies the newest weights, the statistics and the optimizer's state into `checkpoint`.
+void SaveStage(const StageMemory& memory, Checkpoint& checkpoint);
+
+/// The reverse, into slot 0. Throws `Error` that says what is missing, or is of another type or
+/// shape. Nothing but the weights is read if `checkpoint` has no state.
+void LoadStage(const Checkpoint& checkpoint, const StageMemory& memory);
+
+/// One out of the parts that ranks saved; of a stage that several saved, the first counts. The
+/// position is the smallest; drained only if all were.
+Checkpoint Join(std::vector<Checkpoint> parts);
+
+/// Both files, and back. `weights_bytes` are those of the weights' file: their hash ties the two
+/// together.
+struct CheckpointFiles {
+  std::string weights;
+  std::optional<std::string> state;
+};
+CheckpointFiles ToFiles(const Checkpoint& checkpoint);
+Result<Checkpoint> FromFiles(const CheckpointFiles& files);
+
+/// Beside `model.safetensors`: `model.state.safetensors`.
+std::string StateFileOf(const std::string& weights_file);
+
+}  // namespace stagecraft

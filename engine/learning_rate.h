@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "schedules/diagnostic.h"
+
+namespace stagecraft {
+
+/// The learning rate of every update, counted from 0 over the whole training: all stages agree,
+/// however far each of them is.
+class LearningRate {
+ public:
+  enum class Shape : std::uint8_t {
+    kConstant,
+    kStep,    ///< Multiplied by `factor` after each `period` updates.
+    kCosine,  ///< From 1 to `factor` of it along half a cosine over `period` updates, then
+              ///< constant.
+  };
+
+  /// `rates`: of updates 0, 1, ...; the last holds on. At least one.
+  explicit LearningRate(std::vector<double> rates = {0.0}) : rates_(std::move(rates)) {}
+
+  void SetShape(Shape shape, std::int64_t period, double factor) {
+    shape_ = shape;
+    period_ = period;
+    factor_ = factor;
+  }
+  /// Update u < `updates` gets (u + 1) / `updates` of its rate.
+  void SetWarmUp(std::int64_t updates) { warm_up_ = updates; }
+
+  double At(std::int64_t update) const;
+
+ private:
+  std::vector<double> rates_;
+  Shape shape_ = Shape::kConstant;
+  std::int64_t period_ = 1;
+  double factor_ = 1;
+  std::int64_t warm_up_ = 0;
+};
+
+/// From the flags' texts: `0.1` or `0.1,0.05,...`; `constant`, `step:EVERY,FACTOR` or
+/// `cosine:UPDATES[,FLOOR]`; updates of warm-up.
+Result<LearningRate> ParseLearningRate(std::string_view rates, std::string_view shape,
+                                       std::int64_t warm_up);
+
+}  // namespace stagecraft

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/batches.h"
+#include "engine/host_tensor.h"
+#include "engine/layer.h"
+#include "engine/model.h"
+#include "engine/stage.h"
+#include "engine/weight_store.h"
+
+namespace stagecraft {
+
+/// Of the last stage's output and the target, a mean over the micro-batch.
+enum class Loss : std::uint8_t { kMeanSquares, kCrossEntropy };
+
+/// What the last stage found for one micro-batch.
+struct MicrobatchResult {
+  std::int64_t microbatch = 0;
+  double loss = 0;
+  std::int64_t samples = 0;  ///< Or tokens: what `right` is out of.
+  std::int64_t right = 0;    ///< Whose largest output was the target; only in evaluation.
+};
+
+/// Everything that a stage of a model is made of. Sizes and memory are the caller's; a framework
+/// computes with them.
+struct StageSetup {
+  std::int32_t stage = 0;
+  std::int32_t stages = 1;
+  std::vector<Layer> layers;
+  StageLayout layout;
+  std::int64_t first_layer = 0;  ///< Index of `layers[0]` in the whole model.
+  TensorShape input_sample;      ///< Shape of the input without the micro-batch's extent.
+  TensorShape output_sample;
+  ElementType type = ElementType::kFloat32;
+  Loss loss = Loss::kCrossEntropy;
+  std::uint64_t seed = 0;                   ///< Of dropout.
+  WeightStore* weights = nullptr;           ///< Outlives the stage.
+  std::byte* statistics = nullptr;          ///< `layout.buffers`, outlives the stage.
+  const BatchSource* training = nullptr;    ///< On the first and last stage.
+  const BatchSource* evaluation = nullptr;  ///< On them too, if there is one.
+  std::function<void(const MicrobatchResult&)> on_result;  ///< Of the last stage.
+};
+
+/// A stage of a real model.
+class ModelStage : public Stage {
+ public:
+  /// Micro-batch 0 of the schedule is number `microbatch` of the data from now on.
+  virtual void StartAt(std::int64_t microbatch) = 0;
+
+  /// The forward without gradients on a micro-batch of the evaluation data, with the statistics
+  /// that training has gathered and without dropout.
+  virtual Boundary Evaluate(std::int32_t microbatch, std::int32_t slot, Boundary input) = 0;
+};
+
+/// What computes stages: LibTorch behind an interface of its own, so that the program starts
+/// without it.
+class Framework {
+ public:
+  Framework() = default;
+  Framework(const Framework&) = delete;
+  Framework& operator=(const Framework&) = delete;
+  virtual ~Framework() = default;
+
+  virtual std::string Version() const = 0;  ///< `LibTorch 2.11.0`.
+
+  /// Comes first on every thread that runs stages: one thread per rank computes, no more.
+  virtual void PrepareThread() = 0;
+
+  /// Throws `Error` if the setup makes no sense.
+  virtual std::unique_ptr<ModelStage> MakeStage(StageSetup setup) = 0;
+};
+
+}  // namespace stagecraft

@@ -1,0 +1,276 @@
+#include "engine/optimizer_kernels.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/optimizer_math.h"
+
+// Compiled with -O3 -fno-math-errno, without which square roots are not vectorised, and
+// -ffp-contract=off: see engine/CMakeLists.txt.
+//
+// Everything goes block by block through memory, and several times through a block, which stays in
+// the first-level cache: simple loops, one pass over the memory. Loops may write where they read,
+// at the same index only: "ivdep" says so to the compiler.
+
+namespace stagecraft {
+namespace {
+
+constexpr std::int64_t kBlock = 1024;
+
+template <typename T>
+struct Scratch {
+  alignas(64) T gradient[kBlock];
+  alignas(64) T direction[kBlock];
+};
+
+/// The mean, clipped, and with the decay that goes into the gradient; clears the sum.
+template <typename T>
+void TakeGradient(const OptimizerOptions& options, const StepNumbers& step, T* sum, const T* weight,
+                  T* gradient, std::int64_t size) {
+  const auto count = static_cast<T>(step.count);
+  const auto clip = static_cast<T>(step.clip);
+  const auto decay =
+      static_cast<T>(options.kind == OptimizerKind::kAdamW ? 0.0 : options.weight_decay);
+  if (decay == 0) {
+#pragma GCC ivdep
+    for (std::int64_t i = 0; i < size; ++i) {
+      gradient[i] = sum[i] / count * clip;
+      sum[i] = 0;
+    }
+    return;
+  }
+#pragma GCC ivdep
+  for (std::int64_t i = 0; i < size; ++i) {
+    gradient[i] = sum[i] / count * clip + decay * weight[i];
+    sum[i] = 0;
+  }
+}
+
+/// The numbers of Adam's direction after `updates` updates.
+template <typename T>
+struct AdamNumbers {
+  T inverse_c1, root_c2, epsilon;
+
+  AdamNumbers(const OptimizerOptions& options, std::int64_t updates, bool constant)
+      : epsilon(static_cast<T>(options.epsilon)) {
+    const double exponent = constant ? 1 : static_cast<double>(updates);
+    inverse_c1 = static_cast<T>(1 / (1 - std::pow(options.beta1, exponent)));
+    root_c2 = static_cast<T>(std::sqrt(1 - std::pow(options.beta2, exponent)));
+  }
+};
+
+/// Updates the velocity, if there is one, and gives the direction of the step.
+template <typename T>
+void StepVelocity(const OptimizerOptions& options, std::int64_t updates, T* velocity,
+                  const T* gradient, T* direction, std::int64_t size) {
+  if (velocity == nullptr) {
+    std::copy_n(gradient, size, direction);
+    return;
+  }
+  const auto keep = static_cast<T>(updates == 0 ? 0 : options.momentum);
+  const auto add = static_cast<T>(updates == 0 ? 1 : 1 - options.dampening);
+  const auto momentum = static_cast<T>(options.momentum);
+  if (options.nesterov) {
+#pragma GCC ivdep
+    for (std::int64_t i = 0; i < size; ++i) {
+      velocity[i] = Velocity(velocity[i], gradient[i], keep, add);
+      direction[i] = gradient[i] + momentum * velocity[i];
+    }
+    return;
+  }
+#pragma GCC ivdep
+  for (std::int64_t i = 0; i < size; ++i) {
+    velocity[i] = Velocity(velocity[i], gradient[i], keep, add);
+    direction[i] = velocity[i];
+  }
+}
+
+template <typename T>
+void StepMoments(const OptimizerOptions& options, const AdamNumbers<T>& adam,
+                 const OptimizerBuffers<T>& at, const T* gradient, T* direction) {
+  const auto add1 = static_cast<T>(1 - options.beta1);
+  const auto keep2 = static_cast<T>(options.beta2);
+  const auto add2 = static_cast<T>(1 - options.beta2);
+#pragma GCC ivdep
+  for (std::int64_t i = 0; i < at.elements; ++i) {
+    const T m = FirstMoment(at.moment1[i], gradient[i], add1);
+    const T v = SecondMoment(at.moment2[i], gradient[i], keep2, add2);
+    at.moment1[i] = m;
+    at.moment2[i] = v;
+    direction[i] = AdamDirection(m, v, adam.inverse_c1, adam.root_c2, adam.epsilon);
+  }
+}
+
+/// to = keep * from - rate * direction, and what that changes into the moving average.
+template <typename T>
+void Apply(const T* from, T* to, const T* direction, T keep, T rate, std::int64_t size) {
+#pragma GCC ivdep
+  for (std::int64_t i = 0; i < size; ++i) {
+    to[i] = keep * from[i] - rate * direction[i];
+  }
+}
+
+template <typename T>
+void ApplyAndWatch(const T* from, T* to, const T* direction, T keep, T rate, T* difference, T decay,
+                   std::int64_t size) {
+#pragma GCC ivdep
+  for (std::int64_t i = 0; i < size; ++i) {
+    const T old = from[i];
+    const T updated = keep * old - rate * direction[i];
+    difference[i] = decay * difference[i] + (1 - decay) * (updated - old);
+    to[i] = updated;
+  }
+}
+
+/// `buffers` from element `begin` on, at most a block.
+template <typename T>
+OptimizerBuffers<T> BlockOf(const OptimizerBuffers<T>& buffers, std::int64_t begin) {
+  const auto moved = [begin](T* pointer) { return pointer == nullptr ? nullptr : pointer + begin; };
+  return {std::min(kBlock, buffers.elements - begin),
+          moved(buffers.gradient),
+          moved(buffers.velocity),
+          moved(buffers.moment1),
+          moved(buffers.moment2),
+          moved(buffers.last),
+          moved(buffers.difference)};
+}
+
+template <typename T>
+void StepBlock(const OptimizerOptions& options, const OptimizerBuffers<T>& at,
+               const StepNumbers& step, const T* from, T* to) {
+  Scratch<T> scratch;
+  TakeGradient(options, step, at.gradient, from, scratch.gradient, at.elements);
+  if (at.last != nullptr) {
+    std::copy_n(scratch.gradient, at.elements, at.last);
+  }
+  double keep = 1;
+  if (options.kind == OptimizerKind::kSgd) {
+    StepVelocity(options, step.updates, at.velocity, scratch.gradient, scratch.direction,
+                 at.elements);
+  } else {
+    StepMoments(options, AdamNumbers<T>(options, step.updates + 1, false), at, scratch.gradient,
+                scratch.direction);
+    keep = options.kind == OptimizerKind::kAdamW ? 1 - step.rate * options.weight_decay : 1;
+  }
+  const auto rate = static_cast<T>(step.rate);
+  if (at.difference == nullptr) {
+    Apply(from, to, scratch.direction, static_cast<T>(keep), rate, at.elements);
+  } else {
+    ApplyAndWatch(from, to, scratch.direction, static_cast<T>(keep), rate, at.difference,
+                  static_cast<T>(step.difference_decay), at.elements);
+  }
+}
+
+/// The direction of the step that a prediction repeats.
+template <typename T>
+void PredictedDirection(const OptimizerOptions& options, const OptimizerBuffers<T>& at,
+                        std::int64_t updates, T* direction) {
+  const bool next = options.displacement == Displacement::kNext;
+  if (options.kind == OptimizerKind::kSgd) {
+    if (at.velocity == nullptr || !next) {
+      std::copy_n(at.velocity == nullptr ? at.last : at.velocity, at.elements, direction);
+      return;
+    }
+    const auto keep = static_cast<T>(options.momentum);
+    const auto add = static_cast<T>(1 - options.dampening);
+#pragma GCC ivdep
+    for (std::int64_t i = 0; i < at.elements; ++i) {
+      direction[i] = Velocity(at.velocity[i], at.last[i], keep, add);
+    }
+    return;
+  }
+  const AdamNumbers<T> adam(options, next ? updates + 1 : updates, options.constant_correction);
+  const auto add1 = static_cast<T>(1 - options.beta1);
+  const auto keep2 = static_cast<T>(options.beta2);
+  const auto add2 = static_cast<T>(1 - options.beta2);
+  if (!next) {
+#pragma GCC ivdep
+    for (std::int64_t i = 0; i < at.elements; ++i) {
+      direction[i] =
+          AdamDirection(at.moment1[i], at.moment2[i], adam.inverse_c1, adam.root_c2, adam.epsilon);
+    }
+    return;
+  }
+#pragma GCC ivdep
+  for (std::int64_t i = 0; i < at.elements; ++i) {
+    direction[i] = AdamDirection(FirstMoment(at.moment1[i], at.last[i], add1),
+                                 SecondMoment(at.moment2[i], at.last[i], keep2, add2),
+                                 adam.inverse_c1, adam.root_c2, adam.epsilon);
+  }
+}
+
+template <typename T>
+void PredictBlock(const OptimizerOptions& options, const OptimizerBuffers<T>& at,
+                  const PredictNumbers& prediction, const T* from, T* to) {
+  if (prediction.updates == 0) {
+    std::copy_n(from, at.elements, to);
+    return;
+  }
+  if (prediction.horizon < 0) {
+    Apply(from, to, at.difference, T{1}, static_cast<T>(-prediction.horizon), at.elements);
+    return;
+  }
+  Scratch<T> scratch;
+  PredictedDirection(options, at, prediction.updates, scratch.direction);
+  const double far = prediction.rate * static_cast<double>(prediction.horizon);
+  const double decay = options.prediction_decay ? options.weight_decay : 0;
+  Apply(from, to, scratch.direction, static_cast<T>(1 - far * decay), static_cast<T>(far),
+        at.elements);
+}
+
+}  // namespace
+
+template <typename T>
+void Step(const OptimizerOptions& options, const OptimizerBuffers<T>& buffers,
+          const StepNumbers& step, const T* from, T* to) {
+  for (std::int64_t begin = 0; begin < buffers.elements; begin += kBlock) {
+    StepBlock(options, BlockOf(buffers, begin), step, from + begin, to + begin);
+  }
+}
+
+template <typename T>
+void Predict(const OptimizerOptions& options, const OptimizerBuffers<T>& buffers,
+             const PredictNumbers& prediction, const T* from, T* to) {
+  for (std::int64_t begin = 0; begin < buffers.elements; begin += kBlock) {
+    PredictBlock(options, BlockOf(buffers, begin), prediction, from + begin, to + begin);
+  }
+}
+
+template <typename T>
+void StepAndPredict(const OptimizerOptions& options, const OptimizerBuffers<T>& buffers,
+                    const StepNumbers& step, const PredictNumbers& prediction,
+                    const StepTargets<T>& targets) {
+  for (std::int64_t begin = 0; begin < buffers.elements; begin += kBlock) {
+    const OptimizerBuffers<T> at = BlockOf(buffers, begin);
+    StepBlock(options, at, step, targets.from + begin, targets.to + begin);
+    PredictBlock(options, at, prediction, static_cast<const T*>(targets.to + begin),
+                 targets.predicted + begin);
+  }
+}
+
+template <typename T>
+double GradientNorm(const OptimizerBuffers<T>& buffers, std::int64_t count) {
+  double sum = 0;
+  for (std::int64_t i = 0; i < buffers.elements; ++i) {
+    const double mean = static_cast<double>(buffers.gradient[i]) / static_cast<double>(count);
+    sum += mean * mean;
+  }
+  return std::sqrt(sum);
+}
+
+template void Step(const OptimizerOptions&, const OptimizerBuffers<float>&, const StepNumbers&,
+                   const float*, float*);
+template void Step(const OptimizerOptions&, const OptimizerBuffers<double>&, const StepNumbers&,
+                   const double*, double*);
+template void Predict(const OptimizerOptions&, const OptimizerBuffers<float>&,
+                      const PredictNumbers&, const float*, float*);
+template void Predict(const OptimizerOptions&, const OptimizerBuffers<double>&,
+                      const PredictNumbers&, const double*, double*);
+template void StepAndPredict(const OptimizerOptions&, const OptimizerBuffers<float>&,
+                             const StepNumbers&, const PredictNumbers&, const StepTargets<float>&);
+template void StepAndPredict(const OptimizerOptions&, const OptimizerBuffers<double>&,
+                             const StepNumbers&, const PredictNumbers&, const StepTargets<double>&);
+template double GradientNorm(const OptimizerBuffers<float>&, std::int64_t);
+template double GradientNorm(const OptimizerBuffers<double>&, std::int64_t);
+
+}  // namespace stagecraft

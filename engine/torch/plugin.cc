@@ -1,0 +1,36 @@
+#include <memory>
+#include <string>
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/mm.h>
+#include <ATen/ops/zeros.h>
+#include <torch/version.h>
+
+#include "engine/torch/torch_stage.h"
+
+namespace stagecraft {
+namespace {
+
+class TorchFramework : public Framework {
+ public:
+  std::string Version() const override { return "LibTorch " TORCH_VERSION; }
+
+  void PrepareThread() override {
+    at::set_num_threads(1);
+    const at::Tensor square = at::zeros({64, 64});
+    at::mm(square, square);  // The first product on a thread takes milliseconds more.
+  }
+
+  std::unique_ptr<ModelStage> MakeStage(StageSetup setup) override {
+    return MakeTorchStage(std::move(setup));
+  }
+};
+
+}  // namespace
+}  // namespace stagecraft
+
+/// What `LoadFramework` looks up. The framework lives as long as the process.
+extern "C" __attribute__((visibility("default"))) stagecraft::Framework* StagecraftFramework() {
+  static stagecraft::TorchFramework framework;
+  return &framework;
+}

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "engine/layer.h"
+
+namespace stagecraft {
+
+/// What the layers of one forward have in common.
+struct ForwardPass {
+  bool training = true;           ///< Else gathered statistics are used, and nothing is dropped.
+  bool gather_statistics = true;  ///< Whether batch norms update theirs; not in a recompute.
+  std::uint64_t seed = 0;         ///< Of dropout; with the two below it says what is dropped.
+  std::int64_t first_layer = 0;   ///< Index of the first layer in the whole model.
+  std::int64_t microbatch = 0;
+};
+
+/// Runs `layers` one after the other. `parameters` and `statistics` are those of all layers, in the
+/// order of `ParametersOf` and `BuffersOf`.
+at::Tensor RunLayers(const std::vector<Layer>& layers, at::Tensor x,
+                     std::span<const at::Tensor> parameters, std::span<const at::Tensor> statistics,
+                     const ForwardPass& pass);
+
+}  // namespace stagecraft

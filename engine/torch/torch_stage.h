@@ -1,0 +1,12 @@
+#pragma once
+
+#include <memory>
+
+#include "engine/model_stage.h"
+
+namespace stagecraft {
+
+/// A stage that LibTorch computes, on the CPU. Throws `Error` if layers and layout disagree.
+std::unique_ptr<ModelStage> MakeTorchStage(StageSetup setup);
+
+}  // namespace stagecraft

@@ -1,0 +1,271 @@
+#include "engine/training.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstring>
+#include <map>
+#include <set>
+#include <thread>
+#include <type_traits>
+#include <utility>
+
+#include "engine/initial_weights.h"
+#include "schedules/evaluation.h"
+#include "schedules/lower.h"
+
+namespace stagecraft {
+namespace {
+
+/// What a rank holds of one stage beside its `StagePart`.
+struct HeldStage {
+  StageLayout layout;
+  std::vector<std::byte> statistics;
+  WeightStore* weights = nullptr;
+  ModelStage* stage = nullptr;
+};
+
+/// Forwards of the evaluation data with the newest weights.
+class EvaluationStage : public Stage {
+ public:
+  explicit EvaluationStage(const HeldStage& held) : held_(held) {}
+
+  Boundary Forward(std::int32_t microbatch, std::int32_t, Boundary input, bool) override {
+    return held_.stage->Evaluate(microbatch, held_.weights->NewestSlot(), std::move(input));
+  }
+  void Recompute(std::int32_t, std::int32_t) override {}
+  Boundary Backward(std::int32_t, std::int32_t, Boundary) override { return {}; }
+  Boundary BackwardInput(std::int32_t, std::int32_t, Boundary) override { return {}; }
+  void BackwardWeight(std::int32_t, std::int32_t) override {}
+
+ private:
+  const HeldStage& held_;
+};
+
+class TrainingRank : public RankWork {
+ public:
+  TrainingRank(const TrainingSetup& setup, std::int32_t rank) : setup_(setup), rank_(rank) {
+    setup.framework->PrepareThread();
+    training_ = setup.task->training();
+    if (setup.task->evaluation) {
+      evaluation_ = setup.task->evaluation();
+    }
+    start_ = setup.start != nullptr ? PositionOf(*setup.start) : 0;
+    for (const std::int32_t stage : Plan().schedule.placement[static_cast<std::size_t>(rank)]) {
+      Hold(stage);
+    }
+  }
+
+  void Run(Seat& seat) override {
+    seat_ = &seat;
+    try {
+      for (std::int32_t round = 0; round < setup_.plan->rounds; ++round) {
+        if (round > 0) {
+          Rewind();
+        }
+        RunRound();
+      }
+    } catch (const Aborted&) {
+      if (!WasStopped()) {
+        throw;
+      }
+      stopped_ = true;
+    }
+  }
+
+  std::string Result() override {
+    Checkpoint checkpoint;
+    for (auto& [stage, held] : held_) {
+      SaveStage(MemoryOf(stage, held), checkpoint);
+    }
+    if (!checkpoint.state) {
+      checkpoint.state.emplace();  // A rank without stages.
+    }
+    SetPosition(checkpoint, stopped_ ? FirstUnapplied() : start_ + MicrobatchesOfRound(),
+                !stopped_);
+    const std::string weights = WriteSafetensors(checkpoint.weights);
+    const auto size = static_cast<std::uint64_t>(weights.size());
+    return std::string(reinterpret_cast<const char*>(&size), sizeof size) + weights +
+           WriteSafetensors(*checkpoint.state);
+  }
+
+ private:
+  const ExecutionPlan& Plan() const { return setup_.plan->training; }
+  const std::vector<Op>& Program() const {
+    return Plan().schedule.programs[static_cast<std::size_t>(rank_)];
+  }
+  std::int64_t MicrobatchesOfRound() const { return Plan().schedule.shape.microbatches; }
+
+  void Hold(std::int32_t stage) {
+    const TrainingTask& task = *setup_.task;
+    HeldStage& held = held_[stage];
+    const std::vector<TensorShape> shapes = StageInputs(task.model, task.sample);
+    held.layout = LayoutOf(task.model, stage);
+    auto weights = std::make_unique<WeightStore>(
+        StoreOptionsFor(Plan().schedule, Plan().slots, rank_, stage), task.type,
+        held.layout.elements, task.optimizer, task.learning_rate);
+    held.weights = weights.get();
+    held.statistics.resize(
+        static_cast<std::size_t>(held.layout.buffer_elements * BytesOf(task.type)));
+    FillInitialWeights(task.model, stage, task.seed, task.type, weights->Slot(0));
+    FillInitialBuffers(held.layout, task.type, held.statistics.data());
+    if (setup_.start != nullptr) {
+      LoadStage(*setup_.start, MemoryOf(stage, held));
+    }
+    const auto index = static_cast<std::size_t>(stage);
+    auto model_stage = setup_.framework->MakeStage(
+        {.stage = stage,
+         .stages = Plan().schedule.shape.stages,
+         .layers = task.model.stages[index],
+         .layout = held.layout,
+         .first_layer = FirstLayerOf(task.model, stage),
+         .input_sample = shapes[index],
+         .output_sample = shapes[index + 1],
+         .type = task.type,
+         .loss = task.loss,
+         .seed = task.seed,
+         .weights = held.weights,
+         .statistics = held.statistics.data(),
+         .training = training_.get(),
+         .evaluation = evaluation_.get(),
+         .on_result = [this](const MicrobatchResult& result) { Report(result); }});
+    held.stage = model_stage.get();
+    held.stage->StartAt(start_);
+    parts_[stage] = {std::move(model_stage), std::move(weights)};
+    evaluation_parts_[stage] = {std::make_unique<EvaluationStage>(held), nullptr};
+  }
+
+  StageMemory MemoryOf(std::int32_t stage, HeldStage& held) const {
+    return {stage, &held.layout, setup_.task->type, held.weights, held.statistics};
+  }
+
+  /// The same program once more: its version 0 is the newest now.
+  void Rewind() {
+    start_ += MicrobatchesOfRound();
+    for (auto& [stage, held] : held_) {
+      held.weights->MoveNewestTo(0);
+      held.stage->StartAt(start_);
+    }
+  }
+
+  void RunRound() {
+    Executor executor(Plan(), rank_, parts_, seat_->transport, seat_->recorder, seat_->position);
+    for (const Drain& pause : setup_.plan->pauses) {
+      const std::int32_t end = pause.end[static_cast<std::size_t>(rank_)];
+      while (executor.Next() < end) {
+        if (setup_.stop != nullptr && setup_.stop->load()) {
+          seat_->transport.Abort();  // Wakes up who waits; they see that it was meant.
+          next_ = executor.Next();
+          throw Aborted("stopped");
+        }
+        executor.RunUntil(executor.Next() + 1);
+        next_ = executor.Next();
+      }
+      if (setup_.plan->evaluation) {
+        evaluating_ = true;
+        Executor(*setup_.plan->evaluation, rank_, evaluation_parts_, seat_->transport, nullptr)
+            .Run();
+        evaluating_ = false;
+      }
+      ++pauses_;
+    }
+  }
+
+  void Report(const MicrobatchResult& result) {
+    const TrainingReport report{
+        evaluating_ ? TrainingReport::Kind::kEvaluation : TrainingReport::Kind::kTraining, pauses_,
+        result};
+    seat_->report(BytesOf(report));
+  }
+
+  /// Whoever is told that the job is over may hear of the stop only a moment later.
+  bool WasStopped() const {
+    if (setup_.stop == nullptr) {
+      return false;
+    }
+    for (int i = 0; i < 100 && !setup_.stop->load(); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return setup_.stop->load();
+  }
+
+  /// The first micro-batch of the data whose gradient some stage of this rank has not applied.
+  std::int64_t FirstUnapplied() const {
+    std::set<std::pair<std::int32_t, std::int32_t>> missing;  // Micro-batch, stage.
+    std::set<std::pair<std::int32_t, std::int32_t>> added;
+    for (std::size_t i = 0; i < Program().size(); ++i) {
+      const Op& op = Program()[i];
+      if (TraitsOf(op.kind).accumulates) {
+        missing.insert({op.microbatch, op.stage});
+        if (static_cast<std::int32_t>(i) < next_) {
+          added.insert({op.microbatch, op.stage});
+        }
+      } else if (op.kind == OpKind::kStep && static_cast<std::int32_t>(i) < next_) {
+        std::erase_if(added, [&](const auto& work) {
+          return work.second == op.stage && missing.erase(work) > 0;
+        });
+      }
+    }
+    return start_ + (missing.empty() ? MicrobatchesOfRound() : missing.begin()->first);
+  }
+
+  TrainingSetup setup_;
+  std::int32_t rank_;
+  std::unique_ptr<BatchSource> training_, evaluation_;
+  std::map<std::int32_t, HeldStage> held_;  ///< By stage; stays where it is.
+  std::map<std::int32_t, StagePart> parts_, evaluation_parts_;
+  Seat* seat_ = nullptr;
+  std::int64_t start_ = 0;   ///< The data's number of the schedule's micro-batch 0.
+  std::int32_t next_ = 0;    ///< Op that comes next.
+  std::int32_t pauses_ = 0;  ///< So far.
+  bool evaluating_ = false;
+  bool stopped_ = false;
+};
+
+}  // namespace
+
+TrainingPlan PlanTraining(Schedule lowered, std::int32_t every,
+                          std::int32_t evaluation_microbatches) {
+  TrainingPlan plan;
+  for (Drain& drain : FindDrains(lowered)) {
+    const bool is_end = drain.microbatches == lowered.shape.microbatches;
+    if (is_end || (every > 0 && drain.microbatches % every == 0)) {
+      plan.pauses.push_back(std::move(drain));
+    }
+  }
+  if (evaluation_microbatches > 0) {
+    plan.evaluation = PlanExecution(Lower(
+        EvaluationSchedule(lowered.placement, lowered.shape.stages, evaluation_microbatches)));
+  }
+  plan.training = PlanExecution(std::move(lowered));
+  return plan;
+}
+
+std::string_view BytesOf(const TrainingReport& report) {
+  static_assert(std::is_trivially_copyable_v<TrainingReport>);
+  return {reinterpret_cast<const char*>(&report), sizeof report};
+}
+
+TrainingReport ReadTrainingReport(std::string_view bytes) {
+  TrainingReport report;
+  std::memcpy(&report, bytes.data(), std::min(bytes.size(), sizeof report));
+  return report;
+}
+
+MakeWork TrainingWork(const TrainingSetup& setup) {
+  return [setup](std::int32_t rank) { return std::make_unique<TrainingRank>(setup, rank); };
+}
+
+Checkpoint ReadTrainingResult(const std::vector<std::string>& results) {
+  std::vector<Checkpoint> parts;
+  for (const std::string& result : results) {
+    std::uint64_t size = 0;
+    std::memcpy(&size, result.data(), sizeof size);
+    const std::string_view bytes = std::string_view(result).substr(sizeof size);
+    parts.push_back({OrThrow(ReadSafetensors(bytes.substr(0, size))),
+                     OrThrow(ReadSafetensors(bytes.substr(size)))});
+  }
+  return Join(std::move(parts));
+}
+
+}  // namespace stagecraft

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/host_tensor.h"
+#include "engine/learning_rate.h"
+#include "engine/optimizer.h"
+#include "engine/weights.h"
+#include "schedules/schedule.h"
+#include "schedules/weight_slots.h"
+
+namespace stagecraft {
+
+/// What a schedule asks of the weights of one stage on one rank.
+struct StoreNeeds {
+  std::int32_t slots = 1;
+  bool predicts = false;              ///< There is a P with a horizon above 0.
+  std::int32_t negative_horizon = 0;  ///< The least horizon of a P, if it is below 0.
+};
+
+StoreNeeds NeedsOf(const Schedule& schedule, const WeightSlots& slots, std::int32_t rank,
+                   std::int32_t stage);
+
+struct WeightStoreOptions {
+  ElementType type = ElementType::kFloat32;  ///< Or kFloat64.
+  std::int64_t elements = 0;
+  StoreNeeds needs;
+  OptimizerOptions optimizer;
+  LearningRate learning_rate;
+};
+
+/// A buffer that a checkpoint keeps, of `elements` like the weights.
+struct StateBuffer {
+  std::string name;
+  std::byte* data = nullptr;
+};
+
+/// The weights of one stage in flat buffers: one per slot, the gradient, and what the optimizer
+/// keeps. All begin as zeros, aligned to 64 bytes.
+///
+///   slot 0   slot 1  ...    versions and predictions, as schedules/weight_slots.h says
+///   gradient                a sum, which autograd adds to and a step clears
+///   momentum | m, v         the optimizer's
+///   last gradient           only if predictions need it
+///   weight difference       moving average of steps, only for horizons below 0 (PipeMare)
+class WeightStore : public Weights {
+ public:
+  explicit WeightStore(const WeightStoreOptions& options);
+
+  std::int64_t Elements() const { return options_.elements; }
+  std::byte* Slot(std::int32_t slot) { return slots_[static_cast<std::size_t>(slot)].get(); }
+  std::byte* GradientData() { return gradient_.get(); }
+
+  /// Where the newest version is; slot 0 before the first step.
+  std::int32_t NewestSlot() const { return newest_; }
+  /// Updates made, over all runs.
+  std::int64_t Updates() const { return updates_; }
+  void SetUpdates(std::int64_t updates) { updates_ = updates; }
+
+  /// What a checkpoint keeps beside the newest weights.
+  std::vector<StateBuffer> State();
+
+  /// Copies the newest version to `slot`, to run a program once more.
+  void MoveNewestTo(std::int32_t slot);
+
+  void Step(const StepOp& step) override;
+  void Predict(const PredictOp& prediction) override;
+  void StepAndPredict(const StepOp& step, const PredictOp& prediction) override;
+  std::span<double> Gradient() override;
+  void GradientReplaced() override;
+
+ private:
+  struct Free {
+    void operator()(std::byte* memory) const;
+  };
+  using Buffer = std::unique_ptr<std::byte, Free>;
+
+  Buffer MakeBuffer() const;
+  template <typename T>
+  void StepAs(const StepOp& step, const PredictOp* prediction);
+  template <typename T>
+  void PredictAs(const PredictOp& prediction);
+
+  WeightStoreOptions options_;
+  std::vector<Buffer> slots_;
+  Buffer gradient_, velocity_, moment1_, moment2_, last_, difference_;
+  std::vector<double> exchanged_;  ///< The gradient in double, while replicas add theirs.
+  std::int32_t newest_ = 0;
+  std::int64_t updates_ = 0;
+};
+
+}  // namespace stagecraft

@@ -1,0 +1,120 @@
+#include "tools/training_journal.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "schedules/staleness.h"
+
+namespace stagecraft {
+
+TrainingJournal::TrainingJournal(const TrainingPlan& plan, const LearningRate& rate,
+                                 JournalStart start)
+    : plan_(plan), rate_(rate), start_(start) {
+  const Schedule& schedule = plan.training.schedule;
+  const std::size_t stages = static_cast<std::size_t>(schedule.shape.stages);
+  for (const GradientUse& use : GradientUses(schedule)) {
+    const auto version = static_cast<std::size_t>(use.step_version);
+    if (updates_.size() <= version) {
+      updates_.resize(version + 1, {{}, std::vector<std::int32_t>(stages, 0)});
+    }
+    std::int32_t& staleness = updates_[version].staleness[static_cast<std::size_t>(use.stage)];
+    staleness = std::max(staleness, use.step_version - use.version);
+    if (use.stage + 1 == schedule.shape.stages) {
+      updates_[version].microbatches.push_back(use.microbatch);
+    }
+  }
+  losses_.resize(static_cast<std::size_t>(schedule.shape.microbatches) *
+                 static_cast<std::size_t>(plan.rounds));
+}
+
+void TrainingJournal::Take(const TrainingReport& report) {
+  if (report.kind == TrainingReport::Kind::kEvaluation) {
+    evaluations_[report.pause][report.result.microbatch] = report.result;
+  } else {
+    const auto index = static_cast<std::size_t>(report.result.microbatch - start_.microbatch);
+    losses_.at(index) = report.result.loss;
+    last_loss_ = report.result.loss;
+    ++seen_;
+    while (complete_ < static_cast<std::int64_t>(losses_.size()) &&
+           losses_[static_cast<std::size_t>(complete_)]) {
+      ++complete_;
+    }
+    FinishUpdates();
+  }
+  FinishEpochs();
+}
+
+void TrainingJournal::FinishUpdates() {
+  const auto of_round = static_cast<std::int64_t>(updates_.size());
+  while (of_round > 0 && next_update_ < of_round * plan_.rounds) {
+    const Update& update = updates_[static_cast<std::size_t>(next_update_ % of_round)];
+    const std::int64_t base = next_update_ / of_round * plan_.training.schedule.shape.microbatches;
+    UpdateResult result;
+    for (const std::int32_t microbatch : update.microbatches) {
+      const std::optional<double>& loss = losses_[static_cast<std::size_t>(base + microbatch)];
+      if (!loss) {
+        return;
+      }
+      result.microbatches.push_back(start_.microbatch + base + microbatch);
+      result.losses.push_back(*loss);
+    }
+    result.update = start_.update + next_update_;
+    result.learning_rate = rate_.At(result.update);
+    result.staleness = update.staleness;
+    on_update(result);
+    ++next_update_;
+  }
+}
+
+void TrainingJournal::FinishEpochs() {
+  const std::size_t of_round = plan_.pauses.size();
+  while (next_epoch_ < of_round * static_cast<std::size_t>(plan_.rounds)) {
+    const auto round = static_cast<std::int64_t>(next_epoch_ / of_round);
+    const std::int64_t end = round * plan_.training.schedule.shape.microbatches +
+                             plan_.pauses[next_epoch_ % of_round].microbatches;
+    const auto found = evaluations_.find(static_cast<std::int32_t>(next_epoch_));
+    const std::size_t evaluated = found == evaluations_.end() ? 0 : found->second.size();
+    const std::size_t expected =
+        plan_.evaluation ? static_cast<std::size_t>(plan_.evaluation->schedule.shape.microbatches)
+                         : 0;
+    if (evaluated < expected || complete_ < end) {
+      return;
+    }
+    EpochResult result;
+    result.microbatches = end - counted_;
+    for (std::int64_t i = counted_; i < end; ++i) {
+      result.loss += *losses_[static_cast<std::size_t>(i)];
+    }
+    result.loss /= static_cast<double>(result.microbatches);
+    if (expected > 0) {
+      MicrobatchResult sum;
+      for (const auto& [microbatch, each] : found->second) {
+        sum.loss += each.loss * static_cast<double>(each.samples);
+        sum.samples += each.samples;
+        sum.right += each.right;
+      }
+      result.test_loss = sum.loss / static_cast<double>(sum.samples);
+      if (start_.has_accuracy) {
+        result.accuracy = static_cast<double>(sum.right) / static_cast<double>(sum.samples);
+      }
+      evaluations_.erase(found);
+    }
+    counted_ = end;
+    ++next_epoch_;
+    on_epoch(result);
+  }
+}
+
+std::string ToJsonLine(const UpdateResult& update) {
+  const nlohmann::ordered_json line = {{"update", update.update},
+                                       {"microbatches", update.microbatches},
+                                       {"losses", update.losses},
+                                       {"lr", update.learning_rate},
+                                       {"staleness", update.staleness}};
+  return line.dump() + "\n";
+}
+
+}  // namespace stagecraft

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+
+#include "engine/training.h"
+#include "tools/training_arguments.h"
+#include "tools/validation.h"
+#include "traces/timeline.h"
+
+namespace stagecraft {
+
+/// How to run a training.
+struct TrainingRunOptions {
+  Workers workers = Workers::kThreads;
+  bool record = false;  ///< Keeps when each op ran.
+  const Checkpoint* start = nullptr;
+  std::function<void(const TrainingReport&)> on_report{};
+};
+
+/// What a training leaves.
+struct TrainingOutcome {
+  Checkpoint checkpoint;
+  std::optional<Timeline> recorded;
+  std::chrono::nanoseconds elapsed{0};
+  bool stopped = false;  ///< Ctrl-C came before the end.
+};
+
+/// Runs `plan` with LibTorch. Until it returns, the first Ctrl-C stops it between two ops; a second
+/// one ends the program. Throws `CommandFailure`: usage if there is no LibTorch, failed if a rank
+/// fails.
+TrainingOutcome RunTraining(const TrainingTask& task, const TrainingPlan& plan,
+                            const TrainingRunOptions& options);
+
+}  // namespace stagecraft
