@@ -17,10 +17,10 @@ namespace {
 constexpr double kMost = 1 << 24;
 constexpr double kEmbeddingDeviation = 0.02;
 
-LayerField Size(std::string_view name) {
+LayerNumber Size(std::string_view name) {
   return {.name = name, .low = 1, .high = kMost};
 }
-LayerField Flag(std::string_view name) {
+LayerNumber Flag(std::string_view name) {
   return {.name = name, .low = 0, .high = 1, .standard = 1};
 }
 
@@ -228,7 +228,7 @@ const LayerTraits& TraitsOf(LayerKind kind) {
 }
 
 double Layer::Value(std::string_view field) const {
-  const std::vector<LayerField>& fields = TraitsOf(kind).fields;
+  const std::vector<LayerNumber>& fields = TraitsOf(kind).fields;
   for (std::size_t i = 0; i < fields.size(); ++i) {
     if (fields[i].name == field) {
       return values[i];
@@ -239,9 +239,9 @@ double Layer::Value(std::string_view field) const {
 }
 
 Layer MakeLayer(LayerKind kind, std::vector<double> values) {
-  const std::vector<LayerField>& fields = TraitsOf(kind).fields;
+  const std::vector<LayerNumber>& fields = TraitsOf(kind).fields;
   while (values.size() < fields.size()) {
-    STAGECRAFT_CHECK(fields[values.size()].standard != LayerField::kRequired,
+    STAGECRAFT_CHECK(fields[values.size()].standard != LayerNumber::kRequired,
                      "required fields are given");
     values.push_back(fields[values.size()].standard);
   }

@@ -29,7 +29,7 @@ enum class LayerKind : std::uint8_t {
 };
 
 /// A number that a layer needs.
-struct LayerField {
+struct LayerNumber {
   std::string_view name;
   double low = 0;
   double high = 0;
@@ -43,7 +43,7 @@ struct LayerField {
 struct LayerTraits {
   LayerKind kind;
   std::string_view name;  ///< In model files.
-  std::vector<LayerField> fields;
+  std::vector<LayerNumber> fields;
   std::string_view meaning;  ///< One line, for help texts.
 };
 

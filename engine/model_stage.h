@@ -39,11 +39,11 @@ struct StageSetup {
   TensorShape output_sample;
   ElementType type = ElementType::kFloat32;
   Loss loss = Loss::kCrossEntropy;
-  std::uint64_t seed = 0;                   ///< Of dropout.
-  WeightStore* weights = nullptr;           ///< Outlives the stage.
-  std::byte* statistics = nullptr;          ///< `layout.buffers`, outlives the stage.
-  const BatchSource* training = nullptr;    ///< On the first and last stage.
-  const BatchSource* evaluation = nullptr;  ///< On them too, if there is one.
+  std::uint64_t seed = 0;             ///< Of dropout.
+  WeightStore* weights = nullptr;     ///< Outlives the stage.
+  std::byte* statistics = nullptr;    ///< `layout.buffers`, outlives the stage.
+  BatchSource* training = nullptr;    ///< On the first and last stage.
+  BatchSource* evaluation = nullptr;  ///< On them too, if there is one.
   std::function<void(const MicrobatchResult&)> on_result;  ///< Of the last stage.
 };
 

@@ -74,19 +74,18 @@ class TrainingRank : public RankWork {
   }
 
   std::string Result() override {
-    Checkpoint checkpoint;
+    Snapshot snapshot;
     for (auto& [stage, held] : held_) {
-      SaveStage(MemoryOf(stage, held), checkpoint);
+      SaveStage(MemoryOf(stage, held), snapshot);
     }
-    if (!checkpoint.state) {
-      checkpoint.state.emplace();  // A rank without stages.
+    if (!snapshot.state) {
+      snapshot.state.emplace();  // A rank without stages.
     }
-    SetPosition(checkpoint, stopped_ ? FirstUnapplied() : start_ + MicrobatchesOfRound(),
-                !stopped_);
-    const std::string weights = WriteSafetensors(checkpoint.weights);
+    SetPosition(snapshot, stopped_ ? FirstUnapplied() : start_ + MicrobatchesOfRound(), !stopped_);
+    const std::string weights = WriteSafetensors(snapshot.weights);
     const auto size = static_cast<std::uint64_t>(weights.size());
     return std::string(reinterpret_cast<const char*>(&size), sizeof size) + weights +
-           WriteSafetensors(*checkpoint.state);
+           WriteSafetensors(*snapshot.state);
   }
 
  private:
@@ -101,9 +100,9 @@ class TrainingRank : public RankWork {
     HeldStage& held = held_[stage];
     const std::vector<TensorShape> shapes = StageInputs(task.model, task.sample);
     held.layout = LayoutOf(task.model, stage);
-    auto weights = std::make_unique<WeightStore>(
-        StoreOptionsFor(Plan().schedule, Plan().slots, rank_, stage), task.type,
-        held.layout.elements, task.optimizer, task.learning_rate);
+    auto weights = std::make_unique<WeightStore>(WeightStoreOptions{
+        task.type, held.layout.elements, NeedsOf(Plan().schedule, Plan().slots, rank_, stage),
+        task.optimizer, task.learning_rate});
     held.weights = weights.get();
     held.statistics.resize(
         static_cast<std::size_t>(held.layout.buffer_elements * BytesOf(task.type)));
@@ -256,14 +255,14 @@ MakeWork TrainingWork(const TrainingSetup& setup) {
   return [setup](std::int32_t rank) { return std::make_unique<TrainingRank>(setup, rank); };
 }
 
-Checkpoint ReadTrainingResult(const std::vector<std::string>& results) {
-  std::vector<Checkpoint> parts;
+Snapshot ReadTrainingResult(const std::vector<std::string>& results) {
+  std::vector<Snapshot> parts;
   for (const std::string& result : results) {
     std::uint64_t size = 0;
     std::memcpy(&size, result.data(), sizeof size);
     const std::string_view bytes = std::string_view(result).substr(sizeof size);
-    parts.push_back({OrThrow(ReadSafetensors(bytes.substr(0, size))),
-                     OrThrow(ReadSafetensors(bytes.substr(size)))});
+    parts.push_back({OrThrow(ReadSafetensors(bytes.substr(0, size), "result")),
+                     OrThrow(ReadSafetensors(bytes.substr(size), "result"))});
   }
   return Join(std::move(parts));
 }

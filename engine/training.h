@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "engine/batches.h"
-#include "engine/checkpoint.h"
 #include "engine/job.h"
 #include "engine/learning_rate.h"
 #include "engine/model_stage.h"
 #include "engine/optimizer.h"
+#include "engine/snapshot.h"
 #include "schedules/drains.h"
 
 namespace stagecraft {
@@ -61,7 +61,7 @@ struct TrainingSetup {
   const TrainingTask* task = nullptr;
   const TrainingPlan* plan = nullptr;
   Framework* framework = nullptr;
-  const Checkpoint* start = nullptr;        ///< Where to go on; null for a fresh start.
+  const Snapshot* start = nullptr;          ///< Where to go on; null for a fresh start.
   const std::atomic<bool>* stop = nullptr;  ///< Ends the job early, between two ops; may be null.
 };
 
@@ -69,7 +69,7 @@ struct TrainingSetup {
 /// `ReadTrainingResult`: also if it was stopped early.
 MakeWork TrainingWork(const TrainingSetup& setup);
 
-/// The parts of all ranks as one checkpoint.
-Checkpoint ReadTrainingResult(const std::vector<std::string>& results);
+/// The parts of all ranks as one snapshot.
+Snapshot ReadTrainingResult(const std::vector<std::string>& results);
 
 }  // namespace stagecraft

@@ -129,6 +129,9 @@ void WriteThenRename(const std::string& path, const std::string& target, std::st
     ThrowUnusable(path, errno);
   }
   int error = WriteAll(file.Get(), bytes);
+  if (error == 0 && fsync(file.Get()) != 0) {
+    error = errno;
+  }
   const int close_error = file.Close();
   error = error != 0 ? error : close_error;
   if (error == 0 && std::rename(temporary.c_str(), target.c_str()) != 0) {
@@ -175,24 +178,37 @@ void WriteFile(const std::string& path, std::string_view bytes) {
 
 namespace {
 
-/// Names of the shipped profiles, and where each lies.
-std::map<std::string, std::string, std::less<>> ShippedProfiles() {
-  constexpr std::string_view kEnding = ".profile.json";
-  std::map<std::string, std::string, std::less<>> profiles;
+/// Those of `folders` that exist in a folder above the program: the installed one or that of the
+/// sources.
+std::vector<fs::path> ShippedFolders(const std::vector<const char*>& folders) {
+  std::vector<fs::path> found;
   std::error_code error;
   const fs::path program = fs::read_symlink("/proc/self/exe", error);
   constexpr int kLevels = 5;  // build/PRESET/tools/stagecraft stands four folders down.
   fs::path above = program.parent_path();
   for (int level = 0; level < kLevels && !above.empty(); ++level) {
-    for (const char* folder : {"share/stagecraft/profiles", "traces/recorded"}) {
-      for (const fs::directory_entry& entry : fs::directory_iterator(above / folder, error)) {
-        const std::string file = entry.path().filename().string();
-        if (file.ends_with(kEnding)) {
-          profiles.emplace(file.substr(0, file.size() - kEnding.size()), entry.path().string());
-        }
+    for (const char* folder : folders) {
+      if (fs::is_directory(above / folder, error)) {
+        found.push_back(above / folder);
       }
     }
     above = above.parent_path();
+  }
+  return found;
+}
+
+/// Names of the shipped profiles, and where each lies.
+std::map<std::string, std::string, std::less<>> ShippedProfiles() {
+  constexpr std::string_view kEnding = ".profile.json";
+  std::map<std::string, std::string, std::less<>> profiles;
+  std::error_code error;
+  for (const fs::path& folder : ShippedFolders({"share/stagecraft/profiles", "traces/recorded"})) {
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
+      const std::string file = entry.path().filename().string();
+      if (file.ends_with(kEnding)) {
+        profiles.emplace(file.substr(0, file.size() - kEnding.size()), entry.path().string());
+      }
+    }
   }
   return profiles;
 }
@@ -219,6 +235,18 @@ std::string FindProfile(const std::string& name) {
       fmt::format("'{}' is neither a file nor a shipped profile; expected one of {}{}", name,
                   fmt::join(names, ", "),
                   meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant)));
+}
+
+std::string FindData(const std::string& file) {
+  std::error_code error;
+  for (const fs::path& folder : ShippedFolders({"share/stagecraft/data", "engine/data"})) {
+    if (fs::exists(folder / file, error)) {
+      return (folder / file).string();
+    }
+  }
+  throw CommandFailure(ExitCode::kUsage, file,
+                       "is not there: expected it in share/stagecraft/data or engine/data above "
+                       "the program; is the installation complete?");
 }
 
 }  // namespace stagecraft

@@ -105,6 +105,18 @@ GeneratorOptions ScheduleArguments::Options(std::optional<std::int32_t> stages) 
 
 GivenSchedule ScheduleArguments::Load(const std::string& name_or_file,
                                       std::optional<std::int32_t> stages, bool shared_flags) const {
+  return LoadOrGenerate(name_or_file, stages, shared_flags, nullptr);
+}
+
+GivenSchedule ScheduleArguments::LoadAdjusted(const std::string& name_or_file,
+                                              std::optional<std::int32_t> stages,
+                                              const Adjust& adjust) const {
+  return LoadOrGenerate(name_or_file, stages, true, adjust);
+}
+
+GivenSchedule ScheduleArguments::LoadOrGenerate(const std::string& name_or_file,
+                                                std::optional<std::int32_t> stages,
+                                                bool shared_flags, const Adjust& adjust) const {
   GivenSchedule given;
   given.generator = FindGenerator(name_or_file);
   if (given.generator == nullptr) {
@@ -115,6 +127,9 @@ GivenSchedule ScheduleArguments::Load(const std::string& name_or_file,
     return given;
   }
   given.options = Options(stages);
+  if (adjust) {
+    adjust(*given.generator, given.options);
+  }
   Result<Schedule> made = Generate(name_or_file, given.options);
   if (!made) {
     throw CommandFailure(ExitCode::kUsage, std::move(made.diagnostics));

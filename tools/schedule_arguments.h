@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -42,7 +43,17 @@ class ScheduleArguments {
                      std::optional<std::int32_t> stages = std::nullopt,
                      bool shared_flags = false) const;
 
+  /// The same, with the last word on the options of a generator; a file may stand beside its flags.
+  using Adjust = std::function<void(const Generator& generator, GeneratorOptions& options)>;
+  GivenSchedule LoadAdjusted(const std::string& name_or_file, std::optional<std::int32_t> stages,
+                             const Adjust& adjust) const;
+
+  /// Whether -n was given.
+  bool HasBatches() const { return batches_.has_value(); }
+
  private:
+  GivenSchedule LoadOrGenerate(const std::string& name_or_file, std::optional<std::int32_t> stages,
+                               bool shared_flags, const Adjust& adjust) const;
   Schedule LoadFile(const std::string& file, bool shared_flags) const;
 
   std::optional<std::int32_t> ranks_;

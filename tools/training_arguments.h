@@ -8,6 +8,7 @@
 #include "engine/training.h"
 #include "tools/optimizer_arguments.h"
 #include "tools/schedule_arguments.h"
+#include "tools/training_data.h"
 
 namespace stagecraft {
 
@@ -15,34 +16,36 @@ namespace stagecraft {
 struct GivenTraining {
   TrainingTask task;
   GivenSchedule schedule;
-  std::int32_t rounds = 1;           ///< How often the schedule runs, if it is a file.
-  std::int32_t microbatch_size = 1;  ///< Samples.
-  std::int32_t microbatches_per_epoch = 0;
-  std::int32_t evaluation_microbatches = 0;  ///< 0: the data has no part for evaluation.
-  std::string model_name, data_name;
+  TrainingData data;
+  std::int32_t rounds = 1;     ///< How often the schedule runs, if it is a file.
+  std::int32_t per_epoch = 0;  ///< Micro-batches.
 };
 
 /// The flags that say what is trained, for every command that trains.
 class TrainingArguments {
  public:
-  void AddTo(CLI::App& app);
+  /// `default_epochs` is `--epochs` where neither it nor -n is given; 0: -n is 1 then.
+  void AddTo(CLI::App& app, std::int32_t default_epochs);
 
   /// Throws `CommandFailure` (usage) with what is wrong.
   GivenTraining Load(const std::string& name_or_file) const;
 
  private:
-  struct Data;
+  TrainingData LoadData() const;
+  std::vector<std::vector<Layer>> Units(const TrainingData& data) const;
+  Model LoadModel(const TrainingData& data, std::int32_t stages) const;
+  bool ModelIsFile() const;
 
   ScheduleArguments schedule_;
   OptimizerArguments optimizer_;
   std::string model_ = "mlp";
   std::optional<std::string> data_;
-  std::optional<std::int32_t> width_, depth_, heads_, epochs_, microbatch_size_, samples_;
-  std::optional<std::vector<std::int32_t>> cut_;
+  std::optional<std::int32_t> width_, depth_, heads_, length_, vocabulary_, samples_;
+  std::optional<std::int32_t> microbatch_size_, epochs_, seed_;
+  std::vector<std::int32_t> cut_;
   std::optional<Loss> loss_;
   ElementType type_ = ElementType::kFloat32;
-  std::optional<std::int32_t> seed_;
-  const CLI::Option* batches_flag_ = nullptr;
+  std::int32_t default_epochs_ = 0;
 };
 
 }  // namespace stagecraft

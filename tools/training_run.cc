@@ -75,14 +75,14 @@ TrainingOutcome RunTraining(const TrainingTask& task, const TrainingPlan& plan,
   TrainingOutcome outcome;
   const Clock::time_point begin = Clock::now();
   try {
-    outcome.checkpoint = ReadTrainingResult(options.workers == Workers::kThreads
+    outcome.snapshot = ReadTrainingResult(options.workers == Workers::kThreads
                                                 ? RunAsThreads(plan.training, work, job)
                                                 : RunAsProcesses(plan.training, work, job));
   } catch (const JobError& error) {
     throw CommandFailure(ExitCode::kFailed, "", error.what());
   }
   outcome.elapsed = Clock::now() - begin;
-  outcome.stopped = !WasDrained(outcome.checkpoint);
+  outcome.stopped = !WasDrained(outcome.snapshot);
   if (options.record) {
     outcome.recorded = recorder.Recorded();
   }

@@ -16,13 +16,13 @@ namespace stagecraft {
 struct TrainingRunOptions {
   Workers workers = Workers::kThreads;
   bool record = false;  ///< Keeps when each op ran.
-  const Checkpoint* start = nullptr;
+  const Snapshot* start = nullptr;
   std::function<void(const TrainingReport&)> on_report{};
 };
 
 /// What a training leaves.
 struct TrainingOutcome {
-  Checkpoint checkpoint;
+  Snapshot snapshot;
   std::optional<Timeline> recorded;
   std::chrono::nanoseconds elapsed{0};
   bool stopped = false;  ///< Ctrl-C came before the end.

@@ -108,8 +108,8 @@ at::Tensor SplitBackward::Input(const at::Tensor& output_gradient) {
       }
     }
   }
-  output_ = {};
-  input_ = {};
+  output_ = at::Tensor();
+  input_ = at::Tensor();
   return std::move(gradients.front());
 }
 

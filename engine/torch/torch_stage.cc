@@ -90,7 +90,7 @@ class TorchStage : public ModelStage {
       return {};  // Nobody wants a gradient of the data: all is left to the weight half.
     }
     work.split = std::make_unique<SplitBackward>(std::move(work.output), std::move(work.input));
-    return BoundaryOver(work.split->Input(std::exchange(work.gradient, {})));
+    return BoundaryOver(work.split->Input(std::exchange(work.gradient, at::Tensor())));
   }
 
   void BackwardWeight(std::int32_t microbatch, std::int32_t slot) override {
@@ -146,7 +146,7 @@ class TorchStage : public ModelStage {
     return RunLayers(setup_.layers, input, parameters_.Leaves(), statistics_, pass);
   }
 
-  at::Tensor InputOf(const BatchSource* data, std::int64_t microbatch, Boundary boundary) const {
+  at::Tensor InputOf(BatchSource* data, std::int64_t microbatch, Boundary boundary) const {
     if (!IsFirst()) {
       return FromBoundary(std::move(boundary), setup_.input_sample);
     }
@@ -154,7 +154,7 @@ class TorchStage : public ModelStage {
     return TensorOver(std::move(input.memory), input.shape, input.type);
   }
 
-  static at::Tensor TargetOf(const BatchSource* data, std::int64_t microbatch) {
+  static at::Tensor TargetOf(BatchSource* data, std::int64_t microbatch) {
     HostTensor target = data->Target(microbatch);
     return TensorOver(std::move(target.memory), target.shape, target.type);
   }

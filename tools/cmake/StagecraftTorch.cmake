@@ -50,12 +50,16 @@ if(NOT STAGECRAFT_TORCH_FOUND)
                       "with include/ and lib/.")
 endif()
 
-file(STRINGS ${torch_root}/include/torch/csrc/api/include/torch/version.h version_line
-     REGEX "TORCH_VERSION +\"")
-string(REGEX MATCH "[0-9]+\\.[0-9]+\\.[0-9]+" torch_version "${version_line}")
+set(version_header ${torch_root}/include/torch/headeronly/version.h)
+set(torch_version 0)
+if(EXISTS ${version_header})
+  file(READ ${version_header} text)
+  string(REGEX REPLACE ".*TORCH_VERSION_MAJOR ([0-9]+).*TORCH_VERSION_MINOR ([0-9]+).*"
+                       "\\1.\\2" torch_version "${text}")
+endif()
 if(torch_version VERSION_LESS 2.11)
-  message(FATAL_ERROR "LibTorch in ${torch_root} is version ${torch_version}; expected 2.11 or "
-                      "later (tools/install-libtorch gets 2.11.0)")
+  message(FATAL_ERROR "LibTorch in ${torch_root} is older than 2.11, the first that works; "
+                      "tools/install-libtorch gets 2.11.0")
 endif()
 message(STATUS "LibTorch ${torch_version} from ${torch_root}")
 

@@ -1,4 +1,4 @@
-#include "engine/checkpoint.h"
+#include "engine/snapshot.h"
 
 #include <algorithm>
 #include <charconv>
@@ -6,6 +6,9 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "traces/fault.h"
 
 namespace stagecraft {
 namespace {
@@ -109,52 +112,56 @@ std::int64_t NumberOf(const Safetensors& state, const std::string& key) {
 
 }  // namespace
 
-std::int64_t PositionOf(const Checkpoint& checkpoint) {
-  return checkpoint.state ? NumberOf(*checkpoint.state, kPosition) : 0;
+std::int64_t PositionOf(const Snapshot& snapshot) {
+  return snapshot.state ? NumberOf(*snapshot.state, kPosition) : 0;
 }
 
-bool WasDrained(const Checkpoint& checkpoint) {
-  return !checkpoint.state || NumberOf(*checkpoint.state, kDrained) != 0;
+std::int64_t UpdatesOf(const Snapshot& snapshot, std::int32_t stage) {
+  return snapshot.state ? NumberOf(*snapshot.state, UpdatesKey(stage)) : 0;
 }
 
-void SetPosition(Checkpoint& checkpoint, std::int64_t position, bool drained) {
-  checkpoint.state->metadata[kPosition] = std::to_string(position);
-  checkpoint.state->metadata[kDrained] = drained ? "1" : "0";
+bool WasDrained(const Snapshot& snapshot) {
+  return !snapshot.state || NumberOf(*snapshot.state, kDrained) != 0;
 }
 
-void SaveStage(const StageMemory& memory, Checkpoint& checkpoint) {
+void SetPosition(Snapshot& snapshot, std::int64_t position, bool drained) {
+  snapshot.state->metadata[kPosition] = std::to_string(position);
+  snapshot.state->metadata[kDrained] = drained ? "1" : "0";
+}
+
+void SaveStage(const StageMemory& memory, Snapshot& snapshot) {
   ForEachWeight(memory, memory.weights->NewestSlot(),
                 [&](const std::string& name, const HostTensor& tensor, const std::byte* data) {
-                  checkpoint.weights.tensors[name] = Copied(tensor.type, tensor.shape, data);
+                  snapshot.weights.tensors[name] = Copied(tensor.type, tensor.shape, data);
                 });
-  if (!checkpoint.state) {
-    checkpoint.state.emplace();
+  if (!snapshot.state) {
+    snapshot.state.emplace();
   }
   ForEachState(memory,
                [&](const std::string& name, const HostTensor& tensor, const std::byte* data) {
-                 checkpoint.state->tensors[name] = Copied(tensor.type, tensor.shape, data);
+                 snapshot.state->tensors[name] = Copied(tensor.type, tensor.shape, data);
                });
-  checkpoint.state->metadata[UpdatesKey(memory.stage)] = std::to_string(memory.weights->Updates());
+  snapshot.state->metadata[UpdatesKey(memory.stage)] = std::to_string(memory.weights->Updates());
 }
 
-void LoadStage(const Checkpoint& checkpoint, const StageMemory& memory) {
+void LoadStage(const Snapshot& snapshot, const StageMemory& memory) {
   ForEachWeight(memory, 0, [&](const std::string& name, const HostTensor& tensor, std::byte* data) {
-    CopyOut(checkpoint.weights, name, tensor, data);
+    CopyOut(snapshot.weights, name, tensor, data);
   });
-  if (checkpoint.state) {
+  if (snapshot.state) {
     ForEachState(memory, [&](const std::string& name, const HostTensor& tensor, std::byte* data) {
-      CopyOut(*checkpoint.state, name, tensor, data);
+      CopyOut(*snapshot.state, name, tensor, data);
     });
-    memory.weights->SetUpdates(NumberOf(*checkpoint.state, UpdatesKey(memory.stage)));
+    memory.weights->SetUpdates(UpdatesOf(snapshot, memory.stage));
   }
 }
 
-Checkpoint Join(std::vector<Checkpoint> parts) {
-  Checkpoint joined;
+Snapshot Join(std::vector<Snapshot> parts) {
+  Snapshot joined;
   joined.state.emplace();
   std::int64_t position = PositionOf(parts.front());
   bool drained = true;
-  for (Checkpoint& part : parts) {
+  for (Snapshot& part : parts) {
     position = std::min(position, PositionOf(part));
     drained = drained && WasDrained(part);
     joined.weights.tensors.merge(part.weights.tensors);
@@ -165,38 +172,39 @@ Checkpoint Join(std::vector<Checkpoint> parts) {
   return joined;
 }
 
-CheckpointFiles ToFiles(const Checkpoint& checkpoint) {
-  CheckpointFiles files{WriteSafetensors(checkpoint.weights), std::nullopt};
-  if (checkpoint.state) {
-    Safetensors state = *checkpoint.state;
+SnapshotFiles ToFiles(const Snapshot& snapshot) {
+  SnapshotFiles files{WriteSafetensors(snapshot.weights), std::nullopt};
+  if (snapshot.state) {
+    Safetensors state = *snapshot.state;
     state.metadata[kWeightsHash] = Hash(files.weights);
     files.state = WriteSafetensors(state);
   }
   return files;
 }
 
-Result<Checkpoint> FromFiles(const CheckpointFiles& files) {
-  Result<Safetensors> weights = ReadSafetensors(files.weights);
+Result<Snapshot> FromFiles(const SnapshotFiles& files, const std::string& weights_file) {
+  Result<Safetensors> weights = ReadSafetensors(files.weights, weights_file);
   if (!weights) {
     return {std::nullopt, std::move(weights.diagnostics)};
   }
-  Checkpoint checkpoint{*std::move(weights.value), std::nullopt};
+  Snapshot snapshot{*std::move(weights.value), std::nullopt};
   if (files.state) {
-    Result<Safetensors> state = ReadSafetensors(*files.state);
+    const std::string state_file = StateFileOf(weights_file);
+    Result<Safetensors> state = ReadSafetensors(*files.state, state_file);
     if (!state) {
       return {std::nullopt, std::move(state.diagnostics)};
     }
     const auto hash = state.value->metadata.find(kWeightsHash);
     if (hash == state.value->metadata.end() || hash->second != Hash(files.weights)) {
-      Diagnostic diagnostic;
-      diagnostic.message =
-          "the state beside the weights is of other weights; expected the two files of one save "
-          "(delete the state to start from the weights alone)";
-      return {std::nullopt, {std::move(diagnostic)}};
+      return {std::nullopt,
+              {ErrorAt(state_file, fmt::format("is not the state of {}; expected the two files of "
+                                               "one save (remove the state to start from the "
+                                               "weights alone)",
+                                               weights_file))}};
     }
-    checkpoint.state = *std::move(state.value);
+    snapshot.state = *std::move(state.value);
   }
-  return {std::move(checkpoint), {}};
+  return {std::move(snapshot), {}};
 }
 
 std::string StateFileOf(const std::string& weights_file) {

@@ -21,19 +21,22 @@ namespace stagecraft {
 /// `stage<k>.<buffer>`, and beside them, as text: the updates of each stage, the position, and a
 /// hash of the weights' file, so that the two are not mixed up. With both, training goes on to the
 /// bit; weights alone are a start.
-struct Checkpoint {
+struct Snapshot {
   Safetensors weights;
   std::optional<Safetensors> state;
 };
 
 /// Number of the data's micro-batch that training goes on with.
-std::int64_t PositionOf(const Checkpoint& checkpoint);
+std::int64_t PositionOf(const Snapshot& snapshot);
+
+/// Updates that a stage has made.
+std::int64_t UpdatesOf(const Snapshot& snapshot, std::int32_t stage);
 
 /// Whether the pipeline was empty when it was saved. If not, what was in flight is lost.
-bool WasDrained(const Checkpoint& checkpoint);
+bool WasDrained(const Snapshot& snapshot);
 
 /// Requires a state.
-void SetPosition(Checkpoint& checkpoint, std::int64_t position, bool drained);
+void SetPosition(Snapshot& snapshot, std::int64_t position, bool drained);
 
 /// What one rank has of one stage.
 struct StageMemory {
@@ -44,25 +47,26 @@ struct StageMemory {
   std::span<std::byte> statistics;
 };
 
-/// Copies the newest weights, the statistics and the optimizer's state into `checkpoint`.
-void SaveStage(const StageMemory& memory, Checkpoint& checkpoint);
+/// Copies the newest weights, the statistics and the optimizer's state into `snapshot`.
+void SaveStage(const StageMemory& memory, Snapshot& snapshot);
 
 /// The reverse, into slot 0. Throws `Error` that says what is missing, or is of another type or
-/// shape. Nothing but the weights is read if `checkpoint` has no state.
-void LoadStage(const Checkpoint& checkpoint, const StageMemory& memory);
+/// shape. Nothing but the weights is read if `snapshot` has no state.
+void LoadStage(const Snapshot& snapshot, const StageMemory& memory);
 
 /// One out of the parts that ranks saved; of a stage that several saved, the first counts. The
 /// position is the smallest; drained only if all were.
-Checkpoint Join(std::vector<Checkpoint> parts);
+Snapshot Join(std::vector<Snapshot> parts);
 
 /// Both files, and back. `weights_bytes` are those of the weights' file: their hash ties the two
 /// together.
-struct CheckpointFiles {
+struct SnapshotFiles {
   std::string weights;
   std::optional<std::string> state;
 };
-CheckpointFiles ToFiles(const Checkpoint& checkpoint);
-Result<Checkpoint> FromFiles(const CheckpointFiles& files);
+SnapshotFiles ToFiles(const Snapshot& snapshot);
+/// `weights_file` is what diagnostics call the first.
+Result<Snapshot> FromFiles(const SnapshotFiles& files, const std::string& weights_file);
 
 /// Beside `model.safetensors`: `model.state.safetensors`.
 std::string StateFileOf(const std::string& weights_file);

@@ -1,0 +1,101 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "engine/host_tensor.h"
+#include "engine/safetensors.h"
+
+namespace stagecraft {
+
+/// Samples and what is to be said of each; the first extent of both is the number of samples.
+struct DataSet {
+  HostTensor x;  ///< Of the model's type, or kInt64 for tokens.
+  HostTensor y;  ///< kInt64 for classes, else of the model's type.
+};
+
+/// Micro-batches by number, for as long as a training goes on. One per rank; what a number means
+/// does not depend on who asks, in which order.
+class BatchSource {
+ public:
+  BatchSource() = default;
+  BatchSource(const BatchSource&) = delete;
+  BatchSource& operator=(const BatchSource&) = delete;
+  virtual ~BatchSource() = default;
+
+  virtual HostTensor Input(std::int64_t microbatch) = 0;
+  virtual HostTensor Target(std::int64_t microbatch) = 0;
+};
+
+/// Micro-batches out of a data set, `per_epoch` of them per epoch. Within an epoch no sample comes
+/// twice; samples that do not fill the epoch's micro-batches are left out of it.
+class ShuffledBatches : public BatchSource {
+ public:
+  struct Options {
+    std::int32_t size = 1;       ///< Samples per micro-batch.
+    std::int64_t per_epoch = 1;  ///< At most samples / size.
+    std::uint64_t seed = 0;      ///< With the epoch it fixes the order.
+  };
+  ShuffledBatches(std::shared_ptr<const DataSet> data, const Options& options)
+      : data_(std::move(data)), options_(options) {}
+
+  HostTensor Input(std::int64_t microbatch) override { return Gather(data_->x, microbatch); }
+  HostTensor Target(std::int64_t microbatch) override { return Gather(data_->y, microbatch); }
+
+ private:
+  HostTensor Gather(const HostTensor& from, std::int64_t microbatch);
+
+  std::shared_ptr<const DataSet> data_;
+  Options options_;
+  std::int64_t epoch_ = -1;
+  std::vector<std::int64_t> order_;  ///< Of the samples in `epoch_`.
+};
+
+/// Every sample once, in the order of the data: for evaluation. The last micro-batch may be
+/// smaller.
+class OrderedBatches : public BatchSource {
+ public:
+  OrderedBatches(std::shared_ptr<const DataSet> data, std::int32_t size)
+      : data_(std::move(data)), size_(size) {}
+
+  HostTensor Input(std::int64_t microbatch) override { return Slice(data_->x, microbatch); }
+  HostTensor Target(std::int64_t microbatch) override { return Slice(data_->y, microbatch); }
+
+  static std::int64_t Count(const DataSet& data, std::int32_t size) {
+    return (data.x.shape.front() + size - 1) / size;
+  }
+
+ private:
+  HostTensor Slice(const HostTensor& from, std::int64_t microbatch) const;
+
+  std::shared_ptr<const DataSet> data_;
+  std::int32_t size_;
+};
+
+/// Micro-batches that a file has as they are: `x.<q>` and `y.<q>` for q = 0, 1, ..., n - 1, in this
+/// order, and again from the first when they are used up.
+class RecordedBatches : public BatchSource {
+ public:
+  explicit RecordedBatches(std::shared_ptr<const std::vector<DataSet>> batches)
+      : batches_(std::move(batches)) {}
+
+  HostTensor Input(std::int64_t microbatch) override { return At(microbatch).x; }
+  HostTensor Target(std::int64_t microbatch) override { return At(microbatch).y; }
+
+ private:
+  const DataSet& At(std::int64_t microbatch) const {
+    return (*batches_)[static_cast<std::size_t>(microbatch) % batches_->size()];
+  }
+  std::shared_ptr<const std::vector<DataSet>> batches_;
+};
+
+/// The micro-batches of such a file. All must have the same types and, but for the first extent,
+/// the same shapes; floating point becomes `type`. `file` is what diagnostics call it.
+Result<std::vector<DataSet>> ReadRecordedBatches(const Safetensors& content, ElementType type,
+                                                 const std::string& file);
+
+/// The first `count` micro-batches of `source` as such a file.
+Safetensors RecordBatches(BatchSource& source, std::int64_t count);
+
+}  // namespace stagecraft

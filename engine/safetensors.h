@@ -1,0 +1,31 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "engine/host_tensor.h"
+#include "schedules/diagnostic.h"
+
+namespace stagecraft {
+
+/// Tensors by name, and text beside them: a file in the format of that name
+/// (https://github.com/huggingface/safetensors).
+///
+///   8 bytes            length of the header, little-endian
+///   header             {"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, ...,
+///                      "__metadata__": {"key": "text", ...}}, padded with spaces
+///   tensors            back to back, without holes; offsets count from here
+struct Safetensors {
+  std::map<std::string, HostTensor> tensors;
+  std::map<std::string, std::string> metadata;
+};
+
+/// Strict: whatever the text of the header or its numbers leave open is a fault. Reads F32, F64,
+/// I64 and U8. `file` is what diagnostics call it. O(bytes).
+Result<Safetensors> ReadSafetensors(std::string_view bytes, std::string_view file);
+
+/// The one way to write it: wide elements first, then by name; headers end at a multiple of 8.
+std::string WriteSafetensors(const Safetensors& content);
+
+}  // namespace stagecraft

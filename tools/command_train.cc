@@ -1,0 +1,202 @@
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "engine/snapshot.h"
+#include "tools/command.h"
+#include "tools/file_access.h"
+#include "tools/flags.h"
+#include "tools/measured_profile.h"
+#include "tools/quantity.h"
+#include "tools/simulated_run.h"
+#include "tools/terminal.h"
+#include "tools/training_arguments.h"
+#include "tools/training_journal.h"
+#include "tools/training_report.h"
+#include "tools/training_run.h"
+#include "traces/chrome_trace.h"
+#include "traces/profile_json.h"
+
+namespace stagecraft {
+namespace {
+
+class TrainCommand : public Command {
+ public:
+  explicit TrainCommand(CLI::App& app) {
+    constexpr std::int32_t kDefaultEpochs = 5;
+    app.add_option("NAME|FILE", name_, "what to execute: a generator's name or a *.sched file")
+        ->required();
+    training_.AddTo(app, kDefaultEpochs);
+    receive_flag_ = AddReceive(app, receive_);
+    app.add_flag("--processes", processes_,
+                 "ranks are processes of their own, connected by sockets, not threads");
+    const auto add_file = [&](const char* flag, std::string& path, const char* description) {
+      app.add_option(flag, path, description)->type_name("FILE");
+    };
+    add_file("--metrics", metrics_, "write a JSON line per update");
+    add_file("--trace", trace_, "write a Chrome trace of the run; gzip if it ends in .gz");
+    add_file("--record", record_, "write the measured costs as a profile for `simulate`");
+    add_file("--save", save_,
+             "write the weights, and beside them what it takes to go on (FILE.state.safetensors)");
+    add_file("--load", load_, "begin with these weights; go on if their state is beside them");
+    app.add_option("--export-data", export_,
+                   "write the first N micro-batches, for --data, and do not train")
+        ->type_name("N FILE")
+        ->expected(2);
+    app.add_flag("--json", json_, "print JSON (train.schema.json)");
+    app.footer(
+        "Needs LibTorch. Ctrl-C finishes the op, saves (--save) and says so.\n\n"
+        "Examples:\n"
+        "  stagecraft train pipeoptim -p 4 --epochs 2\n"
+        "  stagecraft train 1f1b -p 2 -m 4 -n 8 --model gpt --optimizer adamw --processes\n"
+        "  stagecraft train pipedream -p 2 -m 8 -n 2 --metrics metrics.jsonl --save "
+        "digits.safetensors\n");
+  }
+
+  ExitCode Run() override {
+    GivenTraining given = training_.Load(name_);
+    if (!export_.empty()) {
+      return ExportData(given);
+    }
+    CheckPaths();
+    const std::optional<Snapshot> start = LoadStart();
+    Lowered lowered = LowerAndVerify(std::move(given.schedule.schedule),
+                                     {.receive = receive_,
+                                      .receive_given = !receive_flag_->empty(),
+                                      .generated = given.schedule.generator != nullptr});
+    TrainingPlan plan =
+        PlanTraining(std::move(lowered.schedule), given.per_epoch,
+                     static_cast<std::int32_t>(given.data.EvaluationMicrobatches()));
+    plan.rounds = given.rounds;
+    TrainingReporter reporter(given, plan,
+                              {.start = start ? &*start : nullptr,
+                               .metrics = metrics_,
+                               .quiet = json_,
+                               .processes = processes_});
+    const bool record = !trace_.empty() || !record_.empty();
+    TrainingOutcome outcome =
+        RunTraining(given.task, plan,
+                    {.workers = processes_ ? Workers::kProcesses : Workers::kThreads,
+                     .record = record,
+                     .start = start ? &*start : nullptr,
+                     .on_report = [&](const TrainingReport& report) { reporter.Take(report); }});
+    Save(outcome.snapshot);
+    WriteRecords(given, plan, outcome);
+    Print(json_ ? reporter.ToJson(outcome).dump(2) + "\n" : reporter.Summary(outcome));
+    if (outcome.stopped) {
+      PrintDiagnostics({StoppedWarning()});
+      return ExitCode::kFailed;
+    }
+    return ExitCode::kFine;
+  }
+
+ private:
+  ExitCode ExportData(const GivenTraining& given) const {
+    const std::int32_t count = FlagValue("--export-data", ParseInteger(export_[0], 1, 1'000'000));
+    const std::unique_ptr<BatchSource> source = given.task.training();
+    WriteFile(export_[1], WriteSafetensors(RecordBatches(*source, count)));
+    return ExitCode::kFine;
+  }
+
+  /// Before hours of training, not behind them.
+  void CheckPaths() const {
+    for (const std::string& path : {metrics_, trace_, record_, save_}) {
+      if (path == "-") {
+        throw CommandFailure(ExitCode::kUsage, path,
+                             "expected the name of a file, since standard output has the report");
+      }
+      const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+      std::error_code error;
+      if (!folder.empty() && !std::filesystem::is_directory(folder, error)) {
+        throw CommandFailure(ExitCode::kUsage, path, "cannot be written: its folder is not there");
+      }
+    }
+  }
+
+  std::optional<Snapshot> LoadStart() const {
+    if (load_.empty()) {
+      return std::nullopt;
+    }
+    SnapshotFiles files{ReadFile(load_), std::nullopt};
+    std::error_code error;
+    if (std::filesystem::exists(StateFileOf(load_), error)) {
+      files.state = ReadFile(StateFileOf(load_));
+    }
+    Result<Snapshot> snapshot = FromFiles(files, load_);
+    if (!snapshot) {
+      throw CommandFailure(ExitCode::kUsage, std::move(snapshot.diagnostics));
+    }
+    if (!WasDrained(*snapshot.value)) {
+      Diagnostic warning;
+      warning.severity = Severity::kWarning;
+      warning.where = load_;
+      warning.message = fmt::format(
+          "was saved in the middle of a run: what was in flight is lost, stages may be some "
+          "updates "
+          "apart, and training goes on with micro-batch {}",
+          PositionOf(*snapshot.value));
+      PrintDiagnostics({std::move(warning)});
+    }
+    return std::move(snapshot.value);
+  }
+
+  void Save(const Snapshot& snapshot) const {
+    if (!save_.empty()) {
+      const SnapshotFiles files = ToFiles(snapshot);
+      WriteFile(save_, files.weights);
+      WriteFile(StateFileOf(save_), *files.state);
+    }
+  }
+
+  void WriteRecords(const GivenTraining& given, const TrainingPlan& plan,
+                    const TrainingOutcome& outcome) const {
+    if (outcome.stopped || !outcome.recorded) {
+      return;
+    }
+    const Schedule& schedule = plan.training.schedule;
+    const Profile profile =
+        MeasuredProfile(given, schedule, *outcome.recorded, {0, schedule.shape.microbatches});
+    if (!record_.empty()) {
+      WriteFile(record_, PrintProfile(profile));
+    }
+    if (!trace_.empty()) {
+      std::string text = ChromeTrace(schedule, *outcome.recorded, {});
+      WriteFile(trace_, trace_.ends_with(".gz") ? Gzip(text) : text);
+    }
+  }
+
+  Diagnostic StoppedWarning() const {
+    Diagnostic warning;
+    warning.severity = Severity::kWarning;
+    warning.message = save_.empty()
+                          ? "stopped before the end; nothing was saved, since --save was not given"
+                          : fmt::format("stopped before the end; saved to {}", save_);
+    return warning;
+  }
+
+  std::string name_;
+  TrainingArguments training_;
+  ReceivePolicy receive_;
+  const CLI::Option* receive_flag_ = nullptr;
+  bool processes_ = false;
+  bool json_ = false;
+  std::string metrics_, trace_, record_, save_, load_;
+  std::vector<std::string> export_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeTrainCommand(CLI::App& app) {
+  return std::make_unique<TrainCommand>(app);
+}
+
+}  // namespace stagecraft

@@ -1,0 +1,261 @@
+#include "tools/training_arguments.h"
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+#include <string_view>
+#include <utility>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "engine/built_in_models.h"
+#include "engine/cut.h"
+#include "engine/model_file.h"
+#include "tools/command.h"
+#include "tools/file_access.h"
+#include "tools/flags.h"
+#include "tools/quantity.h"
+
+namespace stagecraft {
+namespace {
+
+constexpr std::int32_t kMost = std::numeric_limits<std::int32_t>::max();
+constexpr std::int32_t kMostSize = 1 << 20;
+constexpr std::int32_t kDefaultMicrobatchSize = 16;
+constexpr std::int32_t kDefaultSamples = 4096;
+constexpr std::int32_t kDefaultLength = 32;
+constexpr std::int32_t kDefaultVocabulary = 64;
+const char* const kModelGroup = "Model and data";
+
+/// Throws `CommandFailure` (usage) for what `make` throws.
+template <typename Make>
+auto OrRefuse(const char* flag, const Make& make) {
+  try {
+    return make();
+  } catch (const Error& error) {
+    throw CommandFailure(ExitCode::kUsage, flag, error.what());
+  }
+}
+
+/// Throws `CommandFailure` (usage) if the loss cannot be had from what the model puts out.
+void CheckLoss(const GivenTraining& given, const TensorShape& output) {
+  const TrainingData& data = given.data;
+  TensorShape expected = data.target_sample;
+  const bool is_classes = data.target_type == ElementType::kInt64;
+  if (is_classes != (given.task.loss == Loss::kCrossEntropy)) {
+    throw CommandFailure(ExitCode::kUsage, "--loss",
+                         is_classes ? "expected cross-entropy, since the targets are classes"
+                                    : "expected mse, since the targets are numbers");
+  }
+  if (is_classes) {
+    expected.push_back(output.empty() ? 0 : std::max(output.back(), data.outputs));
+  }
+  if (output != expected) {
+    throw CommandFailure(
+        ExitCode::kUsage, "--model",
+        fmt::format("puts out [{}] per sample; expected [{}], as the targets of the data need",
+                    fmt::join(output, ", "), fmt::join(expected, ", ")));
+  }
+}
+
+/// Micro-batches between two points where every stage has made its updates: an epoch is a multiple.
+std::int64_t UnitOf(const Generator& generator, const GeneratorOptions& options) {
+  std::int64_t unit = options.microbatches;
+  const std::int32_t standard = generator.updates_every_ranks ? options.ranks : 1;
+  if ((generator.takes & kTakesUpdateEvery) != 0) {
+    unit = std::lcm(unit, options.update_every.value_or(standard));
+  }
+  for (const std::int32_t replicas : options.replicas) {
+    unit = std::lcm(unit, replicas);
+  }
+  return unit;
+}
+
+}  // namespace
+
+void TrainingArguments::AddTo(CLI::App& app, std::int32_t default_epochs) {
+  default_epochs_ = default_epochs;
+  schedule_.AddTo(app);
+  app.add_option("--model", model_, "what to train: mlp, convnet, gpt, or a file [mlp]")
+      ->type_name("NAME|FILE.json");
+  const auto add_size = [&](const char* flag, std::optional<std::int32_t>& value,
+                            const char* description) {
+    AddInteger(app, flag, {1, kMostSize, "N"}, value, description);
+  };
+  add_size("--width", width_, "features inside [mlp, gpt: 64; convnet: 16]");
+  add_size("--depth", depth_, "hidden layers of mlp, blocks of convnet and gpt [7; 3; 4]");
+  add_size("--heads", heads_, "of gpt's attention [4]");
+  app.add_option_function<std::string>(
+         "--cut",
+         [this](const std::string& text) {
+           for (const std::string_view part : SplitAtCommas(text)) {
+             cut_.push_back(FlagValue("--cut", ParseInteger(part, 1, kMostSize)));
+           }
+         },
+         "units (layers that stay together) before which a stage begins [even work]")
+      ->type_name("I,J,...");
+  app.add_option("--data", data_,
+                 "digits (8 x 8 images), classes, regression, images or tokens (made up), or a "
+                 "file with x.0, y.0, x.1, ... [digits; gpt: tokens]")
+      ->type_name("NAME|FILE.safetensors");
+  add_size("--samples", samples_, "of data that is made up [4096]");
+  add_size("--length", length_, "of a sample of tokens [32]");
+  add_size("--vocabulary", vocabulary_, "of tokens [64]");
+  add_size("--microbatch-size", microbatch_size_, "samples per micro-batch [16]");
+  AddInteger(app, "--epochs", {1, kMost, "E"}, epochs_,
+             fmt::format("passes over the data, drained and evaluated at each end; instead of -n{}",
+                         default_epochs > 0 ? fmt::format(" [{}]", default_epochs) : ""));
+  app.add_option_function<std::string>(
+         "--loss",
+         [this](const std::string& word) {
+           loss_ = static_cast<Loss>(ChoiceIndex("--loss", word, {"mse", "cross-entropy"}));
+         },
+         "mean over the micro-batch [cross-entropy for classes, else mse]")
+      ->type_name("mse|cross-entropy");
+  app.add_option_function<std::string>(
+         "--dtype",
+         [this](const std::string& word) {
+           type_ = static_cast<ElementType>(ChoiceIndex("--dtype", word, {"float32", "float64"}));
+         },
+         "of weights and activations [float32]")
+      ->type_name("float32|float64");
+  AddInteger(app, "--seed", {0, kMost, "N"}, seed_,
+             "of weights, order of the data, dropout, data that is made up [0]");
+  for (CLI::Option* option : app.get_options([](const CLI::Option* candidate) {
+         return candidate->get_group() == "Options" && candidate->get_name() != "--help";
+       })) {
+    option->group(kModelGroup);
+  }
+  optimizer_.AddTo(app);
+}
+
+bool TrainingArguments::ModelIsFile() const {
+  return model_.ends_with(".json") || model_.find('/') != std::string::npos;
+}
+
+TrainingData TrainingArguments::LoadData() const {
+  TrainingDataRequest request;
+  request.name = data_.value_or(model_ == "gpt" ? "tokens" : "digits");
+  request.type = type_;
+  request.microbatch_size = microbatch_size_.value_or(kDefaultMicrobatchSize);
+  request.samples = samples_.value_or(kDefaultSamples);
+  request.vocabulary = vocabulary_.value_or(kDefaultVocabulary);
+  request.length = length_.value_or(kDefaultLength);
+  request.seed = static_cast<std::uint64_t>(seed_.value_or(0));
+  TrainingData data = LoadTrainingData(request);
+  data.loss = loss_.value_or(data.loss);
+  return data;
+}
+
+std::vector<std::vector<Layer>> TrainingArguments::Units(const TrainingData& data) const {
+  constexpr std::int32_t kWidth = 64;
+  constexpr std::int32_t kConvnetWidth = 16;
+  constexpr std::int32_t kDepth[] = {7, 3, 4};
+  if (model_ == "convnet") {
+    return ConvnetUnits({.channels = data.sample.front(),
+                         .width = width_.value_or(kConvnetWidth),
+                         .blocks = depth_.value_or(kDepth[1]),
+                         .classes = data.outputs});
+  }
+  if (model_ == "gpt") {
+    return GptUnits({.vocabulary = data.outputs,
+                     .length = data.sample.front(),
+                     .width = width_.value_or(kWidth),
+                     .heads = heads_.value_or(4),
+                     .blocks = depth_.value_or(kDepth[2])});
+  }
+  return MlpUnits({.inputs = Elements(data.sample),
+                   .width = width_.value_or(kWidth),
+                   .depth = depth_.value_or(kDepth[0]),
+                   .outputs = data.outputs,
+                   .flattens = data.sample.size() > 1});
+}
+
+Model TrainingArguments::LoadModel(const TrainingData& data, std::int32_t stages) const {
+  if (ModelIsFile()) {
+    Result<Model> read = ReadModel(ReadFile(model_), model_);
+    if (!read) {
+      throw CommandFailure(ExitCode::kUsage, std::move(read.diagnostics));
+    }
+    const auto found = static_cast<std::int32_t>(read.value->stages.size());
+    if (found != stages) {
+      throw CommandFailure(ExitCode::kUsage, model_,
+                           fmt::format("has {} stages, but the schedule has {}; expected as many "
+                                       "(-p)",
+                                       found, stages));
+    }
+    return *std::move(read.value);
+  }
+  ChoiceIndex("--model", model_, {"mlp", "convnet", "gpt"});
+  return OrRefuse("--model", [&] {
+    const std::vector<std::vector<Layer>> units = Units(data);
+    const std::vector<std::int32_t> cut =
+        cut_.empty() ? EvenCut(WorkOfUnits(units, data.sample), stages) : cut_;
+    if (static_cast<std::int32_t>(cut.size()) + 1 != stages) {
+      throw Error(
+          fmt::format("--cut makes {} stages, but the schedule has {}", cut.size() + 1, stages));
+    }
+    return CutModel(units, cut, model_);
+  });
+}
+
+GivenTraining TrainingArguments::Load(const std::string& name_or_file) const {
+  if (epochs_ && schedule_.HasBatches()) {
+    throw CommandFailure(ExitCode::kUsage, "--epochs", "expected this or -n, not both");
+  }
+  GivenTraining given;
+  given.data = LoadData();
+  const bool by_epochs = !schedule_.HasBatches() && (epochs_ || default_epochs_ > 0);
+  const std::int64_t epochs = epochs_.value_or(default_epochs_);
+  const auto set_epoch = [&](std::int64_t unit) {
+    given.per_epoch = static_cast<std::int32_t>(given.data.microbatches / unit * unit);
+    if (given.per_epoch == 0) {
+      throw CommandFailure(
+          ExitCode::kUsage, "--data",
+          fmt::format("has {} micro-batches of {} samples, but updates and batches need a multiple "
+                      "of {}; expected fewer (-m, --update-every) or smaller ones "
+                      "(--microbatch-size)",
+                      given.data.microbatches, given.data.microbatch_size, unit));
+    }
+  };
+  std::optional<std::int32_t> stages;
+  if (!cut_.empty()) {
+    stages = static_cast<std::int32_t>(cut_.size()) + 1;
+  }
+  given.schedule = schedule_.LoadAdjusted(
+      name_or_file, stages, [&](const Generator& generator, GeneratorOptions& options) {
+        set_epoch(UnitOf(generator, options));
+        if (by_epochs) {
+          const std::int64_t batches = epochs * given.per_epoch / options.microbatches;
+          options.batches = static_cast<std::int32_t>(std::min<std::int64_t>(batches, kMost));
+          if ((generator.takes & kTakesDrainEvery) != 0 && options.drain_every == 0) {
+            options.drain_every = given.per_epoch;
+          }
+        }
+      });
+  const Shape& shape = given.schedule.schedule.shape;
+  if (given.schedule.generator == nullptr) {
+    set_epoch(shape.microbatches);
+    given.rounds = by_epochs
+                       ? static_cast<std::int32_t>(epochs * given.per_epoch / shape.microbatches)
+                       : schedule_.Options({}).batches;
+  }
+  const auto seed = static_cast<std::uint64_t>(seed_.value_or(0));
+  TrainingTask& task = given.task;
+  task.model = LoadModel(given.data, shape.stages);
+  task.sample = given.data.sample;
+  task.type = type_;
+  task.loss = given.data.loss;
+  task.optimizer = optimizer_.Options();
+  task.learning_rate = optimizer_.Rate();
+  task.seed = seed;
+  task.training = given.data.Training(given.per_epoch, seed);
+  task.evaluation = given.data.Evaluation();
+  CheckLoss(given,
+            OrRefuse("--model", [&] { return StageInputs(task.model, task.sample).back(); }));
+  return given;
+}
+
+}  // namespace stagecraft

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "engine/batches.h"
+#include "engine/data_set.h"
+#include "engine/model_stage.h"
+
+namespace stagecraft {
+
+/// What the command line says of the data.
+struct TrainingDataRequest {
+  std::string name;  ///< `digits`, `classes`, `regression`, `images`, `tokens`, or a file.
+  ElementType type = ElementType::kFloat32;
+  std::int32_t microbatch_size = 1;
+  std::int64_t samples = 1;     ///< Of data that is made up.
+  std::int64_t vocabulary = 1;  ///< Of tokens.
+  std::int64_t length = 1;      ///< Of tokens.
+  std::uint64_t seed = 0;       ///< Of data that is made up.
+};
+
+/// Data, and what a model must know of it.
+struct TrainingData {
+  SplitData split;  ///< Empty if the data is a file.
+  std::shared_ptr<const std::vector<DataSet>> recorded;
+  std::int32_t microbatch_size = 1;
+  std::int64_t microbatches = 0;  ///< That the data has for one epoch.
+  TensorShape sample;             ///< Of one input.
+  std::int64_t outputs = 1;       ///< Classes, or numbers per sample.
+  TensorShape target_sample;      ///< Of one target.
+  ElementType target_type = ElementType::kInt64;
+  Loss loss = Loss::kCrossEntropy;
+
+  /// Sources for one rank. `per_epoch`: at most `microbatches`.
+  std::function<std::unique_ptr<BatchSource>()> Training(std::int64_t per_epoch,
+                                                         std::uint64_t seed) const;
+  std::function<std::unique_ptr<BatchSource>()> Evaluation() const;
+  std::int64_t EvaluationMicrobatches() const;
+};
+
+/// Throws `CommandFailure` (usage) if there is no such data, or too little.
+TrainingData LoadTrainingData(const TrainingDataRequest& request);
+
+}  // namespace stagecraft

@@ -1,0 +1,186 @@
+#include "tools/training_report.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <system_error>
+#include <unistd.h>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "schedules/staleness.h"
+#include "tools/command.h"
+#include "tools/quantity.h"
+#include "tools/terminal.h"
+
+namespace stagecraft {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double Seconds(Clock::duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+/// The most that any stage has updated: where the last stage's S count begins.
+std::int64_t UpdatesOf(const Snapshot* start, std::int32_t stage) {
+  return start == nullptr ? 0 : UpdatesOf(*start, stage);
+}
+
+std::vector<std::int32_t> SteadyStaleness(const Schedule& schedule) {
+  std::vector<std::int32_t> staleness;
+  for (const StageStaleness& of_stage : FindStaleness(schedule)) {
+    staleness.push_back(of_stage.steady.value_or(0));
+  }
+  return staleness;
+}
+
+std::vector<std::int32_t> WeightCopies(const TrainingPlan& plan) {
+  std::vector<std::int32_t> copies;
+  for (std::int32_t stage = 0; stage < plan.training.schedule.shape.stages; ++stage) {
+    copies.push_back(plan.training.slots.OfStage(stage));
+  }
+  return copies;
+}
+
+JournalStart StartOf(const TrainingPlan& plan, const GivenTraining& given, const Snapshot* start) {
+  return {.microbatch = start == nullptr ? 0 : PositionOf(*start),
+          .update = UpdatesOf(start, plan.training.schedule.shape.stages - 1),
+          .has_accuracy = given.task.loss == Loss::kCrossEntropy};
+}
+
+}  // namespace
+
+TrainingReporter::TrainingReporter(const GivenTraining& given, const TrainingPlan& plan,
+                                   const TrainingReportOptions& options)
+    : given_(given),
+      plan_(plan),
+      options_(options),
+      journal_(plan, given.task.learning_rate, StartOf(plan, given, options.start)),
+      begin_(Clock::now()),
+      shown_(begin_) {
+  if (!options_.metrics.empty()) {
+    metrics_.reset(std::fopen(options_.metrics.c_str(), "we"));
+    if (!metrics_) {
+      throw CommandFailure(ExitCode::kUsage, options_.metrics,
+                           "cannot be written: " + std::generic_category().message(errno));
+    }
+  }
+  journal_.on_update = [this](const UpdateResult& update) { Write(update); };
+  journal_.on_epoch = [this](const EpochResult& epoch) { Write(epoch); };
+  if (!options_.quiet) {
+    const Shape& shape = plan.training.schedule.shape;
+    Print(fmt::format(
+        "{}: {} ranks, {} stages, {} micro-batches of {} samples, as {}\n{}: {} parameters\n",
+        plan.training.schedule.name.empty() ? "schedule" : plan.training.schedule.name, shape.ranks,
+        shape.stages, MicrobatchesInAll(), given.data.microbatch_size,
+        options_.processes ? "processes" : "threads", given.task.model.name,
+        ParameterCount(given.task.model)));
+    FlushOutput();
+  }
+}
+
+TrainingReporter::~TrainingReporter() {
+  if (has_progress_) {
+    std::fputs("\r\x1b[K", stderr);
+  }
+}
+
+void TrainingReporter::Take(const TrainingReport& report) {
+  journal_.Take(report);
+  ShowProgress();
+}
+
+void TrainingReporter::Write(const UpdateResult& update) {
+  ++updates_;
+  if (metrics_) {
+    const std::string line = ToJsonLine(update);
+    if (std::fputs(line.c_str(), metrics_.get()) < 0 || std::fflush(metrics_.get()) != 0) {
+      throw CommandFailure(ExitCode::kFailed, options_.metrics,
+                           "writing failed: " + std::generic_category().message(errno));
+    }
+  }
+}
+
+void TrainingReporter::Write(const EpochResult& epoch) {
+  epochs_.push_back(epoch);
+  if (options_.quiet) {
+    return;
+  }
+  std::string line = fmt::format("epoch {:>3}  loss {:.4f}", epochs_.size(), epoch.loss);
+  if (epoch.test_loss) {
+    line += fmt::format("  test loss {:.4f}", *epoch.test_loss);
+  }
+  if (epoch.accuracy) {
+    line += fmt::format("  test accuracy {:.2f} %", 100 * *epoch.accuracy);
+  }
+  if (has_progress_) {
+    std::fputs("\r\x1b[K", stderr);
+  }
+  Print(line + "\n");
+  FlushOutput();
+}
+
+std::int64_t TrainingReporter::MicrobatchesInAll() const {
+  return std::int64_t{plan_.training.schedule.shape.microbatches} * plan_.rounds;
+}
+
+void TrainingReporter::ShowProgress() {
+  const Clock::time_point now = Clock::now();
+  if (now - shown_ < std::chrono::milliseconds(200) || now - begin_ < std::chrono::seconds(2) ||
+      isatty(STDERR_FILENO) != 1) {
+    return;
+  }
+  shown_ = now;
+  has_progress_ = true;
+  const std::int64_t seen = journal_.MicrobatchesSeen();
+  const double rate = static_cast<double>(seen) / Seconds(now - begin_);
+  const double left = static_cast<double>(MicrobatchesInAll() - seen) / std::max(rate, 1e-9);
+  fmt::print(stderr, "\r\x1b[Kmicro-batch {} of {}  loss {:.4f}  {:.0f} samples/s  {:.0f} s left",
+             seen, MicrobatchesInAll(), journal_.LastLoss().value_or(0),
+             rate * given_.data.microbatch_size, left);
+}
+
+std::string TrainingReporter::Summary(const TrainingOutcome& outcome) const {
+  const Schedule& schedule = plan_.training.schedule;
+  const double seconds = Seconds(outcome.elapsed);
+  return fmt::format(
+      "{} updates in {:.1f} s, {:.0f} samples/s; staleness {}, weight copies {} (by stage)\n",
+      updates_, seconds,
+      static_cast<double>(journal_.MicrobatchesSeen() * given_.data.microbatch_size) / seconds,
+      fmt::join(SteadyStaleness(schedule), ", "), fmt::join(WeightCopies(plan_), ", "));
+}
+
+nlohmann::ordered_json TrainingReporter::ToJson(const TrainingOutcome& outcome) const {
+  using Json = nlohmann::ordered_json;
+  Json epochs = Json::array();
+  for (const EpochResult& epoch : epochs_) {
+    Json json = {{"microbatches", epoch.microbatches}, {"loss", epoch.loss}};
+    if (epoch.test_loss) {
+      json["test_loss"] = *epoch.test_loss;
+    }
+    if (epoch.accuracy) {
+      json["accuracy"] = *epoch.accuracy;
+    }
+    epochs.push_back(std::move(json));
+  }
+  const Schedule& schedule = plan_.training.schedule;
+  return {{"schedule", schedule.name},
+          {"ranks", schedule.shape.ranks},
+          {"stages", schedule.shape.stages},
+          {"microbatches", journal_.MicrobatchesSeen()},
+          {"microbatch_size", given_.data.microbatch_size},
+          {"model", given_.task.model.name},
+          {"parameters", ParameterCount(given_.task.model)},
+          {"updates", updates_},
+          {"epochs", std::move(epochs)},
+          {"staleness", SteadyStaleness(schedule)},
+          {"weight_copies", WeightCopies(plan_)},
+          {"stopped", outcome.stopped},
+          {"seconds", Seconds(outcome.elapsed)}};
+}
+
+}  // namespace stagecraft

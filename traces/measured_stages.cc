@@ -1,0 +1,64 @@
+#include "traces/measured_stages.h"
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <string>
+
+namespace stagecraft {
+namespace {
+
+struct Sum {
+  Nanoseconds total{0};
+  std::int64_t count = 0;
+
+  void Add(Nanoseconds duration) {
+    total += duration;
+    ++count;
+  }
+  std::optional<Nanoseconds> Mean() const {
+    return count == 0 ? std::nullopt : std::optional(total / count);
+  }
+};
+
+using SumsOfStage = std::array<Sum, kOpKinds>;
+
+}  // namespace
+
+std::vector<ProfileLayer> MeasureStages(const Schedule& schedule, const Timeline& timeline,
+                                        MicrobatchRange range) {
+  std::vector<SumsOfStage> sums(static_cast<std::size_t>(schedule.shape.stages));
+  std::size_t index = 0;
+  for (const std::vector<Op>& program : schedule.programs) {
+    bool counts = range.begin == 0;  // The micro-batch before an S or P says where that belongs.
+    for (const Op& op : program) {
+      if (TraitsOf(op.kind).has_microbatch) {
+        counts = op.microbatch >= range.begin && op.microbatch < range.end;
+      }
+      const Span span = timeline.spans[index++];
+      if (counts) {
+        sums[static_cast<std::size_t>(op.stage)][static_cast<std::size_t>(op.kind)].Add(span.end -
+                                                                                        span.start);
+      }
+    }
+  }
+  std::vector<ProfileLayer> stages;
+  for (const SumsOfStage& of_stage : sums) {
+    const auto mean = [&](OpKind kind) { return of_stage[static_cast<std::size_t>(kind)].Mean(); };
+    ProfileLayer stage;
+    stage.name = "stage " + std::to_string(stages.size());
+    MeasuredCosts costs;
+    costs.forward = mean(OpKind::kForward);
+    costs.backward = mean(OpKind::kBackward);
+    costs.backward_input = mean(OpKind::kBackwardInput);
+    costs.backward_weight = mean(OpKind::kBackwardWeight);
+    costs.recompute = mean(OpKind::kRecompute);
+    stage.at.push_back(costs);
+    stage.step = mean(OpKind::kStep);
+    stage.predict = mean(OpKind::kPredict);
+    stages.push_back(std::move(stage));
+  }
+  return stages;
+}
+
+}  // namespace stagecraft
