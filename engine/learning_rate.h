@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "schedules/diagnostic.h"
@@ -19,8 +20,10 @@ class LearningRate {
               ///< constant.
   };
 
+  /// 0.
+  LearningRate() : rates_{0.0} {}
   /// `rates`: of updates 0, 1, ...; the last holds on. At least one.
-  explicit LearningRate(std::vector<double> rates = {0.0}) : rates_(std::move(rates)) {}
+  explicit LearningRate(std::vector<double> rates) : rates_(std::move(rates)) {}
 
   void SetShape(Shape shape, std::int64_t period, double factor) {
     shape_ = shape;

@@ -29,9 +29,9 @@ StoreNeeds NeedsOf(const Schedule& schedule, const WeightSlots& slots, std::int3
 struct WeightStoreOptions {
   ElementType type = ElementType::kFloat32;  ///< Or kFloat64.
   std::int64_t elements = 0;
-  StoreNeeds needs;
-  OptimizerOptions optimizer;
-  LearningRate learning_rate;
+  StoreNeeds needs{};
+  OptimizerOptions optimizer{};
+  LearningRate learning_rate{};
 };
 
 /// A buffer that a checkpoint keeps, of `elements` like the weights.
