@@ -1,0 +1,85 @@
+#include "engine/model_file.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/schedule_builder.h"
+
+namespace stagecraft {
+namespace {
+
+using enum LayerKind;
+
+std::string FaultsOf(const std::string& stages) {
+  const Result<Model> result = ReadModel(
+      R"({"format": "stagecraft-model", "version": 1, "stages": )" + stages + "}", "a.json");
+  return test::Texts(result.diagnostics);
+}
+
+TEST(ModelFile, ReadsLayersWithTheirFieldsAndStandards) {
+  const Model model = OrThrow(ReadModel(
+      R"({"format": "stagecraft-model", "version": 1, "name": "small", "stages":
+          [[{"linear": {"in": 16, "out": 32}}, "relu"],
+           [{"residual": ["gelu", {"linear": {"in": 32, "out": 32, "bias": 0}}]}, {"dropout": {"p": 0.1}}]]})",
+      "a.json"));
+  EXPECT_EQ(model.name, "small");
+  ASSERT_EQ(model.stages.size(), 2U);
+  EXPECT_EQ(model.stages[0],
+            (std::vector<Layer>{MakeLayer(kLinear, {16, 32, 1}), MakeLayer(kRelu)}));
+  EXPECT_EQ(model.stages[1],
+            (std::vector<Layer>{MakeResidual({MakeLayer(kGelu), MakeLayer(kLinear, {32, 32, 0})}),
+                                MakeLayer(kDropout, {0.1})}));
+}
+
+TEST(ModelFile, WritingAndReadingGivesTheModelBack) {
+  const Model model{"all",
+                    {{MakeLayer(kEmbedding, {7, 4}), MakeLayer(kPosition, {5, 4})},
+                     {MakeResidual({MakeLayer(kLayerNorm, {4}), MakeLayer(kAttention, {4, 2})}),
+                      MakeLayer(kDropout, {0.25})},
+                     {MakeLayer(kLstm, {4, 3}), MakeLayer(kLinear, {3, 7, 0})}}};
+  const std::string text = WriteModel(model);
+  EXPECT_EQ(OrThrow(ReadModel(text, "a.json")), model);
+  EXPECT_EQ(WriteModel(OrThrow(ReadModel(text, "a.json"))), text);
+}
+
+TEST(ModelFile, EachFaultIsNamedWithItsPlace) {
+  EXPECT_EQ(FaultsOf("[]"),
+            "a.json: error: at /stages: expected an array of stages, at least one\n");
+  EXPECT_EQ(FaultsOf("[[]]"),
+            "a.json: error: at /stages/0: expected an array of layers, at least one\n");
+  EXPECT_EQ(FaultsOf(R"([["rellu"]])"),
+            "a.json: error: at /stages/0/0: unknown layer 'rellu'; did you mean 'relu'?\n");
+  EXPECT_EQ(FaultsOf(R"([[{"linear": {"in": 16, "ouT": 3}}]])"),
+            "a.json: error: at /stages/0/0/linear: expected a 'out'\n"
+            "a.json: error: at /stages/0/0/linear/ouT: unknown key 'ouT'; did you mean 'out'?\n");
+  EXPECT_EQ(FaultsOf(R"([[{"linear": {"in": 1.5, "out": 3}}]])"),
+            "a.json: error: at /stages/0/0/linear/in: expected a whole number in [1, 16777216], "
+            "got 1.5\n");
+  EXPECT_EQ(FaultsOf(R"([[{"dropout": {"p": 1}}]])"),
+            "a.json: error: at /stages/0/0/dropout/p: expected a number in [0, 0.999], got 1\n");
+  EXPECT_EQ(FaultsOf(R"([[3]])"),
+            "a.json: error: at /stages/0/0: expected a layer: its name, or an object {name: {its "
+            "fields}}\n");
+  EXPECT_EQ(FaultsOf(R"([["residual"]])"),
+            "a.json: error: at /stages/0/0: expected {\"residual\": [layers]}, up to 8 of them "
+            "inside each other\n");
+}
+
+TEST(ModelFile, OtherFormatsAndBrokenTextAreRefused) {
+  EXPECT_EQ(test::Texts(ReadModel("{}", "a.json").diagnostics),
+            "a.json: error: expected an object with \"format\": \"stagecraft-model\" and "
+            "\"version\": 1\n");
+  EXPECT_NE(test::Texts(ReadModel("{", "a.json").diagnostics).find("a.json:1:2: error:"),
+            std::string::npos);
+  std::string deep = "[[";
+  for (int i = 0; i < 9; ++i) {
+    deep += R"({"residual": [)";
+  }
+  deep += "\"relu\"";
+  for (int i = 0; i < 9; ++i) {
+    deep += "]}";
+  }
+  EXPECT_NE(FaultsOf(deep + "]]").find("up to 8 of them"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace stagecraft

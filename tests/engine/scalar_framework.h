@@ -1,0 +1,112 @@
+#pragma once
+
+#include <cstring>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "engine/model_stage.h"
+#include "engine/training.h"
+
+namespace stagecraft::test {
+
+/// Computes models whose stages are a single weight, y = w x, in double: a framework without
+/// LibTorch. The loss is half the square of the last output's difference from the target.
+class ScalarStageOfModel : public ModelStage {
+ public:
+  explicit ScalarStageOfModel(StageSetup setup) : setup_(std::move(setup)) {}
+
+  void StartAt(std::int64_t microbatch) override { first_ = microbatch; }
+
+  Boundary Forward(std::int32_t q, std::int32_t slot, Boundary input, bool) override {
+    inputs_[q] = IsFirst() ? Number(setup_.training->Input(first_ + q).memory) : Number(input);
+    const double output = Weight(slot) * inputs_[q];
+    if (!IsLast()) {
+      return Pack(output);
+    }
+    errors_[q] = output - Number(setup_.training->Target(first_ + q).memory);
+    setup_.on_result({first_ + q, errors_[q] * errors_[q] / 2, 1, 0});
+    return {};
+  }
+  void Recompute(std::int32_t, std::int32_t) override {}
+  Boundary Backward(std::int32_t q, std::int32_t slot, Boundary gradient) override {
+    const double of_output = IsLast() ? errors_.at(q) : Number(gradient);
+    reinterpret_cast<double*>(setup_.weights->GradientData())[0] += of_output * inputs_.at(q);
+    return IsFirst() ? Boundary{} : Pack(of_output * Weight(slot));
+  }
+  Boundary BackwardInput(std::int32_t, std::int32_t, Boundary) override { return {}; }
+  void BackwardWeight(std::int32_t, std::int32_t) override {}
+
+  Boundary Evaluate(std::int32_t q, std::int32_t slot, Boundary input) override {
+    const double x = IsFirst() ? Number(setup_.evaluation->Input(q).memory) : Number(input);
+    if (!IsLast()) {
+      return Pack(Weight(slot) * x);
+    }
+    const double error = Weight(slot) * x - Number(setup_.evaluation->Target(q).memory);
+    setup_.on_result({q, error * error / 2, 1, 0});
+    return {};
+  }
+
+ private:
+  static double Number(const Boundary& boundary) {
+    double value = 0;
+    std::memcpy(&value, boundary.data, sizeof value);
+    return value;
+  }
+  static Boundary Pack(double value) {
+    Boundary boundary = MakeBoundary(sizeof value);
+    std::memcpy(boundary.data, &value, sizeof value);
+    return boundary;
+  }
+  double Weight(std::int32_t slot) const {
+    return reinterpret_cast<const double*>(setup_.weights->Slot(slot))[0];
+  }
+  bool IsFirst() const { return setup_.stage == 0; }
+  bool IsLast() const { return setup_.stage + 1 == setup_.stages; }
+
+  StageSetup setup_;
+  std::int64_t first_ = 0;
+  std::map<std::int32_t, double> inputs_, errors_;
+};
+
+class ScalarFramework : public Framework {
+ public:
+  std::string Version() const override { return "scalars"; }
+  void PrepareThread() override {}
+  std::unique_ptr<ModelStage> MakeStage(StageSetup setup) override {
+    return std::make_unique<ScalarStageOfModel>(std::move(setup));
+  }
+};
+
+/// Micro-batch q is x = 1 + (q mod 8) / 8, wanted is 2 x.
+class ScalarBatches : public BatchSource {
+ public:
+  HostTensor Input(std::int64_t q) override { return Make(1 + static_cast<double>(q % 8) / 8); }
+  HostTensor Target(std::int64_t q) override { return Make(2 + static_cast<double>(q % 8) / 4); }
+
+ private:
+  static HostTensor Make(double value) {
+    HostTensor tensor = MakeHostTensor(ElementType::kFloat64, {1, 1});
+    std::memcpy(tensor.memory.data, &value, sizeof value);
+    return tensor;
+  }
+};
+
+inline TrainingTask ScalarTask(std::int32_t stages, const OptimizerOptions& optimizer) {
+  TrainingTask task;
+  task.model.name = "scalars";
+  for (std::int32_t stage = 0; stage < stages; ++stage) {
+    task.model.stages.push_back({MakeLayer(LayerKind::kLinear, {1, 1, 0})});
+  }
+  task.sample = {1};
+  task.type = ElementType::kFloat64;
+  task.loss = Loss::kMeanSquares;
+  task.optimizer = optimizer;
+  task.learning_rate = LearningRate({0.02});
+  task.training = [] { return std::make_unique<ScalarBatches>(); };
+  task.evaluation = task.training;
+  return task;
+}
+
+}  // namespace stagecraft::test

@@ -1,0 +1,144 @@
+#include "engine/training.h"
+
+#include <atomic>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "engine/thread_job.h"
+#include "schedules/lower.h"
+#include "tests/engine/scalar_framework.h"
+#include "tests/support/schedule_builder.h"
+
+namespace stagecraft {
+namespace {
+
+OptimizerOptions Momentum() {
+  OptimizerOptions options;
+  options.momentum = 0.5;
+  return options;
+}
+
+struct Trained {
+  Snapshot snapshot;
+  std::map<std::int64_t, double> losses;
+  std::map<std::int32_t, std::vector<double>> evaluations;  ///< By pause.
+};
+
+Trained Train(const TrainingPlan& plan, const TrainingTask& task, const Snapshot* start = nullptr,
+              std::atomic<bool>* stop = nullptr, std::int64_t stop_at = -1) {
+  test::ScalarFramework framework;
+  Trained trained;
+  const MakeWork work = TrainingWork(
+      {.task = &task, .plan = &plan, .framework = &framework, .start = start, .stop = stop});
+  trained.snapshot = ReadTrainingResult(
+      RunAsThreads(plan.training, work, {.on_report = [&](std::int32_t, std::string_view bytes) {
+                     const TrainingReport report = ReadTrainingReport(bytes);
+                     if (report.kind == TrainingReport::Kind::kEvaluation) {
+                       trained.evaluations[report.pause].push_back(report.result.loss);
+                       return;
+                     }
+                     trained.losses[report.result.microbatch] = report.result.loss;
+                     if (report.result.microbatch == stop_at) {
+                       *stop = true;
+                     }
+                   }}));
+  return trained;
+}
+
+std::string Bytes(const Snapshot& snapshot) {
+  const SnapshotFiles files = ToFiles(snapshot);
+  return files.weights + *files.state;
+}
+
+TrainingPlan PlanOf(const char* name, std::int32_t epochs, std::int32_t evaluations = 0) {
+  const Generator& generator = *FindGenerator(name);
+  const bool drains = (generator.takes & kTakesDrainEvery) != 0;
+  return PlanTraining(
+      Lower(test::Make(
+          name, {.ranks = 3, .microbatches = 6, .batches = epochs, .drain_every = drains ? 6 : 0})),
+      6, evaluations);
+}
+
+TEST(Training, EvaluatesWheneverThePipelineIsEmptyAfterAnEpoch) {
+  for (const char* name : {"1f1b", "pipedream", "pipeoptim"}) {
+    const TrainingTask task = test::ScalarTask(3, Momentum());
+    const Trained trained = Train(PlanOf(name, 4, 5), task);
+    ASSERT_EQ(trained.evaluations.size(), 4U) << name;
+    for (const auto& [pause, losses] : trained.evaluations) {
+      EXPECT_EQ(losses.size(), 5U) << name << ' ' << pause;
+    }
+    EXPECT_LT(trained.evaluations.at(3)[0], trained.evaluations.at(0)[0]) << name;
+    EXPECT_EQ(trained.losses.size(), 24U) << name;
+  }
+}
+
+TEST(Training, ASnapshotContinuesBitForBit) {
+  // But for 2BW, whose first batch after a start reads the newest version, not the one before.
+  for (const char* name : {"gpipe", "1f1b", "pipedream", "async-1f1b", "spectrain", "xpipe",
+                           "pipeoptim", "pipemare"}) {
+    for (const OptimizerKind kind : {OptimizerKind::kSgd, OptimizerKind::kAdam}) {
+      OptimizerOptions optimizer;
+      optimizer.kind = kind;
+      optimizer.momentum = kind == OptimizerKind::kSgd ? 0.5 : 0;
+      optimizer.displacement = Displacement::kNext;
+      TrainingTask task = test::ScalarTask(3, optimizer);
+      task.learning_rate.SetShape(LearningRate::Shape::kStep, 3, 0.5);
+      const Trained whole = Train(PlanOf(name, 5), task);
+      const Trained first = Train(PlanOf(name, 2), task);
+      EXPECT_EQ(PositionOf(first.snapshot), 12);
+      // Through files, as a user's would.
+      const Snapshot read = OrThrow(FromFiles(ToFiles(first.snapshot), "a.safetensors"));
+      const Trained second = Train(PlanOf(name, 3), task, &read);
+      EXPECT_EQ(Bytes(second.snapshot), Bytes(whole.snapshot)) << name;
+      EXPECT_EQ(second.losses.at(12), whole.losses.at(12)) << name;
+    }
+  }
+}
+
+TEST(Training, WeightsAloneAreAStart) {
+  const TrainingTask task = test::ScalarTask(3, Momentum());
+  Snapshot snapshot = Train(PlanOf("1f1b", 2), task).snapshot;
+  snapshot.state.reset();
+  const Trained second = Train(PlanOf("1f1b", 1), task, &snapshot);
+  EXPECT_EQ(PositionOf(second.snapshot), 6);
+  EXPECT_EQ(UpdatesOf(second.snapshot, 0), 1);
+  EXPECT_EQ(second.losses.begin()->first, 0);
+}
+
+TEST(Training, ARepeatedProgramGoesOnWithTheNewestWeights) {
+  const TrainingTask task = test::ScalarTask(3, Momentum());
+  TrainingPlan rounds = PlanOf("1f1b", 1);
+  rounds.rounds = 4;
+  EXPECT_EQ(Bytes(Train(rounds, task).snapshot), Bytes(Train(PlanOf("1f1b", 4), task).snapshot));
+}
+
+TEST(Training, AStopEndsEveryRankBetweenTwoOpsAndLeavesASnapshot) {
+  for (const char* name : {"1f1b", "pipedream", "pipeoptim"}) {
+    const TrainingTask task = test::ScalarTask(3, Momentum());
+    std::atomic<bool> stop{false};
+    const Trained stopped = Train(PlanOf(name, 50), task, nullptr, &stop, 100);
+    EXPECT_FALSE(WasDrained(stopped.snapshot)) << name;
+    EXPECT_LE(PositionOf(stopped.snapshot), 101) << name;
+    EXPECT_GE(PositionOf(stopped.snapshot), 100 - 12) << name;
+    stop = false;
+    const Trained resumed = Train(PlanOf(name, 1), task, &stopped.snapshot, &stop);
+    EXPECT_TRUE(WasDrained(resumed.snapshot)) << name;
+    EXPECT_EQ(resumed.losses.begin()->first, PositionOf(stopped.snapshot)) << name;
+  }
+}
+
+TEST(Training, PausesOnlyAtMultiplesAndTheEnd) {
+  const TrainingPlan plan =
+      PlanTraining(Lower(test::Make("1f1b", {.ranks = 2, .microbatches = 2, .batches = 5})), 4, 0);
+  std::vector<std::int32_t> pauses;
+  for (const Drain& pause : plan.pauses) {
+    pauses.push_back(pause.microbatches);
+  }
+  EXPECT_EQ(pauses, (std::vector<std::int32_t>{4, 8, 10}));
+}
+
+}  // namespace
+}  // namespace stagecraft

@@ -1,0 +1,171 @@
+#include "engine/weight_store.h"
+
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/schedule_builder.h"
+
+namespace stagecraft {
+namespace {
+
+WeightStoreOptions Options(OptimizerKind kind = OptimizerKind::kSgd) {
+  WeightStoreOptions options;
+  options.type = ElementType::kFloat64;
+  options.elements = 3;
+  options.needs.slots = 3;
+  options.optimizer.kind = kind;
+  options.optimizer.momentum = kind == OptimizerKind::kSgd ? 0.5 : 0;
+  options.learning_rate = LearningRate({0.5, 0.25});
+  return options;
+}
+
+double* Doubles(std::byte* memory) {
+  return reinterpret_cast<double*>(memory);
+}
+
+std::vector<double> Slot(WeightStore& store, std::int32_t slot) {
+  return {Doubles(store.Slot(slot)), Doubles(store.Slot(slot)) + 3};
+}
+
+void AddGradient(WeightStore& store, double value) {
+  for (int i = 0; i < 3; ++i) {
+    Doubles(store.GradientData())[i] += value;
+  }
+}
+
+TEST(WeightStore, StepsFromSlotToSlotWithTheRateOfTheUpdate) {
+  WeightStore store(Options());
+  AddGradient(store, 2);
+  store.Step({.version = 0, .from = 0, .to = 1, .microbatches = 2});
+  EXPECT_EQ(Slot(store, 0), std::vector<double>(3, 0));
+  EXPECT_EQ(Slot(store, 1), std::vector<double>(3, -0.5));
+  EXPECT_EQ(store.NewestSlot(), 1);
+  AddGradient(store, 1);
+  store.Step({.version = 1, .from = 1, .to = 1, .microbatches = 1});
+  EXPECT_EQ(Slot(store, 1), std::vector<double>(3, -0.5 - 0.25 * 1.5));
+  EXPECT_EQ(store.Updates(), 2);
+}
+
+TEST(WeightStore, PredictsWithTheRateOfTheNextUpdate) {
+  WeightStore store(Options());
+  AddGradient(store, 1);
+  store.StepAndPredict({.version = 0, .from = 0, .to = 0, .microbatches = 1},
+                       {.version = 1, .horizon = 2, .from = 0, .to = 2});
+  EXPECT_EQ(Slot(store, 0), std::vector<double>(3, -0.5));
+  EXPECT_EQ(Slot(store, 2), std::vector<double>(3, -0.5 - 2 * 0.25 * 1));
+}
+
+TEST(WeightStore, ItsStateContinuesBitForBit) {
+  for (const OptimizerKind kind :
+       {OptimizerKind::kSgd, OptimizerKind::kAdam, OptimizerKind::kAdamW}) {
+    WeightStoreOptions options = Options(kind);
+    options.needs.predicts = true;
+    options.optimizer.displacement = Displacement::kNext;
+    WeightStore whole(options);
+    WeightStore first(options);
+    for (int step = 0; step < 4; ++step) {
+      for (WeightStore* store : {&whole, &first}) {
+        AddGradient(*store, 1.0 / (step + 1));
+        store->Step({step, 0, 0, 1});
+      }
+    }
+    WeightStore second(options);
+    std::memcpy(second.Slot(0), first.Slot(0), 3 * sizeof(double));
+    const std::vector<StateBuffer> from = first.State();
+    const std::vector<StateBuffer> to = second.State();
+    ASSERT_EQ(from.size(), to.size());
+    for (std::size_t i = 0; i < from.size(); ++i) {
+      EXPECT_EQ(from[i].name, to[i].name);
+      std::memcpy(to[i].data, from[i].data, 3 * sizeof(double));
+    }
+    second.SetUpdates(first.Updates());
+    for (WeightStore* store : {&whole, &second}) {
+      AddGradient(*store, 0.3);
+      store->StepAndPredict({4, 0, 1, 1}, {5, 3, 1, 2});
+    }
+    EXPECT_EQ(Slot(whole, 1), Slot(second, 1));
+    EXPECT_EQ(Slot(whole, 2), Slot(second, 2));
+  }
+}
+
+TEST(WeightStore, KeepsOnlyTheBuffersThatAreNeeded) {
+  const auto names = [](WeightStoreOptions options) {
+    std::string text;
+    for (const StateBuffer& buffer : WeightStore(options).State()) {
+      text += buffer.name + " ";
+    }
+    return text;
+  };
+  WeightStoreOptions options = Options();
+  EXPECT_EQ(names(options), "momentum ");
+  options.needs.predicts = true;
+  EXPECT_EQ(names(options), "momentum ");
+  options.optimizer.momentum = 0;
+  EXPECT_EQ(names(options), "last_gradient ");
+  options.needs = {.slots = 1, .predicts = false, .negative_horizon = -2};
+  EXPECT_EQ(names(options), "weight_difference ");
+  EXPECT_EQ(names(Options(OptimizerKind::kAdamW)), "m v ");
+}
+
+TEST(WeightStore, ReplicasExchangeTheGradientInDouble) {
+  WeightStoreOptions options = Options();
+  options.type = ElementType::kFloat32;
+  WeightStore store(options);
+  auto* const gradient = reinterpret_cast<float*>(store.GradientData());
+  gradient[1] = 0.1F;
+  for (double& value : store.Gradient()) {
+    value += 1;
+  }
+  store.GradientReplaced();
+  EXPECT_EQ(gradient[0], 1.0F);
+  EXPECT_EQ(gradient[1], static_cast<float>(static_cast<double>(0.1F) + 1));
+  WeightStore in_double(Options());
+  EXPECT_EQ(in_double.Gradient().data(), Doubles(in_double.GradientData()));
+}
+
+TEST(WeightStore, LongGradientsAreClipped) {
+  WeightStoreOptions options = Options();
+  options.optimizer.momentum = 0;
+  options.optimizer.clip_norm = 1;
+  options.learning_rate = LearningRate({1.0});
+  WeightStore store(options);
+  Doubles(store.GradientData())[0] = 3;
+  Doubles(store.GradientData())[1] = 4;
+  store.Step({0, 0, 0, 1});
+  EXPECT_NEAR(Slot(store, 0)[0], -0.6, 1e-6);
+  EXPECT_NEAR(Slot(store, 0)[1], -0.8, 1e-6);
+}
+
+TEST(WeightStore, BuffersAreAligned) {
+  WeightStore store(Options());
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(store.Slot(2)) % 64, 0U);
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(store.GradientData()) % 64, 0U);
+}
+
+TEST(WeightStore, MovesTheNewestToRunAProgramOnceMore) {
+  WeightStore store(Options());
+  AddGradient(store, 1);
+  store.Step({0, 0, 2, 1});
+  store.MoveNewestTo(0);
+  EXPECT_EQ(Slot(store, 0), Slot(store, 2));
+  EXPECT_EQ(store.NewestSlot(), 0);
+}
+
+TEST(NeedsOf, FollowFromTheSchedule) {
+  const auto needs = [](const char* name, std::int32_t stage) {
+    const Schedule schedule = test::Make(name, {.ranks = 4, .microbatches = 12});
+    return NeedsOf(schedule, AssignWeightSlots(schedule), stage, stage);
+  };
+  EXPECT_EQ(needs("pipedream", 0).slots, 4);
+  EXPECT_FALSE(needs("pipedream", 0).predicts);
+  EXPECT_EQ(needs("pipeoptim", 0).slots, 2);
+  EXPECT_TRUE(needs("pipeoptim", 0).predicts);
+  EXPECT_FALSE(needs("pipeoptim", 3).predicts);
+  EXPECT_LT(needs("pipemare", 0).negative_horizon, 0);
+}
+
+}  // namespace
+}  // namespace stagecraft
