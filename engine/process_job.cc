@@ -20,6 +20,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/control_message.h"
 #include "engine/descriptor.h"
 #include "engine/shared_positions.h"
 #include "engine/socket_transport.h"
@@ -61,24 +62,6 @@ std::set<std::pair<std::int32_t, std::int32_t>> PairsThatTalk(const ExecutionPla
   return pairs;
 }
 
-/// Whole messages of one rank to the launcher: a letter, a length, so many bytes.
-///
-///   R  ready to start    P  a report    D  done: spans, then the result
-///   A  stopped because another rank ended the job    F  failed: consequence, index, op, reason
-void SendMessage(int socket, char type, std::string_view body) {
-  const auto size = static_cast<std::uint64_t>(body.size());
-  std::string message(1, type);
-  message.append(reinterpret_cast<const char*>(&size), sizeof size);
-  message += body;
-  for (std::size_t sent = 0; sent < message.size();) {
-    const ssize_t count = send(socket, message.data() + sent, message.size() - sent, MSG_NOSIGNAL);
-    if (count < 0 && errno != EINTR) {
-      return;  // The launcher is gone; this process ends with it.
-    }
-    sent += static_cast<std::size_t>(std::max<ssize_t>(count, 0));
-  }
-}
-
 /// What the launcher knows of one rank.
 struct Child {
   pid_t process = -1;
@@ -89,18 +72,6 @@ struct Child {
   bool ended = false;
   std::string body;  ///< Of its D.
 };
-
-std::string PackFailure(const Failure& failure) {
-  return fmt::format("{:d}{}\n{}\n{}", failure.consequence, failure.index, failure.op,
-                     failure.reason);
-}
-
-Failure UnpackFailure(std::int32_t rank, const std::string& body) {
-  const std::size_t first = body.find('\n');
-  const std::size_t second = body.find('\n', first + 1);
-  return {rank, std::stoi(body.substr(1, first - 1)), body.substr(first + 1, second - first - 1),
-          body.substr(second + 1), body.front() == '1'};
-}
 
 /// The process of one rank, from the fork to its end.
 class Worker {
@@ -263,34 +234,26 @@ class Launcher {
     const ssize_t got = recv(child.control.Get(), bytes, sizeof bytes, 0);
     if (got > 0) {
       child.received.append(bytes, static_cast<std::size_t>(got));
-      while (TakeMessage(rank, child)) {
+      while (HandleMessage(rank, child)) {
       }
     } else if (got == 0 || errno != EINTR) {
       End(rank, child);
     }
   }
 
-  bool TakeMessage(std::int32_t rank, Child& child) {
-    std::uint64_t size = 0;
-    constexpr std::size_t kHead = 1 + sizeof size;
-    if (child.received.size() < kHead) {
+  bool HandleMessage(std::int32_t rank, Child& child) {
+    std::optional<ControlMessage> message = TakeMessage(child.received);
+    if (!message) {
       return false;
     }
-    std::memcpy(&size, child.received.data() + 1, sizeof size);
-    if (child.received.size() - kHead < size) {
-      return false;
-    }
-    const char type = child.received.front();
-    std::string body = child.received.substr(kHead, size);
-    child.received.erase(0, kHead + size);
-    child.ready = child.ready || type == 'R';
-    child.told = child.told || (type != 'R' && type != 'P');
-    if (type == 'P' && options_.on_report) {
-      options_.on_report(rank, body);
-    } else if (type == 'D') {
-      child.body = std::move(body);
-    } else if (type == 'F') {
-      Fail(UnpackFailure(rank, body));
+    child.ready = child.ready || message->type == 'R';
+    child.told = child.told || (message->type != 'R' && message->type != 'P');
+    if (message->type == 'P' && options_.on_report) {
+      options_.on_report(rank, message->body);
+    } else if (message->type == 'D') {
+      child.body = std::move(message->body);
+    } else if (message->type == 'F') {
+      Fail(UnpackFailure(rank, message->body));
     }
     return true;
   }

@@ -12,7 +12,7 @@
 #include <ATen/ops/ones_like.h>
 #include <torch/csrc/autograd/autograd.h>
 
-#include "engine/torch/element_types.h"
+#include "engine/torch/tensor_memory.h"
 #include "engine/torch/flat_parameters.h"
 #include "engine/torch/split_backward.h"
 #include "engine/torch/torch_layers.h"

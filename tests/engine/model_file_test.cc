@@ -19,7 +19,8 @@ TEST(ModelFile, ReadsLayersWithTheirFieldsAndStandards) {
   const Model model = OrThrow(ReadModel(
       R"({"format": "stagecraft-model", "version": 1, "name": "small", "stages":
           [[{"linear": {"in": 16, "out": 32}}, "relu"],
-           [{"residual": ["gelu", {"linear": {"in": 32, "out": 32, "bias": 0}}]}, {"dropout": {"p": 0.1}}]]})",
+           [{"residual": ["gelu", {"linear": {"in": 32, "out": 32, "bias": 0}}]},
+            {"dropout": {"p": 0.1}}]]})",
       "a.json"));
   EXPECT_EQ(model.name, "small");
   ASSERT_EQ(model.stages.size(), 2U);
