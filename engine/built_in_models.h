@@ -12,7 +12,7 @@ namespace stagecraft {
 struct MlpSizes {
   std::int64_t inputs = 1;
   std::int64_t width = 64;
-  std::int64_t depth = 7;  ///< Hidden layers.
+  std::int64_t depth = 3;  ///< Hidden layers.
   std::int64_t outputs = 1;
   bool flattens = false;  ///< Samples have more than one extent.
 };

@@ -124,6 +124,9 @@ void Executor::Compute(std::int32_t index, const Op& op) {
   gradients_[static_cast<std::size_t>(op.stage)] += TraitsOf(op.kind).accumulates ? 1 : 0;
   if (recorder_ != nullptr) {
     recorder_->Record({rank_, index}, {start, recorder_->Now()});
+    if (const Weights* const weights = PartOf(op).weights.get(); weights != nullptr) {
+      recorder_->RecordRead({rank_, index}, weights->Holds(slot).value_or(Recorder::kNoRead));
+    }
   }
 }
 

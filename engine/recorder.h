@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "engine/weights.h"
 #include "schedules/schedule.h"
 #include "traces/timeline.h"
 
@@ -17,6 +19,7 @@ class Recorder {
  public:
   explicit Recorder(const Schedule& lowered) : lowered_(lowered), ids_(lowered) {
     timeline_.spans.resize(static_cast<std::size_t>(ids_.Size()));
+    reads_.resize(static_cast<std::size_t>(ids_.Size()), kNoRead);
   }
 
   /// Time 0 of the record.
@@ -30,21 +33,33 @@ class Recorder {
     timeline_.spans[static_cast<std::size_t>(ids_.Of(op))] = span;
   }
 
-  /// The spans of one rank as bytes, for another process of this program, and how many they are.
+  /// What an op found in the slot that it read.
+  void RecordRead(OpRef op, SlotContent content) {
+    reads_[static_cast<std::size_t>(ids_.Of(op))] = content;
+  }
+
+  /// The spans and reads of one rank as bytes, for another process of this program, and how many
+  /// they are.
   std::string Bytes(std::int32_t rank) const;
   static std::size_t BytesOf(const Schedule& lowered, std::int32_t rank);
 
-  /// Takes the spans of `rank` from the front of `bytes`.
+  /// Takes those of `rank` from the front of `bytes`.
   void Adopt(std::int32_t rank, std::string_view bytes);
 
   /// Spans as in `Timeline`; no transfers yet.
   const Timeline& Recorded() const { return timeline_; }
+
+  /// Per op id: what it found in the slot that it read; `kNoRead` for ops that read none, and where
+  /// nobody keeps account.
+  const std::vector<SlotContent>& Reads() const { return reads_; }
+  static constexpr SlotContent kNoRead{-1, 0};
 
  private:
   const Schedule& lowered_;
   OpIds ids_;
   std::chrono::steady_clock::time_point begin_;
   Timeline timeline_;
+  std::vector<SlotContent> reads_;
 };
 
 }  // namespace stagecraft

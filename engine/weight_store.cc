@@ -62,6 +62,8 @@ WeightStore::WeightStore(const WeightStoreOptions& options) : options_(options) 
   for (std::int32_t slot = 0; slot < options.needs.slots; ++slot) {
     slots_.push_back(MakeBuffer());
   }
+  contents_.resize(slots_.size());
+  contents_.front() = SlotContent{};
   gradient_ = MakeBuffer();
   const OptimizerOptions& optimizer = options.optimizer;
   const bool is_sgd = optimizer.kind == OptimizerKind::kSgd;
@@ -102,6 +104,8 @@ void WeightStore::MoveNewestTo(std::int32_t slot) {
                 static_cast<std::size_t>(options_.elements * BytesOf(options_.type)));
     newest_ = slot;
   }
+  contents_.assign(slots_.size(), std::nullopt);
+  contents_[static_cast<std::size_t>(slot)] = SlotContent{};
 }
 
 template <typename T>
@@ -122,6 +126,10 @@ void WeightStore::StepAs(const StepOp& step, const PredictOp* prediction) {
   T* const to = As<T>(slots_[static_cast<std::size_t>(step.to)]);
   ++updates_;
   newest_ = step.to;
+  contents_[static_cast<std::size_t>(step.to)] = SlotContent{step.version + 1, 0};
+  if (prediction != nullptr) {
+    NotePrediction(*prediction);
+  }
   if (prediction == nullptr) {
     stagecraft::Step(options_.optimizer, buffers, numbers, from, to);
     return;
@@ -148,7 +156,13 @@ void WeightStore::Step(const StepOp& step) {
                                          : StepAs<float>(step, nullptr);
 }
 
+void WeightStore::NotePrediction(const PredictOp& prediction) {
+  contents_[static_cast<std::size_t>(prediction.to)] =
+      SlotContent{prediction.version, prediction.horizon};
+}
+
 void WeightStore::Predict(const PredictOp& prediction) {
+  NotePrediction(prediction);
   options_.type == ElementType::kFloat64 ? PredictAs<double>(prediction)
                                          : PredictAs<float>(prediction);
 }

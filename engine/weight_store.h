@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -65,7 +66,7 @@ class WeightStore : public Weights {
   /// What a checkpoint keeps beside the newest weights.
   std::vector<StateBuffer> State();
 
-  /// Copies the newest version to `slot`, to run a program once more.
+  /// Copies the newest version to `slot`, to run a program once more, whose version 0 it is.
   void MoveNewestTo(std::int32_t slot);
 
   void Step(const StepOp& step) override;
@@ -73,6 +74,9 @@ class WeightStore : public Weights {
   void StepAndPredict(const StepOp& step, const PredictOp& prediction) override;
   std::span<double> Gradient() override;
   void GradientReplaced() override;
+  std::optional<SlotContent> Holds(std::int32_t slot) const override {
+    return contents_[static_cast<std::size_t>(slot)];
+  }
 
  private:
   struct Free {
@@ -81,6 +85,7 @@ class WeightStore : public Weights {
   using Buffer = std::unique_ptr<std::byte, Free>;
 
   Buffer MakeBuffer() const;
+  void NotePrediction(const PredictOp& prediction);
   template <typename T>
   void StepAs(const StepOp& step, const PredictOp* prediction);
   template <typename T>
@@ -88,6 +93,7 @@ class WeightStore : public Weights {
 
   WeightStoreOptions options_;
   std::vector<Buffer> slots_;
+  std::vector<std::optional<SlotContent>> contents_;  ///< By slot.
   Buffer gradient_, velocity_, moment1_, moment2_, last_, difference_;
   std::vector<double> exchanged_;  ///< The gradient in double, while replicas add theirs.
   std::int32_t newest_ = 0;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 namespace stagecraft {
@@ -22,6 +23,14 @@ struct PredictOp {
   std::int32_t to = 0;
 };
 
+/// What is in a slot: a version, or with a horizon the prediction made from it.
+struct SlotContent {
+  std::int32_t version = 0;
+  std::int32_t horizon = 0;
+
+  friend bool operator==(const SlotContent&, const SlotContent&) = default;
+};
+
 /// The weight buffers of one stage on one rank, and what makes one out of another.
 class Weights {
  public:
@@ -40,6 +49,9 @@ class Weights {
     Step(step);
     Predict(prediction);
   }
+
+  /// What `slot` holds now; nothing where nobody keeps account.
+  virtual std::optional<SlotContent> Holds(std::int32_t /*slot*/) const { return std::nullopt; }
 
   /// A: the sum of the gradients, to be replaced by the sum over all replicas; then
   /// `GradientReplaced` is called.

@@ -54,6 +54,7 @@ std::unique_ptr<Command> MakeShowCommand(CLI::App& app);
 std::unique_ptr<Command> MakeSimulateCommand(CLI::App& app);
 std::unique_ptr<Command> MakeCompareCommand(CLI::App& app);
 std::unique_ptr<Command> MakeExplainCommand(CLI::App& app);
+std::unique_ptr<Command> MakeProfileCommand(CLI::App& app);
 std::unique_ptr<Command> MakeTrainCommand(CLI::App& app);
 std::unique_ptr<Command> MakeValidateCommand(CLI::App& app);
 

@@ -24,6 +24,7 @@
 #include "tools/training_report.h"
 #include "tools/training_run.h"
 #include "traces/chrome_trace.h"
+#include "traces/measured_stages.h"
 #include "traces/profile_json.h"
 
 namespace stagecraft {
@@ -35,7 +36,8 @@ class TrainCommand : public Command {
     constexpr std::int32_t kDefaultEpochs = 5;
     app.add_option("NAME|FILE", name_, "what to execute: a generator's name or a *.sched file")
         ->required();
-    training_.AddTo(app, kDefaultEpochs);
+    schedule_.AddTo(app);
+    training_.AddTo(app, schedule_, kDefaultEpochs);
     receive_flag_ = AddReceive(app, receive_);
     app.add_flag("--processes", processes_,
                  "ranks are processes of their own, connected by sockets, not threads");
@@ -163,13 +165,13 @@ class TrainCommand : public Command {
       return;
     }
     const Schedule& schedule = plan.training.schedule;
-    const Profile profile =
-        MeasuredProfile(given, schedule, *outcome.recorded, {0, schedule.shape.microbatches});
     if (!record_.empty()) {
-      WriteFile(record_, PrintProfile(profile));
+      const MicrobatchRange all{0, schedule.shape.microbatches};
+      WriteFile(record_, PrintProfile(MeasuredProfile(
+                             given, MeasureStages(schedule, *outcome.recorded, all))));
     }
     if (!trace_.empty()) {
-      std::string text = ChromeTrace(schedule, *outcome.recorded, {});
+      std::string text = ChromeTrace(schedule, *outcome.recorded, SizesOfStages(given));
       WriteFile(trace_, trace_.ends_with(".gz") ? Gzip(text) : text);
     }
   }
@@ -184,6 +186,7 @@ class TrainCommand : public Command {
   }
 
   std::string name_;
+  ScheduleArguments schedule_;
   TrainingArguments training_;
   ReceivePolicy receive_;
   const CLI::Option* receive_flag_ = nullptr;

@@ -1,7 +1,9 @@
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -13,9 +15,12 @@
 #include "tools/command.h"
 #include "tools/cost_arguments.h"
 #include "tools/flags.h"
+#include "tools/quantity.h"
 #include "tools/schedule_arguments.h"
 #include "tools/simulated_run.h"
 #include "tools/terminal.h"
+#include "tools/training_arguments.h"
+#include "tools/training_validation.h"
 #include "tools/validation.h"
 
 namespace stagecraft {
@@ -23,6 +28,7 @@ namespace {
 
 constexpr std::int32_t kMostRanks = 1024;
 constexpr std::int32_t kDefaultRuns = 5;
+constexpr std::int32_t kMostSamples = 1 << 20;
 
 class ValidateCommand : public Command {
  public:
@@ -32,43 +38,92 @@ class ValidateCommand : public Command {
     schedule_.AddTo(app);
     receive_flag_ = AddReceive(app, receive_);
     costs_.AddTo(app, CostArguments::Which::kCosts);
-    app.add_flag("--rehearse", rehearse_, "stages only take the time of their costs");
+    microbatch_size_flag_ = app.get_option("--microbatch-size");
+    cost_flags_ = app.get_options([this](const CLI::Option* option) {
+      return option->get_group().rfind("Costs", 0) == 0 && option != microbatch_size_flag_;
+    });
+    const std::vector<CLI::Option*> before = app.get_options();
+    training_.AddTo(app, schedule_, 0);
+    training_.DrainAtHalf();
+    training_flags_ = app.get_options([&](const CLI::Option* option) {
+      return std::find(before.begin(), before.end(), option) == before.end();
+    });
+    app.add_flag("--rehearse", rehearse_,
+                 "no model: stages only take the time of their costs (needs no LibTorch)");
     app.add_flag("--processes", processes_,
                  "ranks are processes of their own, connected by sockets, not threads");
     AddInteger(app, "--runs", {1, 1000, "N"}, runs_, "how often to run it [5]");
     app.add_flag("--json", json_, "print JSON (validate.schema.json)");
     app.footer(
-        "Runs the schedule that `simulate` predicts, op by op, in real time, and compares.\n\n"
+        "Runs the schedule that `simulate` predicts, op by op, in real time, and compares: with a "
+        "model,\nwhose first half of micro-batches gives the costs for the second, or rehearsed "
+        "from given costs.\n\n"
         "Examples:\n"
         "  stagecraft validate 1f1b -p 4 -m 4 --forward 2ms --backward 4ms --rehearse --runs 1\n"
         "  stagecraft validate pipeoptim -p 4 -m 4 --profile gnmt --rehearse --processes --runs "
-        "1\n");
+        "1\n"
+        "  stagecraft validate 1f1b -p 2 -m 4 -n 4 --model gpt --runs 1\n");
   }
 
   ExitCode Run() override {
-    if (!rehearse_) {
-      throw CommandFailure(ExitCode::kUsage, "--rehearse",
-                           "expected this flag: real models cannot be run yet");
-    }
-    const CostSource source = costs_.Load();
-    GivenSchedule given = schedule_.Load(name_, costs_.DefaultRanks(source));
-    costs_.CheckStages(given);
-    Costs costs = source.For(given.schedule);
+    CheckFlags();
     Progress progress;
-    Lowered lowered =
-        LowerAndVerify(std::move(given.schedule), {.receive = receive_,
-                                                   .receive_given = !receive_flag_->empty(),
-                                                   .generated = given.generator != nullptr});
-    Check(lowered.schedule, costs);
-    const RehearsalOptions options{processes_ ? Workers::kProcesses : Workers::kThreads,
-                                   runs_.value_or(kDefaultRuns)};
-    const Validation validation =
-        Rehearse(std::move(lowered.schedule), std::move(costs), options, progress);
+    const Validation validation = rehearse_ ? RunRehearsal(progress) : RunTrainings(progress);
     Print(json_ ? ValidationToJson(validation).dump(2) + "\n" : ValidationToText(validation));
     return ExitCode::kFine;
   }
 
  private:
+  void CheckFlags() const {
+    for (const CLI::Option* option : rehearse_ ? training_flags_ : cost_flags_) {
+      if (!option->empty()) {
+        throw CommandFailure(ExitCode::kUsage, option->get_name(),
+                             rehearse_ ? "is of a training; expected it without --rehearse"
+                                       : "is of a rehearsal; expected --rehearse, or a model whose "
+                                         "costs are measured");
+      }
+    }
+  }
+
+  Lowered LowerGiven(GivenSchedule& given) const {
+    return LowerAndVerify(std::move(given.schedule), {.receive = receive_,
+                                                      .receive_given = !receive_flag_->empty(),
+                                                      .generated = given.generator != nullptr});
+  }
+
+  RehearsalOptions Options() const {
+    return {processes_ ? Workers::kProcesses : Workers::kThreads, runs_.value_or(kDefaultRuns)};
+  }
+
+  Validation RunRehearsal(Progress& progress) const {
+    const CostSource source = costs_.Load();
+    GivenSchedule given = schedule_.Load(name_, costs_.DefaultRanks(source));
+    costs_.CheckStages(given);
+    Costs costs = source.For(given.schedule);
+    Lowered lowered = LowerGiven(given);
+    Check(lowered.schedule, costs);
+    return Rehearse(std::move(lowered.schedule), std::move(costs), Options(), progress);
+  }
+
+  Validation RunTrainings(Progress& progress) {
+    if (!microbatch_size_flag_->empty()) {
+      training_.SetMicrobatchSize(
+          FlagValue("--microbatch-size",
+                    ParseInteger(microbatch_size_flag_->results().front(), 1, kMostSamples)));
+    }
+    GivenTraining given = training_.Load(name_);
+    const auto cores = static_cast<std::int32_t>(std::thread::hardware_concurrency());
+    if (given.schedule.schedule.shape.ranks > cores) {
+      throw CommandFailure(
+          ExitCode::kUsage, "-p",
+          fmt::format("{} ranks would share {} cores, so that times would say nothing; expected at "
+                      "most as many ranks as cores, or --rehearse",
+                      given.schedule.schedule.shape.ranks, cores));
+    }
+    Lowered lowered = LowerGiven(given.schedule);
+    return ValidateTraining(given, std::move(lowered.schedule), Options(), progress);
+  }
+
   /// Throws `CommandFailure` (usage) for what cannot be rehearsed.
   static void Check(const Schedule& schedule, const Costs& costs) {
     std::vector<Diagnostic> faults = CheckCosts(schedule, costs, {});
@@ -95,6 +150,9 @@ class ValidateCommand : public Command {
   ReceivePolicy receive_;
   const CLI::Option* receive_flag_ = nullptr;
   CostArguments costs_;
+  TrainingArguments training_;
+  const CLI::Option* microbatch_size_flag_ = nullptr;
+  std::vector<CLI::Option*> cost_flags_, training_flags_;
   bool rehearse_ = false;
   bool processes_ = false;
   std::optional<std::int32_t> runs_;

@@ -33,6 +33,7 @@ constexpr CommandEntry kCommands[] = {
     {"simulate", "predict when each op runs", MakeSimulateCommand},
     {"compare", "many approaches on the same costs: a table", MakeCompareCommand},
     {"explain", "why it takes this long, and what to fix first", MakeExplainCommand},
+    {"profile", "measure what a model costs on this machine (LibTorch)", MakeProfileCommand},
     {"train", "execute a schedule on a real model (LibTorch)", MakeTrainCommand},
     {"validate", "run it in real time, and compare with the prediction", MakeValidateCommand},
 };

@@ -4,6 +4,7 @@
 #include <ctime>
 #include <fstream>
 #include <string>
+#include <utility>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -32,35 +33,61 @@ std::int64_t OptimizerBytes(const TrainingTask& task, std::int64_t parameter_byt
   return (1 + states) * parameter_bytes;
 }
 
+/// Elements of the outputs of all layers of a stage, for one sample.
+std::int64_t OutputElements(const std::vector<Layer>& layers, TensorShape shape) {
+  shape.insert(shape.begin(), 1);
+  std::int64_t elements = 0;
+  for (const Layer& layer : layers) {
+    shape = OutputShape(layer, shape);
+    elements += Elements(shape);
+  }
+  return elements;
+}
+
 }  // namespace
 
-Profile MeasuredProfile(const GivenTraining& given, const Schedule& schedule,
-                        const Timeline& recorded, MicrobatchRange range) {
+std::vector<StageSizes> SizesOfStages(const GivenTraining& given) {
+  const TrainingTask& task = given.task;
+  const std::vector<TensorShape> shapes = StageInputs(task.model, task.sample);
+  const std::int64_t element = BytesOf(task.type);
+  const std::int64_t samples = given.data.microbatch_size;
+  std::vector<StageSizes> sizes;
+  for (std::size_t stage = 0; stage < task.model.stages.size(); ++stage) {
+    StageSizes of_stage;
+    const bool is_last = stage + 1 == task.model.stages.size();
+    of_stage.activation_bytes =
+        samples * element * OutputElements(task.model.stages[stage], shapes[stage]);
+    of_stage.input_bytes = samples * element * Elements(shapes[stage]);
+    of_stage.output_bytes = is_last ? 0 : samples * element * Elements(shapes[stage + 1]);
+    of_stage.parameter_bytes =
+        LayoutOf(task.model, static_cast<std::int32_t>(stage)).elements * element;
+    of_stage.optimizer_bytes = OptimizerBytes(task, of_stage.parameter_bytes);
+    sizes.push_back(of_stage);
+  }
+  return sizes;
+}
+
+Profile MeasuredProfile(const GivenTraining& given, std::vector<ProfileLayer> stages) {
   const TrainingTask& task = given.task;
   Profile profile;
   profile.is_stages = true;
   profile.microbatch_sizes = {given.data.microbatch_size};
-  profile.layers = MeasureStages(schedule, recorded, range);
-  const std::vector<TensorShape> shapes = StageInputs(task.model, task.sample);
-  const std::int64_t element = BytesOf(task.type);
+  profile.layers = std::move(stages);
+  const std::vector<StageSizes> sizes = SizesOfStages(given);
   for (std::size_t stage = 0; stage < profile.layers.size(); ++stage) {
     ProfileLayer& layer = profile.layers[stage];
-    layer.inputs = stage == 0 ? std::vector<std::int32_t>{}
-                              : std::vector<std::int32_t>{static_cast<std::int32_t>(stage) - 1};
-    const bool is_last = stage + 1 == profile.layers.size();
-    layer.at.front().output_bytes =
-        is_last ? 0 : given.data.microbatch_size * Elements(shapes[stage + 1]) * element;
-    layer.parameter_bytes =
-        LayoutOf(task.model, static_cast<std::int32_t>(stage)).elements * element;
-    layer.optimizer_bytes = OptimizerBytes(task, *layer.parameter_bytes);
+    if (stage > 0) {
+      layer.inputs = {static_cast<std::int32_t>(stage) - 1};
+    }
+    layer.at.front().output_bytes = sizes[stage].output_bytes;
+    layer.parameter_bytes = sizes[stage].parameter_bytes;
+    layer.optimizer_bytes = sizes[stage].optimizer_bytes;
   }
   profile.source.model = task.model.name;
   profile.source.device = fmt::format("{}, one thread per rank", ProcessorName());
   profile.source.framework = LoadFramework().Version();
   profile.source.date = fmt::format("{:%Y-%m-%d}", fmt::gmtime(std::time(nullptr)));
   profile.source.excluded = "waiting for tensors of other ranks; loading data is in forward";
-  profile.source.notes = fmt::format("means over micro-batches {} to {} of {}", range.begin,
-                                     range.end - 1, schedule.name);
   return profile;
 }
 

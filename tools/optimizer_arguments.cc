@@ -19,7 +19,7 @@ namespace {
 
 const char* const kGroup = "Optimizer";
 const char* const kPredictionGroup = "Weight prediction";
-constexpr double kDefaultSgdRate = 0.05;
+constexpr double kDefaultSgdRate = 0.02;
 constexpr double kDefaultSgdMomentum = 0.9;
 constexpr double kDefaultAdamRate = 0.001;
 
@@ -54,7 +54,7 @@ void OptimizerArguments::AddTo(CLI::App& app) {
   AddChoice(app, "--optimizer", {"sgd", "adam", "adamw"}, options_.kind, "what updates [sgd]")
       ->group(kGroup);
   app.add_option("--lr", rates_,
-                 "learning rate, or one per update, of which the last holds on [sgd: 0.05; adam, "
+                 "learning rate, or one per update, of which the last holds on [sgd: 0.02; adam, "
                  "adamw: 0.001]")
       ->type_name("X[,Y,...]")
       ->group(kGroup);

@@ -20,7 +20,7 @@ class OptimizerArguments {
   /// Throws `CommandFailure` (usage) with everything that makes no sense.
   OptimizerOptions Options() const;
 
-  /// Without `--lr`: 0.05 for SGD, 0.001 for Adam and AdamW.
+  /// Without `--lr`: 0.02 for SGD, 0.001 for Adam and AdamW.
   LearningRate Rate() const;
 
  private:

@@ -17,6 +17,7 @@
 #include "tools/file_access.h"
 #include "tools/flags.h"
 #include "tools/quantity.h"
+#include "tools/sequential_run.h"
 
 namespace stagecraft {
 namespace {
@@ -39,8 +40,11 @@ auto OrRefuse(const char* flag, const Make& make) {
   }
 }
 
-/// Throws `CommandFailure` (usage) if the loss cannot be had from what the model puts out.
-void CheckLoss(const GivenTraining& given, const TensorShape& output) {
+/// Throws `CommandFailure` (usage) if the model does not fit the data, or the loss cannot be had
+/// from what it puts out.
+void CheckModel(const GivenTraining& given) {
+  const TensorShape output =
+      OrRefuse("--model", [&] { return StageInputs(given.task.model, given.task.sample).back(); });
   const TrainingData& data = given.data;
   TensorShape expected = data.target_sample;
   const bool is_classes = data.target_type == ElementType::kInt64;
@@ -75,9 +79,11 @@ std::int64_t UnitOf(const Generator& generator, const GeneratorOptions& options)
 
 }  // namespace
 
-void TrainingArguments::AddTo(CLI::App& app, std::int32_t default_epochs) {
+void TrainingArguments::AddTo(CLI::App& app, const ScheduleArguments& schedule,
+                              std::int32_t default_epochs) {
   default_epochs_ = default_epochs;
-  schedule_.AddTo(app);
+  schedule_ = &schedule;
+  const std::vector<CLI::Option*> before = app.get_options();
   app.add_option("--model", model_, "what to train: mlp, convnet, gpt, or a file [mlp]")
       ->type_name("NAME|FILE.json");
   const auto add_size = [&](const char* flag, std::optional<std::int32_t>& value,
@@ -85,17 +91,23 @@ void TrainingArguments::AddTo(CLI::App& app, std::int32_t default_epochs) {
     AddInteger(app, flag, {1, kMostSize, "N"}, value, description);
   };
   add_size("--width", width_, "features inside [mlp, gpt: 64; convnet: 16]");
-  add_size("--depth", depth_, "hidden layers of mlp, blocks of convnet and gpt [7; 3; 4]");
+  add_size("--depth", depth_, "hidden layers of mlp, blocks of convnet and gpt [3; 3; 4]");
   add_size("--heads", heads_, "of gpt's attention [4]");
   app.add_option_function<std::string>(
          "--cut",
          [this](const std::string& text) {
+           cuts_by_measuring_ = text == "measured";
+           if (cuts_by_measuring_) {
+             return;
+           }
            for (const std::string_view part : SplitAtCommas(text)) {
              cut_.push_back(FlagValue("--cut", ParseInteger(part, 1, kMostSize)));
            }
          },
-         "units (layers that stay together) before which a stage begins [even work]")
-      ->type_name("I,J,...");
+         "units (layers that stay together) before which a stage begins; measured: by how long "
+         "each "
+         "takes here [even work]")
+      ->type_name("I,J,...|measured");
   app.add_option("--data", data_,
                  "digits (8 x 8 images), classes, regression, images or tokens (made up), or a "
                  "file with x.0, y.0, x.1, ... [digits; gpt: tokens]")
@@ -103,7 +115,9 @@ void TrainingArguments::AddTo(CLI::App& app, std::int32_t default_epochs) {
   add_size("--samples", samples_, "of data that is made up [4096]");
   add_size("--length", length_, "of a sample of tokens [32]");
   add_size("--vocabulary", vocabulary_, "of tokens [64]");
-  add_size("--microbatch-size", microbatch_size_, "samples per micro-batch [16]");
+  if (app.get_option_no_throw("--microbatch-size") == nullptr) {  // Costs may have one.
+    add_size("--microbatch-size", microbatch_size_, "samples per micro-batch [16]");
+  }
   AddInteger(app, "--epochs", {1, kMost, "E"}, epochs_,
              fmt::format("passes over the data, drained and evaluated at each end; instead of -n{}",
                          default_epochs > 0 ? fmt::format(" [{}]", default_epochs) : ""));
@@ -123,8 +137,8 @@ void TrainingArguments::AddTo(CLI::App& app, std::int32_t default_epochs) {
       ->type_name("float32|float64");
   AddInteger(app, "--seed", {0, kMost, "N"}, seed_,
              "of weights, order of the data, dropout, data that is made up [0]");
-  for (CLI::Option* option : app.get_options([](const CLI::Option* candidate) {
-         return candidate->get_group() == "Options" && candidate->get_name() != "--help";
+  for (CLI::Option* option : app.get_options([&](const CLI::Option* candidate) {
+         return std::find(before.begin(), before.end(), candidate) == before.end();
        })) {
     option->group(kModelGroup);
   }
@@ -152,7 +166,7 @@ TrainingData TrainingArguments::LoadData() const {
 std::vector<std::vector<Layer>> TrainingArguments::Units(const TrainingData& data) const {
   constexpr std::int32_t kWidth = 64;
   constexpr std::int32_t kConvnetWidth = 16;
-  constexpr std::int32_t kDepth[] = {7, 3, 4};
+  constexpr std::int32_t kDepth[] = {3, 3, 4};
   if (model_ == "convnet") {
     return ConvnetUnits({.channels = data.sample.front(),
                          .width = width_.value_or(kConvnetWidth),
@@ -173,26 +187,73 @@ std::vector<std::vector<Layer>> TrainingArguments::Units(const TrainingData& dat
                    .flattens = data.sample.size() > 1});
 }
 
+std::vector<double> TrainingArguments::CostsOfUnits(const std::vector<std::vector<Layer>>& units,
+                                                    const TrainingData& data) const {
+  std::vector<double> costs = WorkOfUnits(units, data.sample);
+  if (cuts_by_measuring_) {
+    constexpr std::int32_t kMicrobatches = 24;
+    const std::vector<ProfileLayer> measured =
+        MeasureSequentially(TaskFor({model_, units}, data), kMicrobatches);
+    for (std::size_t i = 0; i < costs.size(); ++i) {
+      const MeasuredCosts& at = measured[i].at.front();
+      costs[i] = static_cast<double>((*at.forward + *at.backward).count());
+    }
+  }
+  return costs;
+}
+
+TrainingTask TrainingArguments::TaskFor(Model model, const TrainingData& data) const {
+  TrainingTask task;
+  task.model = std::move(model);
+  task.sample = data.sample;
+  task.type = type_;
+  task.loss = data.loss;
+  task.optimizer = optimizer_.Options();
+  task.learning_rate = optimizer_.Rate();
+  task.seed = static_cast<std::uint64_t>(seed_.value_or(0));
+  task.training = data.Training(data.microbatches, task.seed);
+  task.evaluation = data.Evaluation();
+  return task;
+}
+
+GivenTraining TrainingArguments::LoadForProfile() const {
+  GivenTraining given;
+  given.data = LoadData();
+  if (ModelIsFile()) {
+    given.task = TaskFor(ReadModelFile(), given.data);
+  } else {
+    ChoiceIndex("--model", model_, {"mlp", "convnet", "gpt"});
+    given.task = TaskFor({model_, Units(given.data)}, given.data);
+  }
+  CheckModel(given);
+  return given;
+}
+
+Model TrainingArguments::ReadModelFile() const {
+  Result<Model> read = ReadModel(ReadFile(model_), model_);
+  if (!read) {
+    throw CommandFailure(ExitCode::kUsage, std::move(read.diagnostics));
+  }
+  return *std::move(read.value);
+}
+
 Model TrainingArguments::LoadModel(const TrainingData& data, std::int32_t stages) const {
   if (ModelIsFile()) {
-    Result<Model> read = ReadModel(ReadFile(model_), model_);
-    if (!read) {
-      throw CommandFailure(ExitCode::kUsage, std::move(read.diagnostics));
-    }
-    const auto found = static_cast<std::int32_t>(read.value->stages.size());
+    Model model = ReadModelFile();
+    const auto found = static_cast<std::int32_t>(model.stages.size());
     if (found != stages) {
       throw CommandFailure(ExitCode::kUsage, model_,
                            fmt::format("has {} stages, but the schedule has {}; expected as many "
                                        "(-p)",
                                        found, stages));
     }
-    return *std::move(read.value);
+    return model;
   }
   ChoiceIndex("--model", model_, {"mlp", "convnet", "gpt"});
   return OrRefuse("--model", [&] {
     const std::vector<std::vector<Layer>> units = Units(data);
     const std::vector<std::int32_t> cut =
-        cut_.empty() ? EvenCut(WorkOfUnits(units, data.sample), stages) : cut_;
+        cut_.empty() ? EvenCut(CostsOfUnits(units, data), stages) : cut_;
     if (static_cast<std::int32_t>(cut.size()) + 1 != stages) {
       throw Error(
           fmt::format("--cut makes {} stages, but the schedule has {}", cut.size() + 1, stages));
@@ -202,12 +263,12 @@ Model TrainingArguments::LoadModel(const TrainingData& data, std::int32_t stages
 }
 
 GivenTraining TrainingArguments::Load(const std::string& name_or_file) const {
-  if (epochs_ && schedule_.HasBatches()) {
+  if (epochs_ && schedule_->HasBatches()) {
     throw CommandFailure(ExitCode::kUsage, "--epochs", "expected this or -n, not both");
   }
   GivenTraining given;
   given.data = LoadData();
-  const bool by_epochs = !schedule_.HasBatches() && (epochs_ || default_epochs_ > 0);
+  const bool by_epochs = !schedule_->HasBatches() && (epochs_ || default_epochs_ > 0);
   const std::int64_t epochs = epochs_.value_or(default_epochs_);
   const auto set_epoch = [&](std::int64_t unit) {
     given.per_epoch = static_cast<std::int32_t>(given.data.microbatches / unit * unit);
@@ -224,13 +285,20 @@ GivenTraining TrainingArguments::Load(const std::string& name_or_file) const {
   if (!cut_.empty()) {
     stages = static_cast<std::int32_t>(cut_.size()) + 1;
   }
-  given.schedule = schedule_.LoadAdjusted(
+  given.schedule = schedule_->LoadAdjusted(
       name_or_file, stages, [&](const Generator& generator, GeneratorOptions& options) {
         set_epoch(UnitOf(generator, options));
+        const bool may_drain =
+            (generator.takes & kTakesDrainEvery) != 0 && options.drain_every == 0;
+        if (drains_at_half_ && may_drain) {
+          const std::int64_t unit = UnitOf(generator, options);
+          const std::int64_t all = std::int64_t{options.microbatches} * options.batches;
+          options.drain_every = static_cast<std::int32_t>(all / 2 / unit * unit);
+        }
         if (by_epochs) {
           const std::int64_t batches = epochs * given.per_epoch / options.microbatches;
           options.batches = static_cast<std::int32_t>(std::min<std::int64_t>(batches, kMost));
-          if ((generator.takes & kTakesDrainEvery) != 0 && options.drain_every == 0) {
+          if (may_drain) {
             options.drain_every = given.per_epoch;
           }
         }
@@ -240,21 +308,11 @@ GivenTraining TrainingArguments::Load(const std::string& name_or_file) const {
     set_epoch(shape.microbatches);
     given.rounds = by_epochs
                        ? static_cast<std::int32_t>(epochs * given.per_epoch / shape.microbatches)
-                       : schedule_.Options({}).batches;
+                       : schedule_->Options({}).batches;
   }
-  const auto seed = static_cast<std::uint64_t>(seed_.value_or(0));
-  TrainingTask& task = given.task;
-  task.model = LoadModel(given.data, shape.stages);
-  task.sample = given.data.sample;
-  task.type = type_;
-  task.loss = given.data.loss;
-  task.optimizer = optimizer_.Options();
-  task.learning_rate = optimizer_.Rate();
-  task.seed = seed;
-  task.training = given.data.Training(given.per_epoch, seed);
-  task.evaluation = given.data.Evaluation();
-  CheckLoss(given,
-            OrRefuse("--model", [&] { return StageInputs(task.model, task.sample).back(); }));
+  given.task = TaskFor(LoadModel(given.data, shape.stages), given.data);
+  given.task.training = given.data.Training(given.per_epoch, given.task.seed);
+  CheckModel(given);
   return given;
 }
 

@@ -24,19 +24,34 @@ struct GivenTraining {
 /// The flags that say what is trained, for every command that trains.
 class TrainingArguments {
  public:
-  /// `default_epochs` is `--epochs` where neither it nor -n is given; 0: -n is 1 then.
-  void AddTo(CLI::App& app, std::int32_t default_epochs);
+  /// Declares all but the schedule's own flags, which `schedule` has declared and which must live
+  /// on. `default_epochs` is `--epochs` where neither it nor -n is given; 0: -n counts then.
+  void AddTo(CLI::App& app, const ScheduleArguments& schedule, std::int32_t default_epochs);
+
+  /// Streams drain at half of their micro-batches unless `--drain-every` is given.
+  void DrainAtHalf() { drains_at_half_ = true; }
+
+  /// For commands that declare `--microbatch-size` for something else as well.
+  void SetMicrobatchSize(std::int32_t size) { microbatch_size_ = size; }
 
   /// Throws `CommandFailure` (usage) with what is wrong.
   GivenTraining Load(const std::string& name_or_file) const;
+
+  /// Each unit of the model as a stage of its own, or the stages of a model file; no schedule.
+  GivenTraining LoadForProfile() const;
+  bool ModelIsFile() const;
 
  private:
   TrainingData LoadData() const;
   std::vector<std::vector<Layer>> Units(const TrainingData& data) const;
   Model LoadModel(const TrainingData& data, std::int32_t stages) const;
-  bool ModelIsFile() const;
+  Model ReadModelFile() const;
+  /// All that does not depend on the schedule.
+  TrainingTask TaskFor(Model model, const TrainingData& data) const;
+  std::vector<double> CostsOfUnits(const std::vector<std::vector<Layer>>& units,
+                                   const TrainingData& data) const;
 
-  ScheduleArguments schedule_;
+  const ScheduleArguments* schedule_ = nullptr;
   OptimizerArguments optimizer_;
   std::string model_ = "mlp";
   std::optional<std::string> data_;
@@ -46,6 +61,8 @@ class TrainingArguments {
   std::optional<Loss> loss_;
   ElementType type_ = ElementType::kFloat32;
   std::int32_t default_epochs_ = 0;
+  bool drains_at_half_ = false;
+  bool cuts_by_measuring_ = false;
 };
 
 }  // namespace stagecraft

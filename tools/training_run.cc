@@ -76,8 +76,8 @@ TrainingOutcome RunTraining(const TrainingTask& task, const TrainingPlan& plan,
   const Clock::time_point begin = Clock::now();
   try {
     outcome.snapshot = ReadTrainingResult(options.workers == Workers::kThreads
-                                                ? RunAsThreads(plan.training, work, job)
-                                                : RunAsProcesses(plan.training, work, job));
+                                              ? RunAsThreads(plan.training, work, job)
+                                              : RunAsProcesses(plan.training, work, job));
   } catch (const JobError& error) {
     throw CommandFailure(ExitCode::kFailed, "", error.what());
   }
@@ -85,6 +85,7 @@ TrainingOutcome RunTraining(const TrainingTask& task, const TrainingPlan& plan,
   outcome.stopped = !WasDrained(outcome.snapshot);
   if (options.record) {
     outcome.recorded = recorder.Recorded();
+    outcome.reads = recorder.Reads();
   }
   return outcome;
 }

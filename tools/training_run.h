@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <vector>
 
 #include "engine/training.h"
-#include "tools/training_arguments.h"
 #include "tools/validation.h"
 #include "traces/timeline.h"
 
@@ -24,6 +24,7 @@ struct TrainingRunOptions {
 struct TrainingOutcome {
   Snapshot snapshot;
   std::optional<Timeline> recorded;
+  std::vector<SlotContent> reads;  ///< Per op id, if recorded: the version that it found.
   std::chrono::nanoseconds elapsed{0};
   bool stopped = false;  ///< Ctrl-C came before the end.
 };

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "engine/process_job.h"
@@ -71,6 +72,21 @@ std::string KindsToText(const TimelineDifference& run) {
   return ToPlainText(table);
 }
 
+/// What is known of a training beside predicted and measured.
+std::string ChecksToText(const Validation& validation) {
+  const TrainingChecks& checks = validation.checks[validation.MedianIndex()];
+  const Nanoseconds measured = validation.Median().measured;
+  return fmt::format(
+      "             both from micro-batch {} on, with costs of those before\n"
+      "  replayed   {}, {} (with the durations of the same run: what else takes time)\n"
+      "  naive      {}, {} (the formula (m + p - 1) (F + B))\n"
+      "  versions   {} of {} ops read what the schedule says; staleness {} (by stage)\n",
+      validation.first_microbatch, FormatDuration(checks.replayed),
+      ErrorText(checks.replayed, measured), FormatDuration(checks.naive),
+      ErrorText(checks.naive, measured), checks.reads - checks.wrong_reads, checks.reads,
+      fmt::join(validation.staleness, ", "));
+}
+
 }  // namespace
 
 Validation Rehearse(Schedule lowered, Costs costs, const RehearsalOptions& options,
@@ -110,16 +126,19 @@ std::string ValidationToText(const Validation& validation) {
   const Shape& shape = validation.lowered.shape;
   const TimelineDifference& run = validation.Median();
   std::string text = fmt::format(
-      "{}: {} ranks, {} stages, {} micro-batches, rehearsed on {}, {} {}\n"
+      "{}: {} ranks, {} stages, {} micro-batches, {} on {}, {} {}\n"
       "  predicted  {}\n"
       "  measured   {}, {} (median; {} to {})\n",
       validation.lowered.name.empty() ? "schedule" : validation.lowered.name, shape.ranks,
-      shape.stages, shape.microbatches,
+      shape.stages, shape.microbatches, validation.checks.empty() ? "rehearsed" : "trained",
       validation.workers == Workers::kThreads ? "threads" : "processes", validation.runs.size(),
       validation.runs.size() == 1 ? "run" : "runs", FormatDuration(run.predicted),
       FormatDuration(run.measured), ErrorText(run.predicted, run.measured),
-      ErrorText(run.predicted, validation.runs.front().measured),
-      ErrorText(run.predicted, validation.runs.back().measured));
+      ErrorText(validation.runs.front().predicted, validation.runs.front().measured),
+      ErrorText(validation.runs.back().predicted, validation.runs.back().measured));
+  if (!validation.checks.empty()) {
+    text += ChecksToText(validation);
+  }
   if (run.worst) {
     text += fmt::format("  worst op   {} on rank {} started {} {}\n",
                         ToString(validation.lowered.At(run.worst)), run.worst.rank,
@@ -156,13 +175,30 @@ Json ValidationToJson(const Validation& validation) {
                      {"predicted_ns", kind.predicted.count()},
                      {"measured_ns", kind.measured.count()}});
   }
-  return {{"predicted_ns", run.predicted.count()},
-          {"measured_ns", run.measured.count()},
-          {"error", run.Error()},
-          {"errors", std::move(errors)},
-          {"ranks", std::move(ranks)},
-          {"kinds", std::move(kinds)},
-          {"derived_costs", validation.costs.derived}};
+  Json json = {{"predicted_ns", run.predicted.count()},
+               {"measured_ns", run.measured.count()},
+               {"error", run.Error()},
+               {"errors", std::move(errors)},
+               {"ranks", std::move(ranks)},
+               {"kinds", std::move(kinds)},
+               {"derived_costs", validation.costs.derived}};
+  if (!validation.checks.empty()) {
+    const TrainingChecks& checks = validation.checks[validation.MedianIndex()];
+    Json replay_errors = Json::array();
+    for (std::size_t i = 0; i < validation.runs.size(); ++i) {
+      const auto measured = static_cast<double>(validation.runs[i].measured.count());
+      replay_errors.push_back(
+          measured / static_cast<double>(validation.checks[i].replayed.count()) - 1);
+    }
+    json["training"] = {{"first_microbatch", validation.first_microbatch},
+                        {"replayed_ns", checks.replayed.count()},
+                        {"replay_errors", std::move(replay_errors)},
+                        {"naive_ns", checks.naive.count()},
+                        {"reads", checks.reads},
+                        {"wrong_reads", checks.wrong_reads},
+                        {"staleness", validation.staleness}};
+  }
+  return json;
 }
 
 }  // namespace stagecraft

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -16,14 +17,28 @@ namespace stagecraft {
 /// What runs the ranks of a rehearsal.
 enum class Workers : std::uint8_t { kThreads, kProcesses };
 
+/// What else is known of one run of a real training.
+struct TrainingChecks {
+  Nanoseconds replayed{0};       ///< Makespan with the durations of the same run.
+  Nanoseconds naive{0};          ///< By the formula (m + p - 1) (F + B) of the slowest stage.
+  std::int64_t reads = 0;        ///< Ops that read weights.
+  std::int64_t wrong_reads = 0;  ///< Those that found another version than the schedule says.
+};
+
 /// One schedule, predicted and then run several times.
 struct Validation {
   Schedule lowered;
-  Costs costs;
+  Costs costs;  ///< Of a training: those of the median run.
   Workers workers = Workers::kThreads;
   std::vector<TimelineDifference> runs;  ///< Ascending error of the makespan; at least one.
 
-  const TimelineDifference& Median() const { return runs[(runs.size() - 1) / 2]; }
+  // Of a training only.
+  std::vector<TrainingChecks> checks;   ///< Per run.
+  std::vector<std::int32_t> staleness;  ///< Per stage.
+  std::int32_t first_microbatch = 0;    ///< That the prediction is of.
+
+  std::size_t MedianIndex() const { return (runs.size() - 1) / 2; }
+  const TimelineDifference& Median() const { return runs[MedianIndex()]; }
 };
 
 struct RehearsalOptions {

@@ -15,11 +15,13 @@ TEST(Recorder, CarriesSpansFromOneProcessToAnother) {
   Recorder there(schedule);
   const Span span{Nanoseconds(3), Nanoseconds(5)};
   there.Record({1, 2}, span);
+  there.RecordRead({1, 2}, {7, -1});
   Recorder here(schedule);
   const std::string bytes = there.Bytes(1);
   EXPECT_EQ(bytes.size(), Recorder::BytesOf(schedule, 1));
   here.Adopt(1, bytes + "what follows");
   EXPECT_EQ(here.Recorded(), there.Recorded());
+  EXPECT_EQ(here.Reads(), there.Reads());
 }
 
 }  // namespace

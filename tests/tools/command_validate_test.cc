@@ -50,7 +50,10 @@ TEST(ValidateCommand, SaysWhatItCannotRehearse) {
     const char* arguments;
     const char* message;
   } cases[] = {
-      {"1f1b", "--rehearse: error: expected this flag: real models cannot be run yet\n"},
+      {"1f1b --forward 1ms",
+       "--forward: error: is of a rehearsal; expected --rehearse, or a model whose costs are "
+       "measured\n"},
+      {"1f1b --rehearse --lr 1", "--lr: error: is of a training; expected it without --rehearse\n"},
       {"1f1b --rehearse --joined 1ms",
        "--joined: error: a rehearsal runs the ops of a cell one after the other; expected costs "
        "of the ops only\n"},
@@ -66,6 +69,39 @@ TEST(ValidateCommand, SaysWhatItCannotRehearse) {
     EXPECT_EQ(outcome.out, "") << arguments;
     EXPECT_EQ(outcome.err, message) << arguments;
   }
+}
+
+TEST(ValidateCommand, ComparesATrainingWithThePredictionFromItsFirstHalf) {
+  if (!STAGECRAFT_HAS_TORCH) {
+    GTEST_SKIP() << "built without LibTorch";
+  }
+  for (const char* arguments :
+       {"1f1b -m 4 -n 4", "pipeoptim -m 8 -n 2 --processes", "pipedream-2bw -m 4 -n 4"}) {
+    const Outcome outcome = Stagecraft(std::string("validate -p 2 --runs 1 --json ") + arguments);
+    ASSERT_EQ(outcome.code, 0) << arguments << "\n" << outcome.err;
+    const Json json = Json::parse(outcome.out);
+    const Json& training = json["training"];
+    EXPECT_EQ(training["first_microbatch"], 8) << arguments;
+    EXPECT_EQ(training["wrong_reads"], 0) << arguments;
+    EXPECT_EQ(training["reads"], 64) << arguments;  // 16 micro-batches, F and B on two stages.
+    EXPECT_GT(training["replayed_ns"].get<std::int64_t>(), 0) << arguments;
+    // Other durations than those of the ops only add to them.
+    EXPECT_GE(training["replay_errors"][0].get<double>(), -0.001) << arguments;
+  }
+}
+
+TEST(ValidateCommand, RefusesMoreRanksThanCoresUnlessTheyOnlyRehearse) {
+  const Outcome outcome = Stagecraft("validate 1f1b -p 512 -m 4 -n 2 --depth 600");
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_NE(outcome.err.find("-p: error: "), std::string::npos) << outcome.err;
+}
+
+TEST(ValidateCommand, NeedsADrainInTheMiddle) {
+  const Outcome outcome = Stagecraft("validate 1f1b -p 2 -m 4 -n 1");
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_EQ(outcome.err,
+            "error: the pipeline is never empty before the end, so that there is no first half to "
+            "take costs from; expected more batches (-n) or --drain-every\n");
 }
 
 }  // namespace

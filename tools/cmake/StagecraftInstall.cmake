@@ -5,18 +5,24 @@ include(CMakePackageConfigHelpers)
 
 set(stagecraft_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/stagecraft)
 
-install(TARGETS stagecraft_schedules stagecraft_traces stagecraft_sim
+install(TARGETS stagecraft_schedules stagecraft_traces stagecraft_sim stagecraft_engine
         EXPORT stagecraftTargets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
         FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/stagecraft)
 install(EXPORT stagecraftTargets NAMESPACE stagecraft:: DESTINATION ${stagecraft_package_dir})
 install(TARGETS stagecraft RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+if(STAGECRAFT_TORCH_FOUND)
+  install(TARGETS stagecraft_torch LIBRARY DESTINATION lib/stagecraft)  # Where the program looks.
+endif()
 
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/traces/recorded/
         DESTINATION ${CMAKE_INSTALL_DATADIR}/stagecraft/profiles)
+install(FILES ${PROJECT_SOURCE_DIR}/engine/data/digits.safetensors
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/stagecraft/data)
 install(FILES ${PROJECT_SOURCE_DIR}/traces/profile.schema.json
               ${PROJECT_SOURCE_DIR}/tools/simulate.schema.json
               ${PROJECT_SOURCE_DIR}/tools/compare.schema.json
+              ${PROJECT_SOURCE_DIR}/tools/train.schema.json
               ${PROJECT_SOURCE_DIR}/tools/validate.schema.json
         DESTINATION ${CMAKE_INSTALL_DATADIR}/stagecraft/schemas)
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/stagecraft)

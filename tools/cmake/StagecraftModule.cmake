@@ -23,6 +23,8 @@ function(stagecraft_test name)
   target_link_libraries(${target} PRIVATE ${arg_DEPS} GTest::gtest_main GTest::gmock)
   target_compile_definitions(${target} PRIVATE STAGECRAFT_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
+  # Off in the presets that say whether each file includes what it uses; saves a third elsewhere.
+  target_precompile_headers(${target} PRIVATE <gtest/gtest.h> <gmock/gmock.h>)
   gtest_discover_tests(${target} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT 300
                        DISCOVERY_TIMEOUT 60)
 endfunction()

@@ -1,0 +1,39 @@
+#include "sim/measured_replay.h"
+
+#include <gtest/gtest.h>
+
+#include "schedules/lower.h"
+#include "sim/simulate.h"
+#include "tests/support/cost_builder.h"
+#include "tests/support/schedule_builder.h"
+
+namespace stagecraft {
+namespace {
+
+TEST(ReplayMeasured, OfASimulationWithoutTransfersIsItself) {
+  for (const Generator& generator : Generators()) {
+    const Schedule schedule =
+        Lower(test::Make(std::string(generator.name), {.ranks = 3, .microbatches = 6}));
+    const Timeline simulated = Simulate(schedule, test::EqualCosts(schedule, 2, 5), {});
+    EXPECT_EQ(ReplayMeasured(schedule, simulated).spans, simulated.spans) << generator.name;
+  }
+  const Schedule replicated =
+      Lower(test::Make("pipedream", {.ranks = 4, .microbatches = 6, .replicas = {3, 1}}));
+  const Timeline simulated = Simulate(replicated, test::EqualCosts(replicated, 2, 5), {});
+  EXPECT_EQ(Makespan(ReplayMeasured(replicated, simulated)), Makespan(simulated));
+}
+
+TEST(ReplayMeasured, TakesOutTheTimeBetweenOps) {
+  const Schedule schedule = Lower(test::Make("1f1b", {.ranks = 2, .microbatches = 4}));
+  const Timeline simulated = Simulate(schedule, test::EqualCosts(schedule, 1, 2), {});
+  Timeline stretched = simulated;
+  for (Span& span : stretched.spans) {  // Every start comes late; durations stay.
+    const Nanoseconds duration = span.end - span.start;
+    span.start = span.start * 3 + Nanoseconds(50);
+    span.end = span.start + duration;
+  }
+  EXPECT_EQ(Makespan(ReplayMeasured(schedule, stretched)), Makespan(simulated));
+}
+
+}  // namespace
+}  // namespace stagecraft

@@ -1,0 +1,181 @@
+#include <cstdint>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/tools/program.h"
+
+namespace stagecraft {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+class TrainCommand : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!STAGECRAFT_HAS_TORCH) {
+      GTEST_SKIP() << "built without LibTorch";
+    }
+  }
+};
+
+std::string Train(const std::string& arguments) {
+  const Outcome outcome = Stagecraft("train " + arguments);
+  EXPECT_EQ(outcome.code, 0) << arguments << "\n" << outcome.err;
+  return outcome.out;
+}
+
+TEST_F(TrainCommand, LearnsTheDigits) {
+  const Json json = Json::parse(Train("pipeoptim -p 4 --epochs 6 --optimizer adam --json"));
+  ASSERT_EQ(json["epochs"].size(), 6U);
+  EXPECT_GT(json["epochs"][5]["accuracy"].get<double>(), 0.85);
+  EXPECT_EQ(json["staleness"], Json({3, 2, 1, 0}));
+  EXPECT_EQ(json["weight_copies"], Json({2, 2, 2, 1}));
+  EXPECT_EQ(json["updates"], 6 * 88);  // 1,438 images in 16s: 89, in whole batches of 8: 88.
+  EXPECT_EQ(json["stopped"], false);
+}
+
+TEST_F(TrainCommand, SaysTheSameHoweverItRuns) {
+  const std::string task = "pipedream -p 3 -m 4 -n 6 --model gpt --depth 2 --width 16 --seed 3 ";
+  Train(task + "--save threads.safetensors");
+  const std::string expected = ReadTestFile(TestPath("threads.safetensors"));
+  Train(task + "--save again.safetensors --trace again.trace.json");
+  Train(task + "--save processes.safetensors --processes");
+  EXPECT_EQ(ReadTestFile(TestPath("again.safetensors")), expected);
+  EXPECT_EQ(ReadTestFile(TestPath("processes.safetensors")), expected);
+}
+
+TEST_F(TrainCommand, WhatWasSavedGoesOnBitForBit) {
+  const std::string task = "pipeoptim -p 3 --model convnet --width 4 --optimizer adamw ";
+  Train(task + "--epochs 3 --save whole.safetensors");
+  Train(task + "--epochs 2 --save part.safetensors");
+  Train(task + "--epochs 1 --load part.safetensors --save rest.safetensors");
+  EXPECT_EQ(ReadTestFile(TestPath("rest.safetensors")),
+            ReadTestFile(TestPath("whole.safetensors")));
+  EXPECT_EQ(ReadTestFile(TestPath("rest.state.safetensors")),
+            ReadTestFile(TestPath("whole.state.safetensors")));
+}
+
+TEST_F(TrainCommand, MetricsHaveALinePerUpdate) {
+  Train("1f1b -p 2 -m 3 -n 2 --lr 0.1,0.05 --metrics metrics.jsonl");
+  std::istringstream lines(ReadTestFile(TestPath("metrics.jsonl")));
+  std::vector<Json> updates;
+  for (std::string line; std::getline(lines, line);) {
+    updates.push_back(Json::parse(line));
+  }
+  ASSERT_EQ(updates.size(), 2U);
+  EXPECT_EQ(updates[1]["update"], 1);
+  EXPECT_EQ(updates[1]["microbatches"], Json({3, 4, 5}));
+  EXPECT_EQ(updates[1]["losses"].size(), 3U);
+  EXPECT_EQ(updates[1]["lr"], 0.05);
+  EXPECT_EQ(updates[1]["staleness"], Json({0, 0}));
+}
+
+TEST_F(TrainCommand, ExportedDataTrainsToTheSameWeights) {
+  const std::string task = "1f1b -p 2 -m 2 -n 2 ";
+  EXPECT_EQ(Stagecraft("train " + task + "--export-data 4 data.safetensors").code, 0);
+  Train(task + "--save made.safetensors");
+  Train(task + "--data data.safetensors --save read.safetensors");
+  EXPECT_EQ(ReadTestFile(TestPath("read.safetensors")), ReadTestFile(TestPath("made.safetensors")));
+}
+
+TEST_F(TrainCommand, ExecutesAFileAsOftenAsItIsTold) {
+  Stagecraft("generate gpipe -p 2 -m 2 -n 1 -o batch.sched");
+  Train("batch.sched -n 3 --save file.safetensors");
+  Train("gpipe -p 2 -m 2 -n 3 --save name.safetensors");
+  EXPECT_EQ(ReadTestFile(TestPath("file.safetensors")), ReadTestFile(TestPath("name.safetensors")));
+}
+
+TEST_F(TrainCommand, RecordsAProfileOfItsStages) {
+  Train("1f1b -p 2 -m 4 -n 2 --record run.profile.json --trace run.trace.json.gz");
+  EXPECT_EQ(Stagecraft("simulate 1f1b --profile ./run.profile.json --microbatch-size 16 -m 4").code,
+            0);
+}
+
+TEST_F(TrainCommand, AModelFileSaysItsStages) {
+  WriteTestFile("m.json", R"({"format": "stagecraft-model", "version": 1, "stages":
+    [["flatten", {"linear": {"in": 64, "out": 8}}, "tanh"], [{"linear": {"in": 8, "out": 10}}]]})");
+  Train("1f1b -p 2 -m 2 -n 1 --model ./m.json");
+  const Outcome outcome = Stagecraft("train 1f1b -p 3 -m 2 -n 1 --model ./m.json");
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_EQ(outcome.err,
+            "./m.json: error: has 2 stages, but the schedule has 3; expected as many (-p)\n");
+}
+
+TEST_F(TrainCommand, CtrlCSavesAndSaysSo) {
+  for (const char* workers : {"", " --processes"}) {
+    const Outcome outcome = Shell(
+        std::string("stagecraft train pipeoptim -p 2 --epochs 3000 --save stopped.safetensors "
+                    "--metrics m.jsonl") +
+        workers +
+        " >out.txt & pid=$!; while ! [ -s m.jsonl ]; do sleep 0.05; done; kill -INT $pid; wait "
+        "$pid");
+    EXPECT_EQ(outcome.code, 3);
+    EXPECT_NE(outcome.err.find("stopped before the end; saved to stopped.safetensors"),
+              std::string::npos)
+        << outcome.err;
+    const Outcome resumed = Stagecraft("train pipeoptim -p 2 -m 4 -n 1 --load stopped.safetensors");
+    EXPECT_EQ(resumed.code, 0) << resumed.err;
+    EXPECT_NE(resumed.err.find("was saved in the middle of a run"), std::string::npos);
+    Shell("rm -f m.jsonl stopped*.safetensors");
+  }
+}
+
+TEST(TrainCommandUsage, WithoutLibTorchSaysHowToGetIt) {
+  if (STAGECRAFT_HAS_TORCH) {
+    GTEST_SKIP() << "built with LibTorch";
+  }
+  const Outcome outcome = Stagecraft("train 1f1b -p 2 -m 2 -n 1");
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_NE(outcome.err.find("run tools/install-libtorch or set TORCH_ROOT, then build again"),
+            std::string::npos)
+      << outcome.err;
+}
+
+TEST(TrainCommandUsage, SaysWhatDoesNotFit) {
+  const struct {
+    const char* arguments;
+    const char* message;
+  } cases[] = {
+      {"1f1b --data digts",
+       "--data: error: expected digits, classes, regression, images, tokens or a *.safetensors "
+       "file, got 'digts'; did you mean 'digits'?\n"},
+      {"1f1b --epochs 1 -n 1", "--epochs: error: expected this or -n, not both\n"},
+      {"1f1b -p 9",
+       "--model: error: the model has 4 units, layers that stay together, which is too few for 9 "
+       "stages; expected a deeper model (--depth) or fewer ranks\n"},
+      {"1f1b -p 2 --cut 1,2 ", "--model: error: --cut makes 3 stages, but the schedule has 2\n"},
+      {"1f1b --loss mse", "--loss: error: expected cross-entropy, since the targets are classes\n"},
+      {"1f1b --model convnet --data classes",
+       "--model: error: conv2d: expected an input [batch, channels, height, width], got [1, 16]\n"},
+      {"1f1b --model gpt --width 30",
+       "--model: error: attention: expected a dim that heads divides, got dim 30 and heads 4\n"},
+      {"1f1b --microbatch-size 2000",
+       "--microbatch-size: error: expected at most 1438, the samples to train with, got 2000\n"},
+      {"1f1b -m 200",
+       "--data: error: has 89 micro-batches of 16 samples, but updates and batches need a multiple "
+       "of 200; expected fewer (-m, --update-every) or smaller ones (--microbatch-size)\n"},
+      {"1f1b --optimizer adam --nesterov",
+       "--nesterov: error: expected sgd with a momentum and no dampening\n"},
+      {"1f1b --momentum much",
+       "error: --momentum: expected a number, such as 0.9, got 'much'; see `stagecraft train "
+       "--help`\n"},
+      {"1f1b --save no/such/folder/w.safetensors",
+       "no/such/folder/w.safetensors: error: cannot be written: its folder is not there\n"},
+      {"1f1b --load nothing.safetensors",
+       "nothing.safetensors: error: cannot be opened: No such file or directory\n"},
+  };
+  for (const auto& [arguments, message] : cases) {
+    const Outcome outcome = Stagecraft(std::string("train ") + arguments);
+    EXPECT_EQ(outcome.code, 2) << arguments;
+    EXPECT_EQ(outcome.out, "") << arguments;
+    EXPECT_EQ(outcome.err, message) << arguments;
+  }
+}
+
+}  // namespace
+}  // namespace stagecraft

@@ -1,0 +1,111 @@
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "tools/command.h"
+#include "tools/file_access.h"
+#include "tools/flags.h"
+#include "tools/measured_profile.h"
+#include "tools/quantity.h"
+#include "tools/sequential_run.h"
+#include "tools/table.h"
+#include "tools/terminal.h"
+#include "tools/training_arguments.h"
+#include "traces/profile_json.h"
+
+namespace stagecraft {
+namespace {
+
+class ProfileCommand : public Command {
+ public:
+  explicit ProfileCommand(CLI::App& app) {
+    training_.AddTo(app, schedule_, 0);
+    AddInteger(app, "--microbatches", {4, 1'000'000, "N"}, microbatches_,
+               "how many to measure [64]");
+    app.add_option("-o,--output", output_, "write the profile, for `simulate --profile`")
+        ->type_name("FILE");
+    app.footer(
+        "Measures the units of a model, layers that stay together when it is cut, one after the "
+        "other\non one thread (of a model file: its stages). Needs LibTorch.\n\n"
+        "Examples:\n"
+        "  stagecraft profile --model convnet --microbatches 8\n"
+        "  stagecraft profile --model gpt --optimizer adamw --microbatches 8 -o "
+        "gpt.profile.json\n");
+  }
+
+  ExitCode Run() override {
+    GivenTraining given = training_.LoadForProfile();
+    Progress progress;
+    progress.Begin("measuring");
+    constexpr std::int32_t kDefault = 64;
+    Profile profile =
+        MeasuredProfile(given, MeasureSequentially(given.task, microbatches_.value_or(kDefault)));
+    profile.is_stages = training_.ModelIsFile();
+    for (std::size_t i = 0; i < profile.layers.size(); ++i) {
+      profile.layers[i].name = NameOf(given.task.model.stages[i]);
+    }
+    if (!output_.empty()) {
+      WriteFile(output_, PrintProfile(profile));
+    }
+    if (output_ != "-") {
+      Print(ToText(profile));
+    }
+    return ExitCode::kFine;
+  }
+
+ private:
+  /// `linear relu`.
+  static std::string NameOf(const std::vector<Layer>& layers) {
+    std::string name;
+    for (const Layer& layer : layers) {
+      name += name.empty() ? "" : " ";
+      name += TraitsOf(layer.kind).name;
+    }
+    return name;
+  }
+
+  static std::string ToText(const Profile& profile) {
+    Table table{{{"unit"},
+                 {"layers", Align::kLeft},
+                 {"forward"},
+                 {"backward"},
+                 {"step"},
+                 {"predict"},
+                 {"parameters"},
+                 {"output"}},
+                {}};
+    for (std::size_t i = 0; i < profile.layers.size(); ++i) {
+      const ProfileLayer& layer = profile.layers[i];
+      const MeasuredCosts& at = layer.at.front();
+      const auto time = [](const std::optional<Nanoseconds>& duration) {
+        return duration ? FormatDuration(*duration) : std::string();
+      };
+      table.rows.push_back({std::to_string(i), layer.name, time(at.forward), time(at.backward),
+                            time(layer.step), time(layer.predict),
+                            FormatBytes(layer.parameter_bytes.value_or(0)),
+                            FormatBytes(at.output_bytes.value_or(0))});
+    }
+    return fmt::format("{}, micro-batches of {} samples\n{}, {}\n\n{}", profile.source.model,
+                       profile.microbatch_sizes.front(), profile.source.framework,
+                       profile.source.device, ToPlainText(table));
+  }
+
+  ScheduleArguments schedule_;  // Without flags: nothing is scheduled here.
+  TrainingArguments training_;
+  std::optional<std::int32_t> microbatches_;
+  std::string output_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeProfileCommand(CLI::App& app) {
+  return std::make_unique<ProfileCommand>(app);
+}
+
+}  // namespace stagecraft
