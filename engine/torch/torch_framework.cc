@@ -11,7 +11,9 @@
 
 namespace stagecraft {
 
-std::string TorchFramework::Version() const { return "LibTorch " TORCH_VERSION; }
+std::string TorchFramework::Version() const {
+  return "LibTorch " TORCH_VERSION;
+}
 
 void TorchFramework::PrepareThread() {
   at::set_num_threads(1);

@@ -12,9 +12,9 @@
 #include <ATen/ops/ones_like.h>
 #include <torch/csrc/autograd/autograd.h>
 
-#include "engine/torch/tensor_memory.h"
 #include "engine/torch/flat_parameters.h"
 #include "engine/torch/split_backward.h"
+#include "engine/torch/tensor_memory.h"
 #include "engine/torch/torch_layers.h"
 
 namespace stagecraft {
