@@ -114,12 +114,15 @@ std::vector<Parameter> LstmParameters(std::int64_t in, std::int64_t out) {
           {"bias_hh_l0", {4 * out}, initialiser}};
 }
 
+// Residuals nest a few levels, which the reader of model files limits.
+// NOLINTBEGIN(misc-no-recursion)
+
 /// Those of the layers of a residual, with the layer's index in front of their names.
 template <typename TensorsOf>
 std::vector<Parameter> OfBody(const Layer& layer, const TensorsOf& tensors_of) {
   std::vector<Parameter> all;
-  for (std::size_t i = 0; i < layer.body.size(); ++i) {
-    for (Parameter& parameter : tensors_of(layer.body[i])) {
+  for (std::size_t i = 0; i < layer.body->size(); ++i) {
+    for (Parameter& parameter : tensors_of((*layer.body)[i])) {
       parameter.name = fmt::format("{}.{}", i, parameter.name);
       all.push_back(std::move(parameter));
     }
@@ -204,7 +207,7 @@ TensorShape EmbeddingShape(const Layer& layer, TensorShape input) {
 
 TensorShape ResidualShape(const Layer& layer, const TensorShape& input) {
   TensorShape shape = input;
-  for (const Layer& inner : layer.body) {
+  for (const Layer& inner : *layer.body) {
     shape = OutputShape(inner, shape);
   }
   if (shape != input) {
@@ -249,10 +252,9 @@ Layer MakeLayer(LayerKind kind, std::vector<double> values) {
 }
 
 Layer MakeResidual(std::vector<Layer> body) {
-  return {LayerKind::kResidual, {}, std::move(body)};
+  return {LayerKind::kResidual, {}, std::make_shared<const std::vector<Layer>>(std::move(body))};
 }
 
-// NOLINTNEXTLINE(misc-no-recursion): residuals nest a few levels, which the reader limits.
 std::vector<Parameter> ParametersOf(const Layer& layer) {
   switch (layer.kind) {
     case LayerKind::kLinear:
@@ -283,7 +285,6 @@ std::vector<Parameter> ParametersOf(const Layer& layer) {
   }
 }
 
-// NOLINTNEXTLINE(misc-no-recursion): as above.
 std::vector<Parameter> BuffersOf(const Layer& layer) {
   switch (layer.kind) {
     case LayerKind::kBatchNorm2d:
@@ -296,7 +297,6 @@ std::vector<Parameter> BuffersOf(const Layer& layer) {
   }
 }
 
-// NOLINTNEXTLINE(misc-no-recursion): as above.
 TensorShape OutputShape(const Layer& layer, const TensorShape& input) {
   switch (layer.kind) {
     case LayerKind::kLinear:
@@ -331,7 +331,6 @@ TensorShape OutputShape(const Layer& layer, const TensorShape& input) {
   }
 }
 
-// NOLINTNEXTLINE(misc-no-recursion): as above.
 double EstimatedWork(const Layer& layer, const TensorShape& input) {
   const auto elements = [](const TensorShape& shape) {
     return static_cast<double>(Elements(shape));
@@ -354,7 +353,7 @@ double EstimatedWork(const Layer& layer, const TensorShape& input) {
     case LayerKind::kResidual: {
       double work = elements(input);
       TensorShape shape = input;
-      for (const Layer& inner : layer.body) {
+      for (const Layer& inner : *layer.body) {
         work += EstimatedWork(inner, shape);
         shape = OutputShape(inner, shape);
       }
@@ -364,5 +363,7 @@ double EstimatedWork(const Layer& layer, const TensorShape& input) {
       return elements(OutputShape(layer, input));
   }
 }
+
+// NOLINTEND(misc-no-recursion)
 
 }  // namespace stagecraft

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -54,15 +55,14 @@ std::span<const LayerTraits> AllLayerTraits();
 struct Layer {
   LayerKind kind = LayerKind::kRelu;
   std::vector<double> values{};  ///< In the order of the fields of its kind.
-  std::vector<Layer> body{};     ///< Of a residual: y = x + body(x).
+  /// Of a residual, else null: y = x + body(x). Shared, since nobody changes it.
+  std::shared_ptr<const std::vector<Layer>> body{};
 
   /// Requires: the kind has that field.
   double Value(std::string_view field) const;
   std::int64_t Size(std::string_view field) const {
     return static_cast<std::int64_t>(Value(field));
   }
-
-  friend bool operator==(const Layer&, const Layer&) = default;
 };
 
 /// A layer with values for its first fields; the others have their standard.

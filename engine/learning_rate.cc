@@ -77,7 +77,8 @@ double LearningRate::At(std::int64_t update) const {
   const auto last = static_cast<std::int64_t>(rates_.size()) - 1;
   double rate = rates_[static_cast<std::size_t>(std::min(update, last))];
   if (shape_ == Shape::kStep) {
-    rate *= std::pow(factor_, static_cast<double>(update / period_));
+    const std::int64_t times = update / period_;
+    rate *= std::pow(factor_, static_cast<double>(times));
   } else if (shape_ == Shape::kCosine) {
     const double done =
         static_cast<double>(std::min(update, period_)) / static_cast<double>(period_);

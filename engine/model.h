@@ -12,8 +12,6 @@ namespace stagecraft {
 struct Model {
   std::string name;
   std::vector<std::vector<Layer>> stages;
-
-  friend bool operator==(const Model&, const Model&) = default;
 };
 
 /// A parameter, or a running statistic, in the flat buffer of its stage.

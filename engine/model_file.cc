@@ -65,7 +65,8 @@ class ModelReader {
                  const std::vector<std::string_view>& known) {
     for (const auto& [key, value] : object.items()) {
       if (std::find(known.begin(), known.end(), key) == known.end()) {
-        Fault(pointer + "/" + key, fmt::format("unknown key '{}'{}", key, DidYouMean(key, known)));
+        Fault(fmt::format("{}/{}", pointer, key),
+              fmt::format("unknown key '{}'{}", key, DidYouMean(key, known)));
       }
     }
   }
@@ -115,7 +116,7 @@ class ModelReader {
     if (traits == nullptr) {
       return {};
     }
-    const std::string inside = pointer + "/" + name;
+    const std::string inside = fmt::format("{}/{}", pointer, name);
     if (traits->kind == LayerKind::kResidual) {
       if (is_name || nesting == kMaxNesting) {
         Fault(pointer, fmt::format("expected {{\"residual\": [layers]}}, up to {} of them inside "
@@ -192,7 +193,7 @@ Ordered ToJson(const std::vector<Layer>& layers) {
     const LayerTraits& traits = TraitsOf(layer.kind);
     const std::string name(traits.name);
     if (layer.kind == LayerKind::kResidual) {
-      json.push_back({{name, ToJson(layer.body)}});
+      json.push_back({{name, ToJson(*layer.body)}});
       continue;
     }
     Ordered fields = Ordered::object();

@@ -25,22 +25,23 @@ struct Scratch {
 
 /// The mean, clipped, and with the decay that goes into the gradient; clears the sum.
 template <typename T>
-void TakeGradient(const OptimizerOptions& options, const StepNumbers& step, T* sum, const T* weight,
-                  T* gradient, std::int64_t size) {
+void TakeGradient(const OptimizerOptions& options, const OptimizerBuffers<T>& at,
+                  const StepNumbers& step, const T* weight, T* gradient) {
   const auto count = static_cast<T>(step.count);
   const auto clip = static_cast<T>(step.clip);
   const auto decay =
       static_cast<T>(options.kind == OptimizerKind::kAdamW ? 0.0 : options.weight_decay);
+  T* const sum = at.gradient;
   if (decay == 0) {
 #pragma GCC ivdep
-    for (std::int64_t i = 0; i < size; ++i) {
+    for (std::int64_t i = 0; i < at.elements; ++i) {
       gradient[i] = sum[i] / count * clip;
       sum[i] = 0;
     }
     return;
   }
 #pragma GCC ivdep
-  for (std::int64_t i = 0; i < size; ++i) {
+  for (std::int64_t i = 0; i < at.elements; ++i) {
     gradient[i] = sum[i] / count * clip + decay * weight[i];
     sum[i] = 0;
   }
@@ -61,10 +62,11 @@ struct AdamNumbers {
 
 /// Updates the velocity, if there is one, and gives the direction of the step.
 template <typename T>
-void StepVelocity(const OptimizerOptions& options, std::int64_t updates, T* velocity,
-                  const T* gradient, T* direction, std::int64_t size) {
+void StepVelocity(const OptimizerOptions& options, const OptimizerBuffers<T>& at,
+                  std::int64_t updates, const T* gradient, T* direction) {
+  T* const velocity = at.velocity;
   if (velocity == nullptr) {
-    std::copy_n(gradient, size, direction);
+    std::copy_n(gradient, at.elements, direction);
     return;
   }
   const auto keep = static_cast<T>(updates == 0 ? 0 : options.momentum);
@@ -72,14 +74,14 @@ void StepVelocity(const OptimizerOptions& options, std::int64_t updates, T* velo
   const auto momentum = static_cast<T>(options.momentum);
   if (options.nesterov) {
 #pragma GCC ivdep
-    for (std::int64_t i = 0; i < size; ++i) {
+    for (std::int64_t i = 0; i < at.elements; ++i) {
       velocity[i] = Velocity(velocity[i], gradient[i], keep, add);
       direction[i] = gradient[i] + momentum * velocity[i];
     }
     return;
   }
 #pragma GCC ivdep
-  for (std::int64_t i = 0; i < size; ++i) {
+  for (std::int64_t i = 0; i < at.elements; ++i) {
     velocity[i] = Velocity(velocity[i], gradient[i], keep, add);
     direction[i] = velocity[i];
   }
@@ -101,18 +103,30 @@ void StepMoments(const OptimizerOptions& options, const AdamNumbers<T>& adam,
   }
 }
 
-/// to = keep * from - rate * direction, and what that changes into the moving average.
+/// to = keep * from - rate * direction.
 template <typename T>
-void Apply(const T* from, T* to, const T* direction, T keep, T rate, std::int64_t size) {
+struct Move {
+  const T* from = nullptr;
+  T* to = nullptr;
+  const T* direction = nullptr;
+  T keep = 1;
+  T rate = 0;
+  std::int64_t size = 0;
+};
+
+template <typename T>
+void Apply(const Move<T>& move) {
+  const auto [from, to, direction, keep, rate, size] = move;
 #pragma GCC ivdep
   for (std::int64_t i = 0; i < size; ++i) {
     to[i] = keep * from[i] - rate * direction[i];
   }
 }
 
+/// The same, and what it changes goes into the moving average.
 template <typename T>
-void ApplyAndWatch(const T* from, T* to, const T* direction, T keep, T rate, T* difference, T decay,
-                   std::int64_t size) {
+void ApplyAndWatch(const Move<T>& move, T* difference, T decay) {
+  const auto [from, to, direction, keep, rate, size] = move;
 #pragma GCC ivdep
   for (std::int64_t i = 0; i < size; ++i) {
     const T old = from[i];
@@ -139,25 +153,24 @@ template <typename T>
 void StepBlock(const OptimizerOptions& options, const OptimizerBuffers<T>& at,
                const StepNumbers& step, const T* from, T* to) {
   Scratch<T> scratch;
-  TakeGradient(options, step, at.gradient, from, scratch.gradient, at.elements);
+  TakeGradient(options, at, step, from, scratch.gradient);
   if (at.last != nullptr) {
     std::copy_n(scratch.gradient, at.elements, at.last);
   }
   double keep = 1;
   if (options.kind == OptimizerKind::kSgd) {
-    StepVelocity(options, step.updates, at.velocity, scratch.gradient, scratch.direction,
-                 at.elements);
+    StepVelocity(options, at, step.updates, scratch.gradient, scratch.direction);
   } else {
     StepMoments(options, AdamNumbers<T>(options, step.updates + 1, false), at, scratch.gradient,
                 scratch.direction);
     keep = options.kind == OptimizerKind::kAdamW ? 1 - step.rate * options.weight_decay : 1;
   }
-  const auto rate = static_cast<T>(step.rate);
+  const Move<T> move{
+      from, to, scratch.direction, static_cast<T>(keep), static_cast<T>(step.rate), at.elements};
   if (at.difference == nullptr) {
-    Apply(from, to, scratch.direction, static_cast<T>(keep), rate, at.elements);
+    Apply(move);
   } else {
-    ApplyAndWatch(from, to, scratch.direction, static_cast<T>(keep), rate, at.difference,
-                  static_cast<T>(step.difference_decay), at.elements);
+    ApplyAndWatch(move, at.difference, static_cast<T>(step.difference_decay));
   }
 }
 
@@ -207,15 +220,15 @@ void PredictBlock(const OptimizerOptions& options, const OptimizerBuffers<T>& at
     return;
   }
   if (prediction.horizon < 0) {
-    Apply(from, to, at.difference, T{1}, static_cast<T>(-prediction.horizon), at.elements);
+    Apply<T>({from, to, at.difference, T{1}, static_cast<T>(-prediction.horizon), at.elements});
     return;
   }
   Scratch<T> scratch;
   PredictedDirection(options, at, prediction.updates, scratch.direction);
   const double far = prediction.rate * static_cast<double>(prediction.horizon);
   const double decay = options.prediction_decay ? options.weight_decay : 0;
-  Apply(from, to, scratch.direction, static_cast<T>(1 - far * decay), static_cast<T>(far),
-        at.elements);
+  Apply<T>({from, to, scratch.direction, static_cast<T>(1 - far * decay), static_cast<T>(far),
+            at.elements});
 }
 
 }  // namespace

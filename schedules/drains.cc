@@ -14,40 +14,58 @@ struct Cut {
   std::int32_t index = 0;
 };
 
-/// Behind an op, the S and A that follow belong to it.
-std::vector<Cut> FindCuts(const std::vector<Op>& program, std::int32_t stages) {
-  const auto size = static_cast<std::int32_t>(program.size());
+/// Which stages have gradients that no S has applied yet.
+class Pending {
+ public:
+  explicit Pending(std::int32_t stages) : pending_(static_cast<std::size_t>(stages), false) {}
+
+  void Take(const Op& op) {
+    const bool accumulates = TraitsOf(op.kind).accumulates;
+    if (!accumulates && op.kind != OpKind::kStep) {
+      return;
+    }
+    const auto stage = static_cast<std::size_t>(op.stage);
+    count_ += (accumulates ? 1 : 0) - (pending_[stage] ? 1 : 0);
+    pending_[stage] = accumulates;
+  }
+  bool IsEmpty() const { return count_ == 0; }
+
+ private:
+  std::vector<bool> pending_;
+  std::int32_t count_ = 0;
+};
+
+/// Per position: the smallest micro-batch of an op from there on.
+std::vector<std::int32_t> LeastFrom(const std::vector<Op>& program) {
   std::vector<std::int32_t> least(program.size() + 1, std::numeric_limits<std::int32_t>::max());
   for (std::size_t i = program.size(); i-- > 0;) {
     least[i] = TraitsOf(program[i].kind).has_microbatch
                    ? std::min(least[i + 1], program[i].microbatch)
                    : least[i + 1];
   }
+  return least;
+}
+
+/// Behind an op, the S and A that follow belong to it.
+bool BelongsToOpsBefore(const std::vector<Op>& program, std::size_t index) {
+  return index < program.size() &&
+         (program[index].kind == OpKind::kStep || program[index].kind == OpKind::kAllReduce);
+}
+
+std::vector<Cut> FindCuts(const std::vector<Op>& program, std::int32_t stages) {
+  const std::vector<std::int32_t> least = LeastFrom(program);
   std::vector<Cut> cuts;
-  std::vector<bool> pending(static_cast<std::size_t>(stages), false);
-  std::int32_t stages_pending = 0;
+  Pending pending(stages);
   std::int32_t most = -1;
-  for (std::int32_t i = 0; i <= size; ++i) {
-    const bool clean = stages_pending == 0 && most < least[static_cast<std::size_t>(i)];
-    const OpKind next = i < size ? program[static_cast<std::size_t>(i)].kind : OpKind::kForward;
-    const bool has_more = next == OpKind::kStep || next == OpKind::kAllReduce;
-    if (clean && !has_more && (cuts.empty() || cuts.back().most_before < most)) {
-      cuts.push_back({most, least[static_cast<std::size_t>(i)], i});
+  for (std::size_t i = 0; i <= program.size(); ++i) {
+    const bool is_clean = pending.IsEmpty() && most < least[i] && !BelongsToOpsBefore(program, i);
+    if (is_clean && (cuts.empty() || cuts.back().most_before < most)) {
+      cuts.push_back({most, least[i], static_cast<std::int32_t>(i)});
     }
-    if (i == size) {
-      break;
-    }
-    const Op& op = program[static_cast<std::size_t>(i)];
-    if (TraitsOf(op.kind).has_microbatch) {
-      most = std::max(most, op.microbatch);
-    }
-    const auto stage = static_cast<std::size_t>(op.stage);
-    if (TraitsOf(op.kind).accumulates && !pending[stage]) {
-      pending[stage] = true;
-      ++stages_pending;
-    } else if (op.kind == OpKind::kStep && pending[stage]) {
-      pending[stage] = false;
-      --stages_pending;
+    if (i < program.size()) {
+      most =
+          TraitsOf(program[i].kind).has_microbatch ? std::max(most, program[i].microbatch) : most;
+      pending.Take(program[i]);
     }
   }
   return cuts;

@@ -46,6 +46,14 @@ void CheckModel(const GivenTraining& given) {
   const TensorShape output =
       OrRefuse("--model", [&] { return StageInputs(given.task.model, given.task.sample).back(); });
   const TrainingData& data = given.data;
+  const LayerKind first = given.task.model.stages.front().front().kind;
+  const bool has_tokens = data.input_type == ElementType::kInt64;
+  if (has_tokens != (first == LayerKind::kEmbedding)) {
+    throw CommandFailure(ExitCode::kUsage, "--model",
+                         has_tokens ? "expected an embedding as first layer, since the data are "
+                                      "whole numbers"
+                                    : "expected data of whole numbers for its embedding");
+  }
   TensorShape expected = data.target_sample;
   const bool is_classes = data.target_type == ElementType::kInt64;
   if (is_classes != (given.task.loss == Loss::kCrossEntropy)) {

@@ -64,6 +64,7 @@ std::int64_t OutputsOf(const HostTensor& target) {
 
 void DescribeSamples(const DataSet& set, TrainingData& data) {
   data.sample = SampleOf(set.x);
+  data.input_type = set.x.type;
   data.target_sample = SampleOf(set.y);
   data.target_type = set.y.type;
   data.loss = set.y.type == ElementType::kInt64 ? Loss::kCrossEntropy : Loss::kMeanSquares;

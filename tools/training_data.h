@@ -30,6 +30,7 @@ struct TrainingData {
   std::int32_t microbatch_size = 1;
   std::int64_t microbatches = 0;  ///< That the data has for one epoch.
   TensorShape sample;             ///< Of one input.
+  ElementType input_type = ElementType::kFloat32;
   std::int64_t outputs = 1;       ///< Classes, or numbers per sample.
   TensorShape target_sample;      ///< Of one target.
   ElementType target_type = ElementType::kInt64;

@@ -1,15 +1,61 @@
 #include "engine/torch/torch_framework.h"
 
+#include <memory>
 #include <utility>
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/zeros.h>
+#include <c10/util/Exception.h>
 #include <torch/version.h>
 
 #include "engine/torch/torch_stage.h"
 
 namespace stagecraft {
+namespace {
+
+/// Makes what LibTorch throws an `Error` without the backtrace that it appends.
+template <typename Call>
+auto WithPlainErrors(const Call& call) {
+  try {
+    return call();
+  } catch (const c10::Error& error) {
+    throw Error(error.what_without_backtrace());
+  }
+}
+
+class StageWithPlainErrors : public ModelStage {
+ public:
+  explicit StageWithPlainErrors(std::unique_ptr<ModelStage> stage) : stage_(std::move(stage)) {}
+
+  void StartAt(std::int64_t microbatch) override { stage_->StartAt(microbatch); }
+  Boundary Forward(std::int32_t microbatch, std::int32_t slot, Boundary input,
+                   bool keep_input_only) override {
+    return WithPlainErrors(
+        [&] { return stage_->Forward(microbatch, slot, std::move(input), keep_input_only); });
+  }
+  void Recompute(std::int32_t microbatch, std::int32_t slot) override {
+    WithPlainErrors([&] { stage_->Recompute(microbatch, slot); });
+  }
+  Boundary Backward(std::int32_t microbatch, std::int32_t slot, Boundary gradient) override {
+    return WithPlainErrors([&] { return stage_->Backward(microbatch, slot, std::move(gradient)); });
+  }
+  Boundary BackwardInput(std::int32_t microbatch, std::int32_t slot, Boundary gradient) override {
+    return WithPlainErrors(
+        [&] { return stage_->BackwardInput(microbatch, slot, std::move(gradient)); });
+  }
+  void BackwardWeight(std::int32_t microbatch, std::int32_t slot) override {
+    WithPlainErrors([&] { stage_->BackwardWeight(microbatch, slot); });
+  }
+  Boundary Evaluate(std::int32_t microbatch, std::int32_t slot, Boundary input) override {
+    return WithPlainErrors([&] { return stage_->Evaluate(microbatch, slot, std::move(input)); });
+  }
+
+ private:
+  std::unique_ptr<ModelStage> stage_;
+};
+
+}  // namespace
 
 std::string TorchFramework::Version() const {
   return "LibTorch " TORCH_VERSION;
@@ -22,7 +68,8 @@ void TorchFramework::PrepareThread() {
 }
 
 std::unique_ptr<ModelStage> TorchFramework::MakeStage(StageSetup setup) {
-  return MakeTorchStage(std::move(setup));
+  return WithPlainErrors(
+      [&] { return std::make_unique<StageWithPlainErrors>(MakeTorchStage(std::move(setup))); });
 }
 
 }  // namespace stagecraft

@@ -45,6 +45,7 @@ class LayerRun {
   }
 
  private:
+  // NOLINTNEXTLINE(misc-no-recursion): residuals nest a few levels.
   at::Tensor One(const Layer& layer, at::Tensor x) {
     switch (layer.kind) {
       case LayerKind::kLinear:
@@ -152,9 +153,10 @@ class LayerRun {
     return x.mul(kept);
   }
 
+  // NOLINTNEXTLINE(misc-no-recursion): as above.
   at::Tensor Residual(const Layer& layer, const at::Tensor& x) {
     at::Tensor y = x;
-    for (const Layer& inner : layer.body) {
+    for (const Layer& inner : *layer.body) {
       y = One(inner, std::move(y));
     }
     return x.add(y);

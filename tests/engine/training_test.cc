@@ -130,6 +130,31 @@ TEST(Training, AStopEndsEveryRankBetweenTwoOpsAndLeavesASnapshot) {
   }
 }
 
+TEST(Training, EveryOpFindsTheVersionThatTheScheduleNames) {
+  for (const Generator& generator : Generators()) {
+    GeneratorOptions options{.ranks = 3, .microbatches = 6, .batches = 2};
+    options.drain_every = (generator.takes & kTakesDrainEvery) != 0 ? 6 : 0;
+    const TrainingPlan plan =
+        PlanTraining(Lower(test::Make(std::string(generator.name), options)), 0, 0);
+    const TrainingTask task = test::ScalarTask(plan.training.schedule.shape.stages, Momentum());
+    test::ScalarFramework framework;
+    Recorder recorder(plan.training.schedule);
+    RunAsThreads(plan.training,
+                 TrainingWork({.task = &task, .plan = &plan, .framework = &framework}),
+                 {.recorder = &recorder});
+    std::size_t id = 0;
+    for (const std::vector<Op>& program : plan.training.schedule.programs) {
+      for (const Op& op : program) {
+        const SlotContent read = recorder.Reads()[id++];
+        const SlotContent named = TraitsOf(op.kind).reads_weights
+                                      ? SlotContent{op.version, op.horizon}
+                                      : Recorder::kNoRead;
+        EXPECT_EQ(read, named) << generator.name << ' ' << ToString(op);
+      }
+    }
+  }
+}
+
 TEST(Training, PausesOnlyAtMultiplesAndTheEnd) {
   const TrainingPlan plan =
       PlanTraining(Lower(test::Make("1f1b", {.ranks = 2, .microbatches = 2, .batches = 5})), 4, 0);

@@ -152,6 +152,8 @@ TEST(TrainCommandUsage, SaysWhatDoesNotFit) {
       {"1f1b --loss mse", "--loss: error: expected cross-entropy, since the targets are classes\n"},
       {"1f1b --model convnet --data classes",
        "--model: error: conv2d: expected an input [batch, channels, height, width], got [1, 16]\n"},
+      {"1f1b --model mlp --data tokens --length 8",
+       "--model: error: expected an embedding as first layer, since the data are whole numbers\n"},
       {"1f1b --model gpt --width 30",
        "--model: error: attention: expected a dim that heads divides, got dim 30 and heads 4\n"},
       {"1f1b --microbatch-size 2000",
