@@ -20,6 +20,8 @@ class Descriptor {
   ~Descriptor() { Close(); }
 
   int Get() const { return number_; }
+  /// The number, which is the caller's to close now.
+  int Release() { return std::exchange(number_, -1); }
   explicit operator bool() const { return number_ >= 0; }
   void Close() {
     if (number_ >= 0) {

@@ -12,6 +12,7 @@
 #include "engine/layer.h"
 #include "engine/model.h"
 #include "engine/stage.h"
+#include "engine/store.h"
 #include "engine/weight_store.h"
 
 namespace stagecraft {
@@ -74,6 +75,9 @@ class Framework {
 
   /// Throws `Error` if the setup makes no sense.
   virtual std::unique_ptr<ModelStage> MakeStage(StageSetup setup) = 0;
+
+  /// Where processes of a job meet. Throws `Error` if it cannot be reached.
+  virtual std::unique_ptr<Store> ConnectStore(const StoreAddress& address) = 0;
 };
 
 }  // namespace stagecraft

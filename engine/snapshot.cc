@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "engine/hash.h"
 #include "traces/fault.h"
 
 namespace stagecraft {
@@ -26,13 +27,8 @@ std::string UpdatesKey(std::int32_t stage) {
   return StagePrefix(stage) + "updates";
 }
 
-/// FNV-1a of 64 bits, as 16 hexadecimal digits.
 std::string Hash(std::string_view bytes) {
-  std::uint64_t hash = 14695981039346656037U;
-  for (const char byte : bytes) {
-    hash = (hash ^ static_cast<unsigned char>(byte)) * 1099511628211U;
-  }
-  return fmt::format("{:016x}", hash);
+  return fmt::format("{:016x}", HashOf(bytes));
 }
 
 HostTensor Copied(ElementType type, const TensorShape& shape, const std::byte* data) {

@@ -93,14 +93,20 @@ int TryConnect(const addrinfo& address, Deadline deadline, Descriptor& connected
 
 }  // namespace
 
-TcpListener::TcpListener(const std::string& host) {
-  const auto addresses = Resolve(host, 0, AI_PASSIVE);
-  socket_ = Descriptor(socket(addresses->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+Descriptor ListenOn(const std::string& host, int port) {
+  const auto addresses = Resolve(host, port, AI_PASSIVE);
+  Descriptor listener(socket(addresses->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int on = 1;  // Else the port of a job that has just ended could not be used again.
   constexpr int kWaiting = 128;
-  if (!socket_ || bind(socket_.Get(), addresses->ai_addr, addresses->ai_addrlen) != 0 ||
-      listen(socket_.Get(), kWaiting) != 0) {
-    Fail(fmt::format("cannot listen on '{}'", host), errno);
+  if (!listener || setsockopt(listener.Get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+      bind(listener.Get(), addresses->ai_addr, addresses->ai_addrlen) != 0 ||
+      listen(listener.Get(), kWaiting) != 0) {
+    Fail(fmt::format("cannot listen on {} port {}", host, port), errno);
   }
+  return listener;
+}
+
+TcpListener::TcpListener(const std::string& host) : socket_(ListenOn(host, 0)) {
   sockaddr_storage bound{};
   socklen_t size = sizeof bound;
   getsockname(socket_.Get(), reinterpret_cast<sockaddr*>(&bound), &size);

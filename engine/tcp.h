@@ -14,10 +14,14 @@ namespace stagecraft {
 
 using Deadline = std::chrono::steady_clock::time_point;
 
+/// Listens on an address of this machine; only connections to it are taken. Port 0: the system
+/// chooses.
+Descriptor ListenOn(const std::string& host, int port);
+
 /// Waits for connections on a port that the system chooses.
 class TcpListener {
  public:
-  /// `host`: a name or number of this machine; only connections to it are taken.
+  /// `host`: a name or number of this machine.
   explicit TcpListener(const std::string& host);
 
   int Port() const { return port_; }

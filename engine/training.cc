@@ -10,8 +10,14 @@
 #include <type_traits>
 #include <utility>
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "engine/hash.h"
 #include "engine/initial_weights.h"
+#include "engine/model_file.h"
 #include "schedules/evaluation.h"
+#include "schedules/fingerprint.h"
 #include "schedules/lower.h"
 
 namespace stagecraft {
@@ -238,6 +244,17 @@ TrainingPlan PlanTraining(Schedule lowered, std::int32_t every,
   }
   plan.training = PlanExecution(std::move(lowered));
   return plan;
+}
+
+std::uint64_t FingerprintOf(const TrainingTask& task, const TrainingPlan& plan) {
+  const OptimizerOptions& o = task.optimizer;
+  return HashOf(fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {}",
+                            Fingerprint(plan.training.schedule), plan.rounds, plan.pauses.size(),
+                            WriteModel(task.model), fmt::join(task.sample, ","),
+                            static_cast<int>(task.type), static_cast<int>(task.loss), task.seed,
+                            static_cast<int>(o.kind), o.momentum, o.dampening, o.nesterov,
+                            o.weight_decay, o.beta1, o.beta2, o.epsilon, o.clip_norm,
+                            static_cast<int>(o.displacement), task.learning_rate.At(0)));
 }
 
 std::string_view BytesOf(const TrainingReport& report) {

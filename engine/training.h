@@ -46,6 +46,10 @@ struct TrainingPlan {
 TrainingPlan PlanTraining(Schedule lowered, std::int32_t every,
                           std::int32_t evaluation_microbatches);
 
+/// The same for processes that would train to the same bits, if they have the same data: schedule,
+/// model, optimizer, seed.
+std::uint64_t FingerprintOf(const TrainingTask& task, const TrainingPlan& plan);
+
 /// What a rank tells while it trains, as the bytes of a job's report.
 struct TrainingReport {
   enum class Kind : std::uint8_t { kTraining, kEvaluation };

@@ -56,7 +56,11 @@ class TrainCommand : public Command {
         ->expected(2);
     app.add_flag("--json", json_, "print JSON (train.schema.json)");
     app.footer(
-        "Needs LibTorch. Ctrl-C finishes the op, saves (--save) and says so.\n\n"
+        "Needs LibTorch. Ctrl-C finishes the op, saves (--save) and says so. Started once per "
+        "rank, "
+        "by\n`torchrun --no-python --nproc-per-node P stagecraft train ...`, Slurm or Open MPI, "
+        "each "
+        "process is\none rank, and rank 0 reports.\n\n"
         "Examples:\n"
         "  stagecraft train pipeoptim -p 4 --epochs 2\n"
         "  stagecraft train 1f1b -p 2 -m 4 -n 8 --model gpt --optimizer adamw --processes\n"
@@ -75,22 +79,28 @@ class TrainCommand : public Command {
                                      {.receive = receive_,
                                       .receive_given = !receive_flag_->empty(),
                                       .generated = given.schedule.generator != nullptr});
+    const std::optional<LaunchEnvironment> launch = CurrentLaunch(lowered.schedule.shape.ranks);
+    const bool reports = !launch || launch->rank == 0;
     TrainingPlan plan =
         PlanTraining(std::move(lowered.schedule), given.per_epoch,
                      static_cast<std::int32_t>(given.data.EvaluationMicrobatches()));
     plan.rounds = given.rounds;
     TrainingReporter reporter(given, plan,
                               {.start = start ? &*start : nullptr,
-                               .metrics = metrics_,
-                               .quiet = json_,
-                               .processes = processes_});
+                               .metrics = reports ? metrics_ : "",
+                               .quiet = json_ || !reports,
+                               .processes = processes_ || launch});
     const bool record = !trace_.empty() || !record_.empty();
     TrainingOutcome outcome =
         RunTraining(given.task, plan,
-                    {.workers = processes_ ? Workers::kProcesses : Workers::kThreads,
+                    {.launch = launch,
+                     .workers = processes_ ? Workers::kProcesses : Workers::kThreads,
                      .record = record,
                      .start = start ? &*start : nullptr,
                      .on_report = [&](const TrainingReport& report) { reporter.Take(report); }});
+    if (!reports) {
+      return ExitCode::kFine;  // Rank 0 has it all.
+    }
     Save(outcome.snapshot);
     WriteRecords(given, plan, outcome);
     Print(json_ ? reporter.ToJson(outcome).dump(2) + "\n" : reporter.Summary(outcome));

@@ -112,6 +112,10 @@ class ValidateCommand : public Command {
                     ParseInteger(microbatch_size_flag_->results().front(), 1, kMostSamples)));
     }
     GivenTraining given = training_.Load(name_);
+    if (CurrentLaunch(given.schedule.schedule.shape.ranks)) {
+      throw CommandFailure(ExitCode::kUsage, "",
+                           "starts its ranks itself; expected it without another launcher");
+    }
     const auto cores = static_cast<std::int32_t>(std::thread::hardware_concurrency());
     if (given.schedule.schedule.shape.ranks > cores) {
       throw CommandFailure(

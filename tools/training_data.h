@@ -31,8 +31,8 @@ struct TrainingData {
   std::int64_t microbatches = 0;  ///< That the data has for one epoch.
   TensorShape sample;             ///< Of one input.
   ElementType input_type = ElementType::kFloat32;
-  std::int64_t outputs = 1;       ///< Classes, or numbers per sample.
-  TensorShape target_sample;      ///< Of one target.
+  std::int64_t outputs = 1;   ///< Classes, or numbers per sample.
+  TensorShape target_sample;  ///< Of one target.
   ElementType target_type = ElementType::kInt64;
   Loss loss = Loss::kCrossEntropy;
 

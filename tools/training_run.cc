@@ -2,14 +2,22 @@
 
 #include <atomic>
 #include <csignal>
+#include <cstdlib>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "engine/framework_loader.h"
+#include "engine/peer_job.h"
+#include "engine/peers.h"
 #include "engine/process_job.h"
+#include "engine/tcp.h"
 #include "engine/thread_job.h"
 #include "tools/command.h"
+#include "tools/terminal.h"
 
 namespace stagecraft {
 namespace {
@@ -44,6 +52,30 @@ class StopOnSignal {
   struct sigaction old_terminate_ {};
 };
 
+/// Runs the rank that this process is, connected with the others over TCP.
+std::vector<std::string> RunLaunched(const TrainingTask& task, const TrainingPlan& plan,
+                                     Framework& framework, const LaunchEnvironment& launch,
+                                     const MakeWork& work, const JobOptions& job) {
+  const bool is_local = launch.host == "127.0.0.1" || launch.host == "localhost";
+  const std::unique_ptr<Store> store =
+      framework.ConnectStore({.host = launch.host,
+                              .port = launch.port,
+                              .serves = launch.rank == 0 && !launch.store_is_there});
+  MeshOptions options{.rank = launch.rank,
+                      .ranks = launch.ranks,
+                      .pairs = PairsThatTalk(plan.training),
+                      .fingerprint = FingerprintOf(task, plan)};
+  options.host = is_local ? "127.0.0.1" : AddressTowards(launch.host, launch.port);
+  options.prefix = fmt::format("stagecraft/{}/", launch.run);
+  options.on_refused = [](const std::string& what) {
+    Diagnostic warning;
+    warning.severity = Severity::kWarning;
+    warning.message = what;
+    PrintDiagnostics({std::move(warning)});
+  };
+  return RunAsPeer(plan.training, work, job, launch.rank, ConnectMesh(*store, options));
+}
+
 Framework& Load() {
   try {
     return LoadFramework();
@@ -53,6 +85,28 @@ Framework& Load() {
 }
 
 }  // namespace
+
+std::optional<LaunchEnvironment> CurrentLaunch(std::int32_t ranks) {
+  Result<std::optional<LaunchEnvironment>> read =
+      ReadLaunchEnvironment([](const std::string& name) -> std::optional<std::string> {
+        const char* const value = std::getenv(name.c_str());
+        return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+      });
+  if (!read) {
+    throw CommandFailure(ExitCode::kUsage, std::move(read.diagnostics));
+  }
+  std::optional<LaunchEnvironment> launch = *std::move(read.value);
+  if (!launch || launch->ranks == 1) {
+    return std::nullopt;
+  }
+  if (launch->ranks != ranks) {
+    throw CommandFailure(ExitCode::kUsage, "",
+                         fmt::format("{} started {} processes, but the schedule has {} ranks; "
+                                     "expected one for each",
+                                     launch->launcher, launch->ranks, ranks));
+  }
+  return launch;
+}
 
 TrainingOutcome RunTraining(const TrainingTask& task, const TrainingPlan& plan,
                             const TrainingRunOptions& options) {
@@ -75,9 +129,18 @@ TrainingOutcome RunTraining(const TrainingTask& task, const TrainingPlan& plan,
   TrainingOutcome outcome;
   const Clock::time_point begin = Clock::now();
   try {
-    outcome.snapshot = ReadTrainingResult(options.workers == Workers::kThreads
-                                              ? RunAsThreads(plan.training, work, job)
-                                              : RunAsProcesses(plan.training, work, job));
+    if (options.launch) {
+      const std::vector<std::string> results =
+          RunLaunched(task, plan, framework, *options.launch, work, job);
+      if (results.empty()) {
+        return outcome;
+      }
+      outcome.snapshot = ReadTrainingResult(results);
+    } else {
+      outcome.snapshot = ReadTrainingResult(options.workers == Workers::kThreads
+                                                ? RunAsThreads(plan.training, work, job)
+                                                : RunAsProcesses(plan.training, work, job));
+    }
   } catch (const JobError& error) {
     throw CommandFailure(ExitCode::kFailed, "", error.what());
   }

@@ -6,21 +6,28 @@
 #include <optional>
 #include <vector>
 
+#include "engine/launch_environment.h"
 #include "engine/training.h"
 #include "tools/validation.h"
 #include "traces/timeline.h"
 
 namespace stagecraft {
 
+/// What a launcher of processes, such as torchrun, says of this process; nothing if there is none,
+/// or it started only one. Throws `CommandFailure` (usage) if what it says makes no sense, or is
+/// another number of ranks than `ranks`.
+std::optional<LaunchEnvironment> CurrentLaunch(std::int32_t ranks);
+
 /// How to run a training.
 struct TrainingRunOptions {
+  std::optional<LaunchEnvironment> launch{};  ///< Then this process is one rank.
   Workers workers = Workers::kThreads;
   bool record = false;  ///< Keeps when each op ran.
   const Snapshot* start = nullptr;
   std::function<void(const TrainingReport&)> on_report{};
 };
 
-/// What a training leaves.
+/// What a training leaves; on ranks that a launcher started, on rank 0 only.
 struct TrainingOutcome {
   Snapshot snapshot;
   std::optional<Timeline> recorded;

@@ -10,6 +10,7 @@
 #include <torch/version.h>
 
 #include "engine/torch/torch_stage.h"
+#include "engine/torch/torch_store.h"
 
 namespace stagecraft {
 namespace {
@@ -70,6 +71,10 @@ void TorchFramework::PrepareThread() {
 std::unique_ptr<ModelStage> TorchFramework::MakeStage(StageSetup setup) {
   return WithPlainErrors(
       [&] { return std::make_unique<StageWithPlainErrors>(MakeTorchStage(std::move(setup))); });
+}
+
+std::unique_ptr<Store> TorchFramework::ConnectStore(const StoreAddress& address) {
+  return ConnectTcpStore(address);
 }
 
 }  // namespace stagecraft

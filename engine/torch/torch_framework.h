@@ -10,6 +10,7 @@ class TorchFramework : public Framework {
   std::string Version() const override;
   void PrepareThread() override;
   std::unique_ptr<ModelStage> MakeStage(StageSetup setup) override;
+  std::unique_ptr<Store> ConnectStore(const StoreAddress& address) override;
 };
 
 }  // namespace stagecraft

@@ -77,6 +77,9 @@ class ScalarFramework : public Framework {
   std::unique_ptr<ModelStage> MakeStage(StageSetup setup) override {
     return std::make_unique<ScalarStageOfModel>(std::move(setup));
   }
+  std::unique_ptr<Store> ConnectStore(const StoreAddress&) override {
+    return std::make_unique<MemoryStore>();
+  }
 };
 
 /// Micro-batch q is x = 1 + (q mod 8) / 8, wanted is 2 x.

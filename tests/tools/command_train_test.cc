@@ -125,6 +125,30 @@ TEST_F(TrainCommand, CtrlCSavesAndSaysSo) {
   }
 }
 
+TEST_F(TrainCommand, ProcessesOfALauncherTrainToTheSameBits) {
+  const std::string task = "train pipeoptim -p 3 -m 4 -n 4 --model gpt --depth 2 --width 16 ";
+  EXPECT_EQ(Stagecraft(task + "--save threads.safetensors").code, 0);
+  // What torchrun sets, but for the store, which rank 0 runs.
+  const Outcome outcome = Shell(
+      "port=$((20000 + $$ % 20000)); for rank in 2 1 0; do env RANK=$rank WORLD_SIZE=3 "
+      "MASTER_ADDR=127.0.0.1 MASTER_PORT=$port TORCHELASTIC_RUN_ID=test stagecraft " +
+      task + "--save launched.safetensors >out.$rank 2>err.$rank & done; wait; cat err.*");
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_EQ(ReadTestFile(TestPath("launched.safetensors")),
+            ReadTestFile(TestPath("threads.safetensors")));
+  EXPECT_NE(ReadTestFile(TestPath("out.0")).find("16 updates"), std::string::npos);
+  EXPECT_EQ(ReadTestFile(TestPath("out.1")), "");
+}
+
+TEST_F(TrainCommand, ALauncherMustStartAProcessPerRank) {
+  const Outcome outcome = Shell(
+      "env RANK=1 WORLD_SIZE=3 TORCHELASTIC_RUN_ID=test stagecraft train 1f1b -p 2 -m 2 -n 1");
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_EQ(outcome.err,
+            "error: torchrun started 3 processes, but the schedule has 2 ranks; expected one for "
+            "each\n");
+}
+
 TEST(TrainCommandUsage, WithoutLibTorchSaysHowToGetIt) {
   if (STAGECRAFT_HAS_TORCH) {
     GTEST_SKIP() << "built with LibTorch";
