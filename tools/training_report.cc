@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstdio>
 #include <system_error>
 #include <unistd.h>
@@ -32,6 +33,7 @@ std::int64_t UpdatesOf(const Snapshot* start, std::int32_t stage) {
 
 std::vector<std::int32_t> SteadyStaleness(const Schedule& schedule) {
   std::vector<std::int32_t> staleness;
+  staleness.reserve(static_cast<std::size_t>(schedule.shape.stages));
   for (const StageStaleness& of_stage : FindStaleness(schedule)) {
     staleness.push_back(of_stage.steady.value_or(0));
   }
@@ -40,6 +42,7 @@ std::vector<std::int32_t> SteadyStaleness(const Schedule& schedule) {
 
 std::vector<std::int32_t> WeightCopies(const TrainingPlan& plan) {
   std::vector<std::int32_t> copies;
+  copies.reserve(static_cast<std::size_t>(plan.training.schedule.shape.stages));
   for (std::int32_t stage = 0; stage < plan.training.schedule.shape.stages; ++stage) {
     copies.push_back(plan.training.slots.OfStage(stage));
   }

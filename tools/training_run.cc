@@ -25,8 +25,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 /// Set by Ctrl-C. Of the whole process, as signals are; each forked rank has its own.
-std::atomic<bool> stop_requested{
-    false};  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): a handler has no arguments.
+std::atomic<bool> stop_requested{false};
 static_assert(std::atomic<bool>::is_always_lock_free);
 
 /// While it lives, the first SIGINT or SIGTERM only asks to stop.
@@ -53,18 +53,17 @@ class StopOnSignal {
 };
 
 /// Runs the rank that this process is, connected with the others over TCP.
-std::vector<std::string> RunLaunched(const TrainingTask& task, const TrainingPlan& plan,
-                                     Framework& framework, const LaunchEnvironment& launch,
-                                     const MakeWork& work, const JobOptions& job) {
+std::vector<std::string> RunLaunched(const TrainingSetup& setup, const LaunchEnvironment& launch,
+                                     const JobOptions& job) {
   const bool is_local = launch.host == "127.0.0.1" || launch.host == "localhost";
   const std::unique_ptr<Store> store =
-      framework.ConnectStore({.host = launch.host,
-                              .port = launch.port,
-                              .serves = launch.rank == 0 && !launch.store_is_there});
+      setup.framework->ConnectStore({.host = launch.host,
+                                     .port = launch.port,
+                                     .serves = launch.rank == 0 && !launch.store_is_there});
   MeshOptions options{.rank = launch.rank,
                       .ranks = launch.ranks,
-                      .pairs = PairsThatTalk(plan.training),
-                      .fingerprint = FingerprintOf(task, plan)};
+                      .pairs = PairsThatTalk(setup.plan->training),
+                      .fingerprint = FingerprintOf(*setup.task, *setup.plan)};
   options.host = is_local ? "127.0.0.1" : AddressTowards(launch.host, launch.port);
   options.prefix = fmt::format("stagecraft/{}/", launch.run);
   options.on_refused = [](const std::string& what) {
@@ -73,7 +72,8 @@ std::vector<std::string> RunLaunched(const TrainingTask& task, const TrainingPla
     warning.message = what;
     PrintDiagnostics({std::move(warning)});
   };
-  return RunAsPeer(plan.training, work, job, launch.rank, ConnectMesh(*store, options));
+  return RunAsPeer(setup.plan->training, TrainingWork(setup), job, launch.rank,
+                   ConnectMesh(*store, options));
 }
 
 Framework& Load() {
@@ -112,11 +112,11 @@ TrainingOutcome RunTraining(const TrainingTask& task, const TrainingPlan& plan,
                             const TrainingRunOptions& options) {
   Framework& framework = Load();
   Recorder recorder(plan.training.schedule);
-  const MakeWork work = TrainingWork({.task = &task,
-                                      .plan = &plan,
-                                      .framework = &framework,
-                                      .start = options.start,
-                                      .stop = &stop_requested});
+  const TrainingSetup setup{.task = &task,
+                            .plan = &plan,
+                            .framework = &framework,
+                            .start = options.start,
+                            .stop = &stop_requested};
   JobOptions job;
   job.recorder = options.record ? &recorder : nullptr;
   job.stop = &stop_requested;
@@ -130,13 +130,13 @@ TrainingOutcome RunTraining(const TrainingTask& task, const TrainingPlan& plan,
   const Clock::time_point begin = Clock::now();
   try {
     if (options.launch) {
-      const std::vector<std::string> results =
-          RunLaunched(task, plan, framework, *options.launch, work, job);
+      const std::vector<std::string> results = RunLaunched(setup, *options.launch, job);
       if (results.empty()) {
         return outcome;
       }
       outcome.snapshot = ReadTrainingResult(results);
     } else {
+      const MakeWork work = TrainingWork(setup);
       outcome.snapshot = ReadTrainingResult(options.workers == Workers::kThreads
                                                 ? RunAsThreads(plan.training, work, job)
                                                 : RunAsProcesses(plan.training, work, job));
