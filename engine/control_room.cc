@@ -40,6 +40,12 @@ std::vector<std::string> ControlRoom::Run() {
     EndTheOthersAfterAFailure();
   }
   ThrowTheCause();
+  for (std::size_t rank = 0; rank < members_.size(); ++rank) {
+    if (!members_[rank].done) {
+      throw JobError({static_cast<std::int32_t>(rank), 0, "end",
+                      "it was stopped by another rank, and did not hear that it was meant"});
+    }
+  }
   for (const Member& member : members_) {
     send(member.control.Get(), "Y", 1, MSG_NOSIGNAL);
   }
@@ -95,6 +101,7 @@ bool ControlRoom::HandleMessage(std::int32_t rank, Member& member) {
   if (message->type == 'P' && options_.on_report) {
     options_.on_report(rank, message->body);
   } else if (message->type == 'D') {
+    member.done = true;
     member.body = std::move(message->body);
   } else if (message->type == 'F') {
     Fail(UnpackFailure(rank, message->body));

@@ -53,6 +53,7 @@ class ControlRoom {
     std::string received;
     bool ready = false;
     bool told = false;  ///< Its D, F or A has come.
+    bool done = false;  ///< Its D has.
     bool ended = false;
     std::string body;  ///< Of its D.
   };

@@ -95,6 +95,18 @@ TEST_F(ControlRoomTest, TheCauseCountsBeforeItsConsequences) {
             "rank 1, op 3 (1B0@0): out of memory");
 }
 
+TEST_F(ControlRoomTest, ARankThatWasAbortedWithoutAFailureHasNoResult) {
+  EXPECT_EQ(Run([&](std::int32_t rank, int socket) {
+              if (rank == 0) {
+                SendMessage(socket, 'D', Record(0));
+              } else {
+                SendMessage(socket, 'A', "");
+              }
+            }),
+            "rank 1, op 0 (end): it was stopped by another rank, and did not hear that it was "
+            "meant");
+}
+
 TEST_F(ControlRoomTest, ARankThatGoesWithoutAWordIsNamed) {
   EXPECT_EQ(Run([](std::int32_t rank, int socket) {
               if (rank == 0) {
