@@ -22,10 +22,10 @@ void RunDistantRank(const ExecutionPlan& plan, const MakeWork& make_work, const 
   shutdown(control.Get(), SHUT_WR);  // Nothing more comes from here.
   char verdict = 0;
   const bool is_fine = recv(control.Get(), &verdict, 1, MSG_WAITALL) == 1;
-  if (failure) {
+  if (failure && !failure->consequence) {
     throw JobError(*std::move(failure));
   }
-  if (!is_fine) {
+  if (failure || !is_fine) {
     throw Error("the job ended early; rank 0 says why");
   }
 }
