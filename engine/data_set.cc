@@ -72,7 +72,7 @@ SplitData Split(const DataSet& all) {
 class Teacher {
  public:
   Teacher(std::int64_t inputs, std::int64_t outputs, std::uint64_t seed)
-      : inputs_(inputs), outputs_(outputs), random_(seed) {
+      : outputs_(outputs), random_(seed) {
     Draw(hidden_, kHidden * inputs, 1.5 / std::sqrt(static_cast<double>(inputs)));
     Draw(output_, outputs * kHidden, 1.0 / std::sqrt(static_cast<double>(kHidden)));
   }
@@ -105,7 +105,7 @@ class Teacher {
     }
   }
 
-  std::int64_t inputs_, outputs_;
+  std::int64_t outputs_;
   Random random_;
   std::vector<double> hidden_, output_;
 };
