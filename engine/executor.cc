@@ -41,9 +41,14 @@ std::vector<bool> FindRecomputed(const std::vector<Op>& program) {
 }  // namespace
 
 ExecutionPlan PlanExecution(Schedule lowered) {
+  WeightSlots slots = AssignWeightSlots(lowered);
+  return PlanExecution(std::move(lowered), std::move(slots));
+}
+
+ExecutionPlan PlanExecution(Schedule lowered, WeightSlots slots) {
   ExecutionPlan plan;
   plan.dependencies = FindDependencies(lowered);
-  plan.slots = AssignWeightSlots(lowered);
+  plan.slots = std::move(slots);
   plan.ranks_of_stage = RanksOfStages(lowered);
   plan.schedule = std::move(lowered);
   return plan;

@@ -28,6 +28,8 @@ struct ExecutionPlan {
 
 /// Requires `Verify(lowered)` empty, with all its SENDs and RECVs.
 ExecutionPlan PlanExecution(Schedule lowered);
+/// The same for part of a schedule, whose slots are those of the whole.
+ExecutionPlan PlanExecution(Schedule lowered, WeightSlots slots);
 
 /// What a rank holds of one stage.
 struct StagePart {

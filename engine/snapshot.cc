@@ -27,6 +27,12 @@ std::string UpdatesKey(std::int32_t stage) {
   return StagePrefix(stage) + "updates";
 }
 
+constexpr std::string_view kOlder = "version-";
+
+std::string OlderKey(std::int32_t stage, std::int32_t back) {
+  return fmt::format("{}{}{}", StagePrefix(stage), kOlder, back);
+}
+
 std::string Hash(std::string_view bytes) {
   return fmt::format("{:016x}", HashOf(bytes));
 }
@@ -141,15 +147,38 @@ void SaveStage(const StageMemory& memory, Snapshot& snapshot) {
 }
 
 void LoadStage(const Snapshot& snapshot, const StageMemory& memory) {
-  ForEachWeight(memory, 0, [&](const std::string& name, const HostTensor& tensor, std::byte* data) {
-    CopyOut(snapshot.weights, name, tensor, data);
-  });
+  ForEachWeight(memory, memory.weights->NewestSlot(),
+                [&](const std::string& name, const HostTensor& tensor, std::byte* data) {
+                  CopyOut(snapshot.weights, name, tensor, data);
+                });
   if (snapshot.state) {
     ForEachState(memory, [&](const std::string& name, const HostTensor& tensor, std::byte* data) {
       CopyOut(*snapshot.state, name, tensor, data);
     });
     memory.weights->SetUpdates(UpdatesOf(snapshot, memory.stage));
   }
+}
+
+void SaveOlder(const StageMemory& memory, LiveWeights::Older older, Snapshot& snapshot) {
+  snapshot.state->tensors[OlderKey(memory.stage, older.back)] =
+      Copied(memory.type, {memory.weights->Elements()}, memory.weights->Slot(older.slot));
+}
+
+void LoadOlder(const Snapshot& snapshot, const StageMemory& memory, LiveWeights::Older older) {
+  if (!snapshot.state) {
+    throw Error("the weights have no state beside them; expected one with the versions before");
+  }
+  CopyOut(*snapshot.state, OlderKey(memory.stage, older.back),
+          HostTensor{memory.type, {memory.weights->Elements()}, {}},
+          memory.weights->Slot(older.slot));
+  memory.weights->Note(older.slot, {-older.back, 0});
+}
+
+bool HasOlder(const Snapshot& snapshot) {
+  return snapshot.state && std::any_of(snapshot.state->tensors.begin(),
+                                       snapshot.state->tensors.end(), [](const auto& tensor) {
+                                         return tensor.first.find(kOlder) != std::string::npos;
+                                       });
 }
 
 Snapshot Join(std::vector<Snapshot> parts) {

@@ -11,6 +11,7 @@
 #include "engine/model.h"
 #include "engine/safetensors.h"
 #include "engine/weight_store.h"
+#include "schedules/window.h"
 
 namespace stagecraft {
 
@@ -18,7 +19,8 @@ namespace stagecraft {
 ///
 /// `weights` has every parameter and running statistic by name, `stage<k>.<layer index>.<name>`:
 /// a file that others can read. `state` has the optimizer's buffers of each stage, flat,
-/// `stage<k>.<buffer>`, and beside them, as text: the updates of each stage, the position, and a
+/// `stage<k>.<buffer>`, versions before the newest that are still to be read, `stage<k>.version-1`
+/// (PipeDream-2BW's), and beside them, as text: the updates of each stage, the position, and a
 /// hash of the weights' file, so that the two are not mixed up. With both, training goes on to the
 /// bit; weights alone are a start.
 struct Snapshot {
@@ -50,9 +52,17 @@ struct StageMemory {
 /// Copies the newest weights, the statistics and the optimizer's state into `snapshot`.
 void SaveStage(const StageMemory& memory, Snapshot& snapshot);
 
-/// The reverse, into slot 0. Throws `Error` that says what is missing, or is of another type or
-/// shape. Nothing but the weights is read if `snapshot` has no state.
+/// The reverse, into the newest version's slot. Throws `Error` that says what is missing, or is of
+/// another type or shape. Nothing but the weights is read if `snapshot` has no state.
 void LoadStage(const Snapshot& snapshot, const StageMemory& memory);
+
+/// The same for the version `older.back` updates before the newest. `LoadOlder` throws `Error` if
+/// the snapshot has none, or of another model.
+void SaveOlder(const StageMemory& memory, LiveWeights::Older older, Snapshot& snapshot);
+void LoadOlder(const Snapshot& snapshot, const StageMemory& memory, LiveWeights::Older older);
+
+/// Whether any version but the newest was saved.
+bool HasOlder(const Snapshot& snapshot);
 
 /// One out of the parts that ranks saved; of a stage that several saved, the first counts. The
 /// position is the smallest; drained only if all were.

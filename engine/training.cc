@@ -16,6 +16,7 @@
 #include "engine/hash.h"
 #include "engine/initial_weights.h"
 #include "engine/model_file.h"
+#include "schedules/check.h"
 #include "schedules/evaluation.h"
 #include "schedules/fingerprint.h"
 #include "schedules/lower.h"
@@ -83,6 +84,11 @@ class TrainingRank : public RankWork {
     Snapshot snapshot;
     for (auto& [stage, held] : held_) {
       SaveStage(MemoryOf(stage, held), snapshot);
+      if (!stopped_) {
+        for (const LiveWeights::Older older : Live(setup_.plan->end, stage).older) {
+          SaveOlder(MemoryOf(stage, held), older, snapshot);
+        }
+      }
     }
     if (!snapshot.state) {
       snapshot.state.emplace();  // A rank without stages.
@@ -112,10 +118,17 @@ class TrainingRank : public RankWork {
     held.weights = weights.get();
     held.statistics.resize(
         static_cast<std::size_t>(held.layout.buffer_elements * BytesOf(task.type)));
-    FillInitialWeights(task.model, stage, task.seed, task.type, weights->Slot(0));
+    const LiveWeights& live = Live(setup_.plan->begin, stage);
+    STAGECRAFT_CHECK(live.older.empty() || setup_.start != nullptr,
+                     "only a snapshot has older versions");
+    weights->MoveNewestTo(live.newest);
+    FillInitialWeights(task.model, stage, task.seed, task.type, weights->Slot(live.newest));
     FillInitialBuffers(held.layout, task.type, held.statistics.data());
     if (setup_.start != nullptr) {
       LoadStage(*setup_.start, MemoryOf(stage, held));
+      for (const LiveWeights::Older older : live.older) {
+        LoadOlder(*setup_.start, MemoryOf(stage, held), older);
+      }
     }
     const auto index = static_cast<std::size_t>(stage);
     auto model_stage = setup_.framework->MakeStage(
@@ -140,6 +153,12 @@ class TrainingRank : public RankWork {
     evaluation_parts_[stage] = {std::make_unique<EvaluationStage>(held), nullptr};
   }
 
+  const LiveWeights& Live(const std::vector<LiveWeights>& all, std::int32_t stage) const {
+    return *std::find_if(all.begin(), all.end(), [&](const LiveWeights& live) {
+      return live.rank == rank_ && live.stage == stage;
+    });
+  }
+
   StageMemory MemoryOf(std::int32_t stage, HeldStage& held) const {
     return {stage, &held.layout, setup_.task->type, held.weights, held.statistics};
   }
@@ -148,7 +167,7 @@ class TrainingRank : public RankWork {
   void Rewind() {
     start_ += MicrobatchesOfRound();
     for (auto& [stage, held] : held_) {
-      held.weights->MoveNewestTo(0);
+      held.weights->MoveNewestTo(Live(setup_.plan->begin, stage).newest);
       held.stage->StartAt(start_);
     }
   }
@@ -229,11 +248,16 @@ class TrainingRank : public RankWork {
 
 }  // namespace
 
-TrainingPlan PlanTraining(Schedule lowered, std::int32_t every,
-                          std::int32_t evaluation_microbatches) {
+TrainingPlan PlanTraining(const Schedule& lowered, std::int32_t every,
+                          std::int32_t evaluation_microbatches,
+                          std::optional<MicrobatchRange> range) {
+  Window window =
+      CutWindow(lowered, range.value_or(MicrobatchRange{0, lowered.shape.microbatches}));
   TrainingPlan plan;
-  for (Drain& drain : FindDrains(lowered)) {
-    const bool is_end = drain.microbatches == lowered.shape.microbatches;
+  plan.begin = std::move(window.begin);
+  plan.end = std::move(window.end);
+  for (Drain& drain : FindDrains(window.schedule)) {
+    const bool is_end = drain.microbatches == window.schedule.shape.microbatches;
     if (is_end || (every > 0 && drain.microbatches % every == 0)) {
       plan.pauses.push_back(std::move(drain));
     }
@@ -242,7 +266,7 @@ TrainingPlan PlanTraining(Schedule lowered, std::int32_t every,
     plan.evaluation = PlanExecution(Lower(
         EvaluationSchedule(lowered.placement, lowered.shape.stages, evaluation_microbatches)));
   }
-  plan.training = PlanExecution(std::move(lowered));
+  plan.training = PlanExecution(std::move(window.schedule), std::move(window.slots));
   return plan;
 }
 

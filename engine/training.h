@@ -16,6 +16,7 @@
 #include "engine/optimizer.h"
 #include "engine/snapshot.h"
 #include "schedules/drains.h"
+#include "schedules/window.h"
 
 namespace stagecraft {
 
@@ -38,13 +39,20 @@ struct TrainingPlan {
   std::int32_t rounds = 1;    ///< How often it runs; each goes on with the newest weights.
   std::vector<Drain> pauses;  ///< Of each round, ascending; the last is the end.
   std::optional<ExecutionPlan> evaluation;  ///< Runs at each pause.
+  std::vector<LiveWeights> begin, end;      ///< What a round finds, and what it leaves.
 };
 
 /// Pauses wherever the pipeline is empty after a multiple of `every` micro-batches (0: never), and
 /// at the end. Evaluates `evaluation_microbatches` at each, if there are any. Requires
 /// `Verify(lowered)` empty, with all its SENDs and RECVs.
-TrainingPlan PlanTraining(Schedule lowered, std::int32_t every,
-                          std::int32_t evaluation_microbatches);
+///
+/// With a `range`, which `CutWindow` says what to expect of, only its micro-batches are trained:
+/// with what comes before, the run may go on from a snapshot that has older versions; with what
+/// comes behind, its own snapshot has them. If `begin` then names older versions, only a snapshot
+/// that has them may be the start.
+TrainingPlan PlanTraining(const Schedule& lowered, std::int32_t every,
+                          std::int32_t evaluation_microbatches,
+                          std::optional<MicrobatchRange> range = std::nullopt);
 
 /// The same for processes that would train to the same bits, if they have the same data: schedule,
 /// model, optimizer, seed.

@@ -69,6 +69,11 @@ class WeightStore : public Weights {
   /// Copies the newest version to `slot`, to run a program once more, whose version 0 it is.
   void MoveNewestTo(std::int32_t slot);
 
+  /// Says what a caller has put into a slot.
+  void Note(std::int32_t slot, SlotContent content) {
+    contents_[static_cast<std::size_t>(slot)] = content;
+  }
+
   void Step(const StepOp& step) override;
   void Predict(const PredictOp& prediction) override;
   void StepAndPredict(const StepOp& step, const PredictOp& prediction) override;

@@ -69,12 +69,13 @@ class TrainCommand : public Command {
   }
 
   ExitCode Run() override {
-    GivenTraining given = training_.Load(name_);
     if (!export_.empty()) {
-      return ExportData(given);
+      return ExportData(training_.Load(name_));
     }
     CheckPaths();
     const std::optional<Snapshot> start = LoadStart();
+    GivenTraining given =
+        training_.Load(name_, {.before = start && HasOlder(*start), .behind = !save_.empty()});
     Lowered lowered = LowerAndVerify(std::move(given.schedule.schedule),
                                      {.receive = receive_,
                                       .receive_given = !receive_flag_->empty(),
@@ -82,8 +83,8 @@ class TrainCommand : public Command {
     const std::optional<LaunchEnvironment> launch = CurrentLaunch(lowered.schedule.shape.ranks);
     const bool reports = !launch || launch->rank == 0;
     TrainingPlan plan =
-        PlanTraining(std::move(lowered.schedule), given.per_epoch,
-                     static_cast<std::int32_t>(given.data.EvaluationMicrobatches()));
+        PlanTraining(lowered.schedule, given.per_epoch,
+                     static_cast<std::int32_t>(given.data.EvaluationMicrobatches()), given.range);
     plan.rounds = given.rounds;
     TrainingReporter reporter(given, plan,
                               {.start = start ? &*start : nullptr,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <numeric>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -83,6 +84,24 @@ std::int64_t UnitOf(const Generator& generator, const GeneratorOptions& options)
     unit = std::lcm(unit, replicas);
   }
   return unit;
+}
+
+/// Puts a drained piece before and behind the micro-batches of `options`, whose place it returns;
+/// nothing of the kind if there would be too many.
+std::optional<MicrobatchRange> Extend(GeneratorOptions& options, Neighbours neighbours) {
+  const std::int64_t all = std::int64_t{options.microbatches} * options.batches;
+  const std::int64_t every = options.drain_every > 0 ? options.drain_every : all;
+  const std::int64_t piece = std::lcm(every, std::int64_t{options.microbatches});
+  const std::int64_t before = neighbours.before ? piece : 0;
+  // A run that ends between two drains has none like it behind it.
+  const std::int64_t behind = neighbours.behind && all % every == 0 ? piece : 0;
+  if (before + behind == 0 || before + all + behind > kMost) {
+    return std::nullopt;
+  }
+  options.drain_every = static_cast<std::int32_t>(every);
+  options.batches = static_cast<std::int32_t>((before + all + behind) / options.microbatches);
+  return MicrobatchRange{static_cast<std::int32_t>(before),
+                         static_cast<std::int32_t>(before + all)};
 }
 
 }  // namespace
@@ -270,7 +289,8 @@ Model TrainingArguments::LoadModel(const TrainingData& data, std::int32_t stages
   });
 }
 
-GivenTraining TrainingArguments::Load(const std::string& name_or_file) const {
+GivenTraining TrainingArguments::Load(const std::string& name_or_file,
+                                      Neighbours neighbours) const {
   if (epochs_ && schedule_->HasBatches()) {
     throw CommandFailure(ExitCode::kUsage, "--epochs", "expected this or -n, not both");
   }
@@ -309,6 +329,9 @@ GivenTraining TrainingArguments::Load(const std::string& name_or_file) const {
           if (may_drain) {
             options.drain_every = given.per_epoch;
           }
+        }
+        if ((generator.takes & kTakesDrainEvery) != 0) {
+          given.range = Extend(options, neighbours);
         }
       });
   const Shape& shape = given.schedule.schedule.shape;

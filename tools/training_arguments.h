@@ -19,6 +19,15 @@ struct GivenTraining {
   TrainingData data;
   std::int32_t rounds = 1;     ///< How often the schedule runs, if it is a file.
   std::int32_t per_epoch = 0;  ///< Micro-batches.
+  /// What is trained of the schedule, if that is longer.
+  std::optional<MicrobatchRange> range;
+};
+
+/// What a run is part of: it goes on from one like it, or one may go on from it. Then a generated
+/// stream is longer by a drained piece, for the versions that live across the drain in between.
+struct Neighbours {
+  bool before = false;
+  bool behind = false;
 };
 
 /// The flags that say what is trained, for every command that trains.
@@ -35,7 +44,7 @@ class TrainingArguments {
   void SetMicrobatchSize(std::int32_t size) { microbatch_size_ = size; }
 
   /// Throws `CommandFailure` (usage) with what is wrong.
-  GivenTraining Load(const std::string& name_or_file) const;
+  GivenTraining Load(const std::string& name_or_file, Neighbours neighbours = {}) const;
 
   /// Each unit of the model as a stage of its own, or the stages of a model file; no schedule.
   GivenTraining LoadForProfile() const;

@@ -116,5 +116,22 @@ TEST(Snapshot, TheStateStandsBesideTheWeights) {
   EXPECT_EQ(StateFileOf("weights"), "weights.state.safetensors");
 }
 
+TEST(Snapshot, OlderVersionsComeBackIntoTheirSlot) {
+  Held held;
+  Snapshot snapshot = Saved(held);
+  EXPECT_FALSE(HasOlder(snapshot));
+  const LiveWeights::Older before{.back = 1, .slot = 0};
+  SaveOlder(held.Memory(), before, snapshot);
+  EXPECT_TRUE(HasOlder(snapshot));
+  Held other;
+  std::memset(other.store.Slot(0), 0, static_cast<std::size_t>(other.layout.elements) * 4);
+  LoadOlder(snapshot, other.Memory(), before);
+  EXPECT_EQ(reinterpret_cast<const float*>(other.store.Slot(0))[2], 2.0F);
+  EXPECT_EQ(other.store.Holds(0), (SlotContent{-1, 0}));
+  EXPECT_THROW(LoadOlder(snapshot, other.Memory(), {.back = 2, .slot = 0}), Error);
+  snapshot.state.reset();
+  EXPECT_THROW(LoadOlder(snapshot, other.Memory(), before), Error);
+}
+
 }  // namespace
 }  // namespace stagecraft

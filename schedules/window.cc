@@ -1,0 +1,110 @@
+#include "schedules/window.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <iterator>
+#include <map>
+
+#include "schedules/check.h"
+#include "schedules/drains.h"
+
+namespace stagecraft {
+namespace {
+
+/// The newest version of a stage and where it is.
+struct Newest {
+  std::int32_t version = 0;
+  std::int32_t slot = 0;
+};
+
+template <typename T>
+void KeepOnly(std::vector<T>& values, std::int32_t from, std::int32_t to) {
+  values.erase(values.begin() + to, values.end());
+  values.erase(values.begin(), values.begin() + from);
+}
+
+/// Of one rank at the op with index `at`: the newest version of each stage.
+std::map<std::int32_t, Newest> NewestAt(const Schedule& schedule, const WeightSlots& slots,
+                                        std::size_t rank, std::int32_t at) {
+  std::map<std::int32_t, Newest> newest;
+  for (const std::int32_t stage : schedule.placement[rank]) {
+    newest[stage] = {};
+  }
+  for (std::size_t i = 0; i < static_cast<std::size_t>(at); ++i) {
+    const Op& op = schedule.programs[rank][i];
+    if (op.kind == OpKind::kStep) {
+      newest[op.stage] = {op.version + 1, slots.slot[rank][i]};
+    }
+  }
+  return newest;
+}
+
+std::vector<LiveWeights> LiveAt(const Schedule& schedule, const WeightSlots& slots,
+                                const Drain& drain) {
+  std::vector<LiveWeights> live;
+  for (std::size_t rank = 0; rank < schedule.programs.size(); ++rank) {
+    const std::vector<Op>& program = schedule.programs[rank];
+    const std::map<std::int32_t, Newest> newest = NewestAt(schedule, slots, rank, drain.end[rank]);
+    for (const std::int32_t stage : schedule.placement[rank]) {
+      const Newest& of_stage = newest.at(stage);
+      std::map<std::int32_t, std::int32_t> older;
+      for (auto i = static_cast<std::size_t>(drain.end[rank]); i < program.size(); ++i) {
+        const Op& op = program[i];
+        const bool reads = TraitsOf(op.kind).reads_weights && op.horizon == 0;
+        if (reads && op.stage == stage && op.version < of_stage.version) {
+          older[of_stage.version - op.version] = slots.slot[rank][i];
+        }
+      }
+      LiveWeights& found = live.emplace_back();
+      found.rank = static_cast<std::int32_t>(rank);
+      found.stage = stage;
+      found.newest = of_stage.slot;
+      std::transform(older.begin(), older.end(), std::back_inserter(found.older),
+                     [](const auto& entry) {
+                       return LiveWeights::Older{entry.first, entry.second};
+                     });
+    }
+  }
+  return live;
+}
+
+Drain DrainAt(const Schedule& schedule, std::int32_t microbatches) {
+  if (microbatches == 0) {
+    return {0, std::vector<std::int32_t>(schedule.programs.size(), 0)};
+  }
+  std::vector<Drain> drains = FindDrains(schedule);
+  const auto found = std::find_if(drains.begin(), drains.end(), [&](const Drain& drain) {
+    return drain.microbatches == microbatches;
+  });
+  STAGECRAFT_CHECK(found != drains.end(), "a window begins and ends where the pipeline is empty");
+  return std::move(*found);
+}
+
+}  // namespace
+
+Window CutWindow(const Schedule& schedule, MicrobatchRange range) {
+  const Drain from = DrainAt(schedule, range.begin);
+  const Drain to = DrainAt(schedule, range.end);
+  Window window;
+  window.schedule = schedule;
+  window.slots = AssignWeightSlots(schedule);
+  window.begin = LiveAt(schedule, window.slots, from);
+  window.end = LiveAt(schedule, window.slots, to);
+  window.schedule.shape.microbatches = to.microbatches - from.microbatches;
+  for (std::size_t rank = 0; rank < schedule.programs.size(); ++rank) {
+    const std::int32_t begin = from.end[rank];
+    const std::int32_t end = to.end[rank];
+    const std::map<std::int32_t, Newest> newest = NewestAt(schedule, window.slots, rank, begin);
+    std::vector<Op>& program = window.schedule.programs[rank];
+    KeepOnly(program, begin, end);
+    KeepOnly(window.slots.slot[rank], begin, end);
+    KeepOnly(window.slots.base[rank], begin, end);
+    for (Op& op : program) {
+      op.microbatch -= TraitsOf(op.kind).has_microbatch ? from.microbatches : 0;
+      op.version -= TraitsOf(op.kind).has_version ? newest.at(op.stage).version : 0;
+    }
+  }
+  return window;
+}
+
+}  // namespace stagecraft

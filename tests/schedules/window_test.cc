@@ -1,0 +1,73 @@
+#include "schedules/window.h"
+
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "schedules/drains.h"
+#include "schedules/lower.h"
+#include "tests/support/schedule_builder.h"
+
+namespace stagecraft {
+namespace {
+
+/// `0 -1`, per micro-batch: what the forwards of stage 0 read.
+std::string ForwardReads(const Schedule& schedule) {
+  return test::Reads(schedule, 0, OpKind::kForward);
+}
+
+TEST(Window, OfAllOfAScheduleIsTheSchedule) {
+  const Schedule schedule = Lower(test::Make("pipeoptim", {.ranks = 3, .microbatches = 8}));
+  const Window window = CutWindow(schedule, {0, 8});
+  EXPECT_EQ(window.schedule, schedule);
+  EXPECT_EQ(window.slots.slot, AssignWeightSlots(schedule).slot);
+  ASSERT_EQ(window.begin.size(), 3U);
+  for (const std::vector<LiveWeights>* live : {&window.begin, &window.end}) {
+    for (const LiveWeights& of_stage : *live) {
+      EXPECT_TRUE(of_stage.older.empty());
+    }
+  }
+}
+
+TEST(Window, BehindADrainIsLikeTheBeginning) {
+  for (const char* name : {"pipedream", "async-1f1b", "spectrain", "xpipe", "pipeoptim", "pipemare",
+                           "1f1b", "gpipe"}) {
+    const Generator& generator = *FindGenerator(name);
+    const bool drains = (generator.takes & kTakesDrainEvery) != 0;
+    const Schedule schedule = Lower(test::Make(
+        name, {.ranks = 3, .microbatches = 6, .batches = 3, .drain_every = drains ? 6 : 0}));
+    EXPECT_EQ(CutWindow(schedule, {6, 12}).schedule, CutWindow(schedule, {0, 6}).schedule) << name;
+  }
+}
+
+TEST(Window, Of2bwReadsTheVersionBeforeItsFirst) {
+  const Schedule schedule = Lower(
+      test::Make("pipedream-2bw", {.ranks = 2, .microbatches = 2, .batches = 6, .drain_every = 4}));
+  EXPECT_EQ(ForwardReads(schedule), "0 0 0 0 1 1 2 2 3 3 4 4");
+  const Window window = CutWindow(schedule, {4, 8});
+  EXPECT_EQ(ForwardReads(window.schedule), "-1 -1 0 0");
+  for (const std::vector<LiveWeights>* live : {&window.begin, &window.end}) {
+    for (const LiveWeights& of_stage : *live) {
+      ASSERT_EQ(of_stage.older.size(), 1U);
+      EXPECT_EQ(of_stage.older[0].back, 1);
+      EXPECT_NE(of_stage.older[0].slot, of_stage.newest);
+    }
+  }
+}
+
+TEST(Window, KeepsTheSlotsOfTheWhole) {
+  const Schedule schedule = Lower(
+      test::Make("pipedream-2bw", {.ranks = 2, .microbatches = 2, .batches = 6, .drain_every = 4}));
+  const Drain drain = FindDrains(schedule).front();
+  const Window window = CutWindow(schedule, {4, 12});
+  for (std::size_t rank = 0; rank < 2; ++rank) {
+    const std::vector<std::int32_t> all = AssignWeightSlots(schedule).slot[rank];
+    EXPECT_EQ(window.slots.slot[rank],
+              std::vector<std::int32_t>(all.begin() + drain.end[rank], all.end()));
+    EXPECT_EQ(window.slots.base[rank].size(), window.slots.slot[rank].size());
+  }
+}
+
+}  // namespace
+}  // namespace stagecraft
