@@ -12,11 +12,34 @@ namespace stagecraft {
 
 namespace {
 
+OpRef InputOf(const Dependencies& dependencies, OpRef op) {
+  return dependencies.input[static_cast<std::size_t>(op.rank)][static_cast<std::size_t>(op.index)];
+}
+
+/// The op whose tensor `op` works on, on whichever rank.
+OpRef MakerOf(const Schedule& schedule, const Dependencies& dependencies, OpRef op) {
+  OpRef input = InputOf(dependencies, op);
+  if (input && TraitsOf(schedule.At(input).kind).is_recv) {
+    input = InputOf(dependencies, InputOf(dependencies, input));  // Its SEND, and who made it.
+  }
+  return input;
+}
+
+Nanoseconds Median(std::vector<Nanoseconds>& values) {
+  if (values.empty()) {
+    return Nanoseconds(0);
+  }
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
 class MeasuredReplay {
  public:
-  MeasuredReplay(const Schedule& schedule, const Timeline& measured)
+  MeasuredReplay(const Schedule& schedule, const Timeline& measured, const Delays& delays)
       : schedule_(schedule),
         measured_(measured),
+        delays_(delays),
         dependencies_(FindDependencies(schedule)),
         ids_(schedule),
         free_(schedule.programs.size(), Nanoseconds(0)),
@@ -28,10 +51,12 @@ class MeasuredReplay {
     for (const OpRef op : OrderOps(schedule_, dependencies_, SendMode::kEager).order) {
       const auto id = static_cast<std::size_t>(ids_.Of(op));
       Nanoseconds& lane = free_[static_cast<std::size_t>(op.rank)];
-      const Nanoseconds start = std::max(lane, Arrival(op));
-      if (!IsCommunication(schedule_.At(op).kind)) {
-        lane = start + (measured_.spans[id].end - measured_.spans[id].start);
+      if (IsCommunication(schedule_.At(op).kind)) {
+        replayed_.spans[id] = {lane, lane};
+        continue;
       }
+      const Nanoseconds start = std::max(lane, Arrival(op)) + delays_.dispatch;
+      lane = start + (measured_.spans[id].end - measured_.spans[id].start);
       replayed_.spans[id] = {start, lane};
     }
     return std::move(replayed_);
@@ -40,18 +65,15 @@ class MeasuredReplay {
  private:
   /// When what the op waits for is there.
   Nanoseconds Arrival(OpRef op) {
-    const OpKind kind = schedule_.At(op).kind;
-    if (kind == OpKind::kAllReduce) {
+    if (schedule_.At(op).kind == OpKind::kAllReduce) {
       return Meeting(op);
     }
-    if (IsCommunication(kind)) {
+    const OpRef maker = MakerOf(schedule_, dependencies_, op);
+    if (!maker) {
       return Nanoseconds(0);
     }
-    OpRef input = InputOf(op);
-    if (input && TraitsOf(schedule_.At(input).kind).is_recv) {
-      input = InputOf(InputOf(input));  // The RECV's SEND, and who made what it carries.
-    }
-    return input ? replayed_.spans[static_cast<std::size_t>(ids_.Of(input))].end : Nanoseconds(0);
+    return replayed_.spans[static_cast<std::size_t>(ids_.Of(maker))].end +
+           (maker.rank == op.rank ? Nanoseconds(0) : delays_.hop);
   }
 
   /// When every member has come. The first that asks finds all ops before it done.
@@ -72,13 +94,9 @@ class MeasuredReplay {
     return Nanoseconds(0);
   }
 
-  OpRef InputOf(OpRef op) const {
-    return dependencies_
-        .input[static_cast<std::size_t>(op.rank)][static_cast<std::size_t>(op.index)];
-  }
-
   const Schedule& schedule_;
   const Timeline& measured_;
+  Delays delays_;
   Dependencies dependencies_;
   OpIds ids_;
   std::vector<Nanoseconds> free_;                ///< Per rank.
@@ -88,8 +106,44 @@ class MeasuredReplay {
 
 }  // namespace
 
-Timeline ReplayMeasured(const Schedule& schedule, const Timeline& measured) {
-  return MeasuredReplay(schedule, measured).Run();
+Delays MeasureDelays(const Schedule& schedule, const Timeline& measured, MicrobatchRange range) {
+  const Dependencies dependencies = FindDependencies(schedule);
+  const OpIds ids(schedule);
+  std::vector<Nanoseconds> behind_own;
+  std::vector<Nanoseconds> behind_other;
+  for (std::size_t rank = 0; rank < schedule.programs.size(); ++rank) {
+    Nanoseconds lane(0);
+    for (std::size_t i = 0; i < schedule.programs[rank].size(); ++i) {
+      const Op& op = schedule.programs[rank][i];
+      if (IsCommunication(op.kind)) {
+        continue;
+      }
+      const OpRef ref{static_cast<std::int32_t>(rank), static_cast<std::int32_t>(i)};
+      const Span& span = measured.spans[static_cast<std::size_t>(ids.Of(ref))];
+      const bool counts =
+          IsCompute(op.kind) && op.microbatch >= range.begin && op.microbatch < range.end;
+      const OpRef maker = MakerOf(schedule, dependencies, ref);
+      if (counts && i > 0) {
+        const bool waited = maker && maker.rank != ref.rank &&
+                            measured.spans[static_cast<std::size_t>(ids.Of(maker))].end > lane;
+        if (waited) {
+          behind_other.push_back(span.start -
+                                 measured.spans[static_cast<std::size_t>(ids.Of(maker))].end);
+        } else {
+          behind_own.push_back(span.start - lane);
+        }
+      }
+      lane = span.end;
+    }
+  }
+  Delays delays;
+  delays.dispatch = Median(behind_own);
+  delays.hop = std::max(Median(behind_other) - delays.dispatch, Nanoseconds(0));
+  return delays;
+}
+
+Timeline ReplayMeasured(const Schedule& schedule, const Timeline& measured, const Delays& delays) {
+  return MeasuredReplay(schedule, measured, delays).Run();
 }
 
 }  // namespace stagecraft

@@ -3,14 +3,27 @@
 #include <vector>
 
 #include "schedules/schedule.h"
+#include "schedules/window.h"
 #include "traces/timeline.h"
 
 namespace stagecraft {
 
+/// What passes in a run from the moment at which an op could begin to its begin.
+struct Delays {
+  Nanoseconds dispatch{0};  ///< Behind the op before it on its rank: what the executor takes.
+  Nanoseconds hop{0};       ///< And behind the op of another rank that it waits for: what comes
+                            ///< on top for a tensor to get there and wake the rank up.
+};
+
+/// The medians over the micro-batches in `range` of a recorded run; 0 of what did not happen.
+/// O(ops log ops).
+Delays MeasureDelays(const Schedule& schedule, const Timeline& measured, MicrobatchRange range);
+
 /// When each op of a lowered `schedule` would run if it took exactly the time it took in
-/// `measured`, transfers took none, and nothing else came between: what of a measured makespan the
-/// order of the ops explains. The members of a cell run one after the other, as the engine runs
-/// them. `measured` may be of a part of a run, cut where the pipeline was empty. O(ops).
-Timeline ReplayMeasured(const Schedule& schedule, const Timeline& measured);
+/// `measured`, and began `delays` after it could: what of a measured makespan the order of the ops
+/// explains. The members of a cell run one after the other, as the engine runs them. `measured` may
+/// be of a part of a run, cut where the pipeline was empty. O(ops).
+Timeline ReplayMeasured(const Schedule& schedule, const Timeline& measured,
+                        const Delays& delays = {});
 
 }  // namespace stagecraft

@@ -87,6 +87,25 @@ Costs ToCosts(const std::vector<ProfileLayer>& stages) {
   return costs;
 }
 
+/// What the simulator says if every op begins `delays` after it could.
+Timeline Predict(const Schedule& schedule, Costs costs, const Delays& delays) {
+  for (StageCosts& stage : costs.stages) {
+    for (Nanoseconds* const cost :
+         {&stage.forward, &stage.backward, &stage.backward_input, &stage.backward_weight,
+          &stage.recompute, &stage.step, &stage.predict}) {
+      *cost += delays.dispatch;
+    }
+  }
+  Timeline predicted = Simulate(schedule, costs, {.latency = delays.hop});
+  const OpIds ids(schedule);
+  for (std::int32_t id = 0; id < ids.Size(); ++id) {
+    if (!IsCommunication(schedule.At(ids.At(id)).kind)) {
+      predicted.spans[static_cast<std::size_t>(id)].start += delays.dispatch;
+    }
+  }
+  return predicted;
+}
+
 /// (m + p - 1) of the slowest stage's forward and backward, for every fill and drain.
 Nanoseconds NaiveFormula(const SecondHalf& half, const Costs& costs, std::int32_t before) {
   Nanoseconds slowest(0);
@@ -128,7 +147,7 @@ std::int64_t CountWrongReads(const Schedule& lowered, const std::vector<SlotCont
 Validation ValidateTraining(const GivenTraining& given, Schedule lowered,
                             const RehearsalOptions& options, Progress& progress) {
   const Drain half = FindHalf(lowered);
-  const TrainingPlan plan = PlanTraining(std::move(lowered), 0, 0);
+  const TrainingPlan plan = PlanTraining(lowered, 0, 0);
   const Schedule& schedule = plan.training.schedule;
   const MicrobatchRange range{half.microbatches / 4, half.microbatches};
   struct Run {
@@ -146,10 +165,11 @@ Validation ValidateTraining(const GivenTraining& given, Schedule lowered,
     }
     Run run;
     run.costs = ToCosts(MeasureStages(schedule, *outcome.recorded, range));
+    run.checks.delays = MeasureDelays(schedule, *outcome.recorded, range);
     const SecondHalf second = CutBehind(schedule, *outcome.recorded, half);
-    run.difference =
-        Difference(second.schedule, Simulate(second.schedule, run.costs, {}), second.measured);
-    const Timeline replayed = ReplayMeasured(second.schedule, second.measured);
+    run.difference = Difference(
+        second.schedule, Predict(second.schedule, run.costs, run.checks.delays), second.measured);
+    const Timeline replayed = ReplayMeasured(second.schedule, second.measured, run.checks.delays);
     run.checks.replayed = Difference(second.schedule, replayed, second.measured).predicted;
     run.checks.naive = NaiveFormula(second, run.costs, half.microbatches);
     run.checks.wrong_reads = CountWrongReads(schedule, outcome.reads, run.checks.reads);

@@ -77,11 +77,14 @@ std::string ChecksToText(const Validation& validation) {
   const TrainingChecks& checks = validation.checks[validation.MedianIndex()];
   const Nanoseconds measured = validation.Median().measured;
   return fmt::format(
-      "             both from micro-batch {} on, with costs of those before\n"
+      "             both from micro-batch {} on, with costs of those before; an op begins {} "
+      "behind\n"
+      "             the one before it, {} later behind one of another rank\n"
       "  replayed   {}, {} (with the durations of the same run: what else takes time)\n"
       "  naive      {}, {} (the formula (m + p - 1) (F + B))\n"
       "  versions   {} of {} ops read what the schedule says; staleness {} (by stage)\n",
-      validation.first_microbatch, FormatDuration(checks.replayed),
+      validation.first_microbatch, FormatDuration(checks.delays.dispatch),
+      FormatDuration(checks.delays.hop), FormatDuration(checks.replayed),
       ErrorText(checks.replayed, measured), FormatDuration(checks.naive),
       ErrorText(checks.naive, measured), checks.reads - checks.wrong_reads, checks.reads,
       fmt::join(validation.staleness, ", "));
@@ -191,6 +194,8 @@ Json ValidationToJson(const Validation& validation) {
           measured / static_cast<double>(validation.checks[i].replayed.count()) - 1);
     }
     json["training"] = {{"first_microbatch", validation.first_microbatch},
+                        {"dispatch_ns", checks.delays.dispatch.count()},
+                        {"hop_ns", checks.delays.hop.count()},
                         {"replayed_ns", checks.replayed.count()},
                         {"replay_errors", std::move(replay_errors)},
                         {"naive_ns", checks.naive.count()},

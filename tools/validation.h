@@ -8,6 +8,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "schedules/schedule.h"
+#include "sim/measured_replay.h"
 #include "tools/terminal.h"
 #include "traces/costs.h"
 #include "traces/timeline_difference.h"
@@ -19,7 +20,8 @@ enum class Workers : std::uint8_t { kThreads, kProcesses };
 
 /// What else is known of one run of a real training.
 struct TrainingChecks {
-  Nanoseconds replayed{0};       ///< Makespan with the durations of the same run.
+  Delays delays;                 ///< Of its first half.
+  Nanoseconds replayed{0};       ///< Makespan with the durations of the same run, and `delays`.
   Nanoseconds naive{0};          ///< By the formula (m + p - 1) (F + B) of the slowest stage.
   std::int64_t reads = 0;        ///< Ops that read weights.
   std::int64_t wrong_reads = 0;  ///< Those that found another version than the schedule says.

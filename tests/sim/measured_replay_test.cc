@@ -35,5 +35,31 @@ TEST(ReplayMeasured, TakesOutTheTimeBetweenOps) {
   EXPECT_EQ(Makespan(ReplayMeasured(schedule, stretched)), Makespan(simulated));
 }
 
+/// Begins of all ops but the first of a rank and what they wait for: `dispatch` behind their
+/// rank's, and if another rank's op is what they wait for, `hop` more behind that.
+TEST(MeasureDelays, AreWhatASimulationWasGiven) {
+  constexpr Nanoseconds kDispatch(7), kHop(30);
+  for (const Generator& generator : Generators()) {
+    const Schedule schedule =
+        Lower(test::Make(std::string(generator.name), {.ranks = 3, .microbatches = 6}));
+    const Timeline simulated = Simulate(schedule, test::EqualCosts(schedule, 200, 500), {});
+    const Timeline delayed = ReplayMeasured(schedule, simulated, {kDispatch, kHop});
+    const Delays delays = MeasureDelays(schedule, delayed, {0, 6});
+    if (schedule.shape.ranks > 1 && HasCommunication(schedule)) {
+      EXPECT_EQ(delays.hop, kHop) << generator.name;
+    }
+    EXPECT_EQ(delays.dispatch, kDispatch) << generator.name;
+  }
+}
+
+TEST(MeasureDelays, CountOnlyTheirMicrobatches) {
+  const Schedule schedule =
+      Lower(test::Make("gpipe", {.ranks = 1, .microbatches = 2, .batches = 2}));
+  Timeline timeline = Simulate(schedule, test::EqualCosts(schedule, 1, 2), {});
+  Timeline late = ReplayMeasured(schedule, timeline, {Nanoseconds(5), Nanoseconds(0)});
+  EXPECT_EQ(MeasureDelays(schedule, late, {2, 4}).dispatch, Nanoseconds(5));
+  EXPECT_EQ(MeasureDelays(schedule, late, {2, 2}).dispatch, Nanoseconds(0));
+}
+
 }  // namespace
 }  // namespace stagecraft

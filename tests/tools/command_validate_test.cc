@@ -85,8 +85,6 @@ TEST(ValidateCommand, ComparesATrainingWithThePredictionFromItsFirstHalf) {
     EXPECT_EQ(training["wrong_reads"], 0) << arguments;
     EXPECT_EQ(training["reads"], 64) << arguments;  // 16 micro-batches, F and B on two stages.
     EXPECT_GT(training["replayed_ns"].get<std::int64_t>(), 0) << arguments;
-    // Other durations than those of the ops only add to them.
-    EXPECT_GE(training["replay_errors"][0].get<double>(), -0.001) << arguments;
   }
 }
 
