@@ -2,7 +2,6 @@
 
 #include <cstring>
 
-#include <ATen/ops/equal.h>
 #include <ATen/ops/ones_like.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -74,14 +73,9 @@ std::vector<at::Tensor> ByCopy(const LayerCase& each) {
   return Collect(output, input, leaves);
 }
 
-bool AllEqual(const std::vector<at::Tensor>& a, const std::vector<at::Tensor>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](const at::Tensor& x, const at::Tensor& y) { return at::equal(x, y); });
-}
-
 TEST(FlatParameters, ABackwardReadsTheVersionThatIsBoundThen) {
   for (const LayerCase& each : test::LayerCases()) {
-    EXPECT_TRUE(AllEqual(BySlots(each, 1), ByCopy(each))) << each.name;
+    EXPECT_TRUE(test::AllEqual(BySlots(each, 1), ByCopy(each))) << each.name;
   }
 }
 
@@ -90,7 +84,7 @@ TEST(FlatParameters, TheVersionOfABackwardMatters) {
     // A single embedding, position or norm without a next layer: its weights are in no gradient but
     // a norm's input's.
     if (each.name != "embedding" && each.name != "position") {
-      EXPECT_FALSE(AllEqual(BySlots(each, 1), BySlots(each, 0))) << each.name;
+      EXPECT_FALSE(test::AllEqual(BySlots(each, 1), BySlots(each, 0))) << each.name;
     }
   }
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -7,6 +8,7 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/equal.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/randint.h>
 #include <ATen/ops/randn.h>
@@ -87,6 +89,12 @@ inline std::vector<at::Tensor> LeavesFor(const LayerCase& each, std::uint64_t se
     leaves.push_back(at::randn(parameter.shape, Generator(seed++)).requires_grad_());
   }
   return leaves;
+}
+
+/// To the bit.
+inline bool AllEqual(const std::vector<at::Tensor>& a, const std::vector<at::Tensor>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const at::Tensor& x, const at::Tensor& y) { return at::equal(x, y); });
 }
 
 }  // namespace stagecraft::test
