@@ -50,14 +50,17 @@ TEST_F(TrainCommand, SaysTheSameHoweverItRuns) {
 }
 
 TEST_F(TrainCommand, WhatWasSavedGoesOnBitForBit) {
-  const std::string task = "pipeoptim -p 3 --model convnet --width 4 --optimizer adamw ";
-  Train(task + "--epochs 3 --save whole.safetensors");
-  Train(task + "--epochs 2 --save part.safetensors");
-  Train(task + "--epochs 1 --load part.safetensors --save rest.safetensors");
-  EXPECT_EQ(ReadTestFile(TestPath("rest.safetensors")),
-            ReadTestFile(TestPath("whole.safetensors")));
-  EXPECT_EQ(ReadTestFile(TestPath("rest.state.safetensors")),
-            ReadTestFile(TestPath("whole.state.safetensors")));
+  for (const char* name : {"pipeoptim", "pipedream-2bw"}) {
+    const std::string task =
+        name + std::string(" -p 3 --model convnet --width 4 --optimizer adamw ");
+    Train(task + "--epochs 3 --save whole.safetensors");
+    Train(task + "--epochs 2 --save part.safetensors");
+    Train(task + "--epochs 1 --load part.safetensors --save rest.safetensors");
+    EXPECT_EQ(ReadTestFile(TestPath("rest.safetensors")),
+              ReadTestFile(TestPath("whole.safetensors")));
+    EXPECT_EQ(ReadTestFile(TestPath("rest.state.safetensors")),
+              ReadTestFile(TestPath("whole.state.safetensors")));
+  }
 }
 
 TEST_F(TrainCommand, MetricsHaveALinePerUpdate) {
@@ -138,6 +141,20 @@ TEST_F(TrainCommand, ProcessesOfALauncherTrainToTheSameBits) {
             ReadTestFile(TestPath("threads.safetensors")));
   EXPECT_NE(ReadTestFile(TestPath("out.0")).find("16 updates"), std::string::npos);
   EXPECT_EQ(ReadTestFile(TestPath("out.1")), "");
+}
+
+TEST_F(TrainCommand, TorchrunsProcessesTrainToTheSameBits) {
+  if (Shell("command -v torchrun").code != 0) {
+    GTEST_SKIP() << "no torchrun in PATH; `pip install torch` has it";
+  }
+  const std::string task = "train pipeoptim -p 2 -m 4 -n 4 --model gpt --depth 2 --width 16 ";
+  EXPECT_EQ(Stagecraft(task + "--save threads.safetensors").code, 0);
+  const Outcome outcome =
+      Shell("OMP_NUM_THREADS=1 torchrun --no-python --nproc-per-node 2 stagecraft " + task +
+            "--save launched.safetensors");
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(ReadTestFile(TestPath("launched.safetensors")),
+            ReadTestFile(TestPath("threads.safetensors")));
 }
 
 TEST_F(TrainCommand, ALauncherMustStartAProcessPerRank) {
