@@ -37,8 +37,10 @@ BENCHMARK(Memcpy)->Unit(benchmark::kMillisecond);
 
 enum class Target { kInPlace, kOtherSlot, kWithPrediction };
 
-void Update(benchmark::State& state, OptimizerKind kind, Target target) {
+void Update(benchmark::State& state, OptimizerKind kind, Target target,
+            Displacement displacement = Displacement::kLast) {
   OptimizerOptions options;
+  options.displacement = displacement;
   options.kind = kind;
   options.momentum = kind == OptimizerKind::kSgd ? 0.9 : 0;
   std::vector<float> weights = Ones();
@@ -47,15 +49,20 @@ void Update(benchmark::State& state, OptimizerKind kind, Target target) {
   std::vector<float> gradient = Ones();
   std::vector<float> first = Ones();
   std::vector<float> second = Ones();
+  std::vector<float> last = displacement == Displacement::kNext ? Ones() : std::vector<float>();
   const bool is_sgd = kind == OptimizerKind::kSgd;
-  const OptimizerBuffers<float> buffers{kElements, gradient.data(), is_sgd ? first.data() : nullptr,
+  const OptimizerBuffers<float> buffers{kElements,
+                                        gradient.data(),
+                                        is_sgd ? first.data() : nullptr,
                                         is_sgd ? nullptr : first.data(),
-                                        is_sgd ? nullptr : second.data()};
+                                        is_sgd ? nullptr : second.data(),
+                                        last.empty() ? nullptr : last.data()};
   StepNumbers step{.updates = 1, .count = 1, .rate = 1e-3};
   float* const to = target == Target::kInPlace ? weights.data() : other.data();
   for (auto _ : state) {
     if (target == Target::kWithPrediction) {
-      StepAndPredict<float>(options, buffers, step, {.updates = 2, .horizon = 3, .rate = 1e-3},
+      StepAndPredict<float>(options, buffers, step,
+                            {.updates = step.updates + 1, .horizon = 3, .rate = 1e-3},
                             {weights.data(), to, predicted.data()});
     } else {
       Step<float>(options, buffers, step, weights.data(), to);
@@ -68,7 +75,9 @@ void Update(benchmark::State& state, OptimizerKind kind, Target target) {
   }
   // Weights, gradient and states are read and written, and the prediction is written.
   const double states = is_sgd ? 1 : 2;
-  Report(state, 2 + 2 + 2 * states + (target == Target::kWithPrediction ? 1 : 0));
+  // So is the last gradient, which "next" wants.
+  Report(state, 2 + 2 + 2 * states + (target == Target::kWithPrediction ? 1 : 0) +
+                    (displacement == Displacement::kNext ? 1 : 0));
 }
 
 BENCHMARK_CAPTURE(Update, sgd_momentum_in_place, OptimizerKind::kSgd, Target::kInPlace)
@@ -83,6 +92,9 @@ BENCHMARK_CAPTURE(Update, adamw_in_place, OptimizerKind::kAdamW, Target::kInPlac
 BENCHMARK_CAPTURE(Update, adamw_other_slot, OptimizerKind::kAdamW, Target::kOtherSlot)
     ->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(Update, adamw_with_prediction, OptimizerKind::kAdamW, Target::kWithPrediction)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(Update, adamw_with_prediction_of_next, OptimizerKind::kAdamW,
+                  Target::kWithPrediction, Displacement::kNext)
     ->Unit(benchmark::kMillisecond);
 
 }  // namespace

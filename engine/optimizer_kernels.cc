@@ -15,7 +15,9 @@
 namespace stagecraft {
 namespace {
 
-constexpr std::int64_t kBlock = 1024;
+/// Up to nine buffers are walked at once. They begin at the same place of a page, so that larger
+/// blocks of them would push each other out of a first-level cache.
+constexpr std::int64_t kBlock = 256;
 
 template <typename T>
 struct Scratch {
@@ -149,10 +151,10 @@ OptimizerBuffers<T> BlockOf(const OptimizerBuffers<T>& buffers, std::int64_t beg
           moved(buffers.difference)};
 }
 
+/// Leaves the direction of the step in `scratch`.
 template <typename T>
 void StepBlock(const OptimizerOptions& options, const OptimizerBuffers<T>& at,
-               const StepNumbers& step, const T* from, T* to) {
-  Scratch<T> scratch;
+               const StepNumbers& step, const T* from, T* to, Scratch<T>& scratch) {
   TakeGradient(options, at, step, from, scratch.gradient);
   if (at.last != nullptr) {
     std::copy_n(scratch.gradient, at.elements, at.last);
@@ -212,6 +214,24 @@ void PredictedDirection(const OptimizerOptions& options, const OptimizerBuffers<
   }
 }
 
+/// Whether a prediction behind a step repeats the direction of that step, number by number.
+bool RepeatsStep(const OptimizerOptions& options, const StepNumbers& step,
+                 const PredictNumbers& prediction) {
+  return options.kind != OptimizerKind::kSgd && options.displacement == Displacement::kLast &&
+         !options.constant_correction && prediction.updates == step.updates + 1 &&
+         prediction.horizon > 0;
+}
+
+/// `horizon` times the direction from `from` on.
+template <typename T>
+void Repeat(const OptimizerOptions& options, const PredictNumbers& prediction, Move<T> move) {
+  const double far = prediction.rate * static_cast<double>(prediction.horizon);
+  const double decay = options.prediction_decay ? options.weight_decay : 0;
+  move.keep = static_cast<T>(1 - far * decay);
+  move.rate = static_cast<T>(far);
+  Apply(move);
+}
+
 template <typename T>
 void PredictBlock(const OptimizerOptions& options, const OptimizerBuffers<T>& at,
                   const PredictNumbers& prediction, const T* from, T* to) {
@@ -225,10 +245,8 @@ void PredictBlock(const OptimizerOptions& options, const OptimizerBuffers<T>& at
   }
   Scratch<T> scratch;
   PredictedDirection(options, at, prediction.updates, scratch.direction);
-  const double far = prediction.rate * static_cast<double>(prediction.horizon);
-  const double decay = options.prediction_decay ? options.weight_decay : 0;
-  Apply<T>({from, to, scratch.direction, static_cast<T>(1 - far * decay), static_cast<T>(far),
-            at.elements});
+  Repeat<T>(options, prediction,
+            {.from = from, .to = to, .direction = scratch.direction, .size = at.elements});
 }
 
 }  // namespace
@@ -237,7 +255,8 @@ template <typename T>
 void Step(const OptimizerOptions& options, const OptimizerBuffers<T>& buffers,
           const StepNumbers& step, const T* from, T* to) {
   for (std::int64_t begin = 0; begin < buffers.elements; begin += kBlock) {
-    StepBlock(options, BlockOf(buffers, begin), step, from + begin, to + begin);
+    Scratch<T> scratch;
+    StepBlock(options, BlockOf(buffers, begin), step, from + begin, to + begin, scratch);
   }
 }
 
@@ -255,9 +274,18 @@ void StepAndPredict(const OptimizerOptions& options, const OptimizerBuffers<T>& 
                     const StepTargets<T>& targets) {
   for (std::int64_t begin = 0; begin < buffers.elements; begin += kBlock) {
     const OptimizerBuffers<T> at = BlockOf(buffers, begin);
-    StepBlock(options, at, step, targets.from + begin, targets.to + begin);
-    PredictBlock(options, at, prediction, static_cast<const T*>(targets.to + begin),
-                 targets.predicted + begin);
+    const T* const updated = targets.to + begin;
+    Scratch<T> scratch;
+    StepBlock(options, at, step, targets.from + begin, targets.to + begin, scratch);
+    if (RepeatsStep(options, step, prediction)) {
+      Repeat<T>(options, prediction,
+                {.from = updated,
+                 .to = targets.predicted + begin,
+                 .direction = scratch.direction,
+                 .size = at.elements});
+    } else {
+      PredictBlock(options, at, prediction, updated, targets.predicted + begin);
+    }
   }
 }
 

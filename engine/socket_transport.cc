@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/brief_wait.h"
 #include "engine/failure.h"
 
 namespace stagecraft {
@@ -33,8 +34,8 @@ Boundary Pack(std::span<const double> values) {
 }  // namespace
 
 SocketTransport::SocketTransport(std::int32_t rank, std::map<std::int32_t, Descriptor> sockets,
-                                 std::chrono::nanoseconds deadline)
-    : rank_(rank), deadline_(deadline) {
+                                 std::chrono::nanoseconds deadline, bool waits_briefly)
+    : rank_(rank), deadline_(deadline), waits_briefly_(waits_briefly) {
   for (auto& entry : sockets) {
     SetNonBlocking(entry.second.Get());
     peers_[entry.first].socket = std::move(entry.second);
@@ -61,21 +62,36 @@ SocketTransport::~SocketTransport() {
 void SocketTransport::Send(std::int32_t to, const Tag& tag, Boundary tensor) {
   {
     const std::lock_guard lock(mutex_);
+    Peer& peer = peers_.at(to);
     const Frame frame{Frame::Type::kTensor, tag, tensor.bytes};
-    Enqueue(peers_.at(to), frame, std::move(tensor));
+    Enqueue(peer, frame, std::move(tensor));
+    if (peer.socket) {
+      Write(peer);
+    }
+    if (peer.queue.empty()) {
+      return;
+    }
   }
-  WakeUp();
+  WakeUp();  // The rest is for the mover.
 }
 
 Boundary SocketTransport::Receive(std::int32_t from, const Tag& tag) {
   std::unique_lock lock(mutex_);
   Peer& peer = peers_.at(from);
   auto found = peer.inbox.end();
-  const bool in_time = changed_.wait_for(lock, deadline_, [&] {
+  const auto is_over = [&] {
     found = std::find_if(peer.inbox.begin(), peer.inbox.end(),
                          [&](const Parcel& parcel) { return parcel.tag == tag; });
     return aborted_ || found != peer.inbox.end() || !peer.lost.empty();
-  });
+  };
+  const auto read_and_see = [&] {
+    if (peer.socket) {
+      Read(peer);
+    }
+    return is_over();
+  };
+  const bool in_time = is_over() || (waits_briefly_ && WaitBriefly(lock, read_and_see)) ||
+                       changed_.wait_for(lock, deadline_, is_over);
   if (aborted_) {
     throw Aborted("another rank ended the job");
   }

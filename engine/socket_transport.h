@@ -20,17 +20,19 @@
 namespace stagecraft {
 
 /// One rank's end over connected stream sockets, one per peer. A thread of its own moves bytes in
-/// both directions, so that neither a sender nor a receiver waits for the other's compute.
+/// both directions, so that neither a sender nor a receiver waits for the other's compute. The
+/// rank's thread moves what it can itself, which saves waking up that one.
 ///
 ///   rank's thread   Send --> queue of a peer --.                  .--> inbox of a peer --> Receive
-///   own thread                                 '--> socket ... ---'
+///   either                                     '--> socket ... ---'
 ///
 /// A peer whose socket ends, or that sends what is no frame, is lost: whoever waits for it then
 /// gets an `Error` that names it.
 class SocketTransport : public Transport {
  public:
+  /// `waits_briefly`: see brief_wait.h.
   SocketTransport(std::int32_t rank, std::map<std::int32_t, Descriptor> sockets,
-                  std::chrono::nanoseconds deadline);
+                  std::chrono::nanoseconds deadline, bool waits_briefly = false);
   /// Sends what is still queued, for at most the deadline.
   ~SocketTransport() override;
   SocketTransport(const SocketTransport&) = delete;
@@ -81,6 +83,7 @@ class SocketTransport : public Transport {
 
   std::int32_t rank_;
   std::chrono::nanoseconds deadline_;
+  bool waits_briefly_;
   std::mutex mutex_;  ///< Of everything below.
   std::condition_variable changed_;
   std::map<std::int32_t, Peer> peers_;

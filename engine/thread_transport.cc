@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/brief_wait.h"
 #include "engine/failure.h"
 
 namespace stagecraft {
@@ -84,7 +85,7 @@ class ThreadHub::EndOfRank : public Transport {
 };
 
 ThreadHub::ThreadHub(std::int32_t ranks, std::chrono::nanoseconds deadline)
-    : ranks_(ranks), deadline_(deadline) {
+    : ranks_(ranks), deadline_(deadline), waits_briefly_(MayWaitBriefly(ranks)) {
   const auto count = static_cast<std::size_t>(ranks);
   channels_.resize(count * count);
   for (std::unique_ptr<Channel>& channel : channels_) {
@@ -109,8 +110,9 @@ void ThreadHub::Abort() noexcept {
 template <typename Ready>
 void ThreadHub::Wait(std::unique_lock<std::mutex>& lock, std::condition_variable& changed,
                      const std::string& what, const Ready& ready) {
+  const auto is_over = [&] { return aborted_.load() || ready(); };
   const bool in_time =
-      changed.wait_for(lock, deadline_, [&] { return aborted_.load() || ready(); });
+      (waits_briefly_ && WaitBriefly(lock, is_over)) || changed.wait_for(lock, deadline_, is_over);
   if (aborted_) {
     throw Aborted("another rank ended the job");
   }

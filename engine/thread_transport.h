@@ -61,6 +61,7 @@ class ThreadHub {
 
   std::int32_t ranks_;
   std::chrono::nanoseconds deadline_;
+  bool waits_briefly_;
   std::atomic<bool> aborted_{false};
   std::vector<std::unique_ptr<Channel>> channels_;
   std::mutex meeting_mutex_;

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <utility>
 
+#include "engine/brief_wait.h"
 #include "engine/control_message.h"
 #include "engine/socket_transport.h"
 
@@ -21,7 +22,8 @@ class Worker {
 
   /// Throws what went wrong, having ended the job for the others.
   void Run() {
-    SocketTransport transport(seat_.rank, std::move(seat_.sockets), options_.deadline);
+    SocketTransport transport(seat_.rank, std::move(seat_.sockets), options_.deadline,
+                              MayWaitBriefly(plan_.schedule.shape.ranks));
     try {
       const std::unique_ptr<RankWork> work = make_work_(seat_.rank);
       SendMessage(seat_.control, 'R', "");
