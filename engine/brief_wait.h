@@ -7,9 +7,9 @@
 
 namespace stagecraft {
 
-/// How long a rank looks again and again before it goes to sleep: about as long as what follows a
-/// sleep, which a system takes 20 to 100 us to end.
-inline constexpr std::chrono::microseconds kBriefWait(100);
+/// How long a rank looks again and again before it goes to sleep, which a system takes 20 to 100 us
+/// to end: a few percent of a wait that is longer than this.
+inline constexpr std::chrono::microseconds kBriefWait(2000);
 
 /// Whether `ranks` ranks may wait that way: only where each has a core, which nobody else needs.
 inline bool MayWaitBriefly(std::int32_t ranks) {

@@ -154,7 +154,9 @@ OptimizerBuffers<T> BlockOf(const OptimizerBuffers<T>& buffers, std::int64_t beg
 /// Leaves the direction of the step in `scratch`.
 template <typename T>
 void StepBlock(const OptimizerOptions& options, const OptimizerBuffers<T>& at,
-               const StepNumbers& step, const T* from, T* to, Scratch<T>& scratch) {
+               const StepNumbers& step, const StepTargets<T>& targets, Scratch<T>& scratch) {
+  const T* const from = targets.from;
+  T* const to = targets.to;
   TakeGradient(options, at, step, from, scratch.gradient);
   if (at.last != nullptr) {
     std::copy_n(scratch.gradient, at.elements, at.last);
@@ -256,7 +258,8 @@ void Step(const OptimizerOptions& options, const OptimizerBuffers<T>& buffers,
           const StepNumbers& step, const T* from, T* to) {
   for (std::int64_t begin = 0; begin < buffers.elements; begin += kBlock) {
     Scratch<T> scratch;
-    StepBlock(options, BlockOf(buffers, begin), step, from + begin, to + begin, scratch);
+    StepBlock<T>(options, BlockOf(buffers, begin), step, {from + begin, to + begin, nullptr},
+                 scratch);
   }
 }
 
@@ -276,7 +279,7 @@ void StepAndPredict(const OptimizerOptions& options, const OptimizerBuffers<T>& 
     const OptimizerBuffers<T> at = BlockOf(buffers, begin);
     const T* const updated = targets.to + begin;
     Scratch<T> scratch;
-    StepBlock(options, at, step, targets.from + begin, targets.to + begin, scratch);
+    StepBlock<T>(options, at, step, {targets.from + begin, targets.to + begin, nullptr}, scratch);
     if (RepeatsStep(options, step, prediction)) {
       Repeat<T>(options, prediction,
                 {.from = updated,

@@ -82,6 +82,13 @@ Drain DrainAt(const Schedule& schedule, std::int32_t microbatches) {
 
 }  // namespace
 
+bool Contains(const std::vector<MicrobatchRange>& ranges, std::int32_t microbatch) {
+  const auto behind =
+      std::partition_point(ranges.begin(), ranges.end(),
+                           [&](const MicrobatchRange& range) { return range.end <= microbatch; });
+  return behind != ranges.end() && behind->begin <= microbatch;
+}
+
 Window CutWindow(const Schedule& schedule, MicrobatchRange range) {
   const Drain from = DrainAt(schedule, range.begin);
   const Drain to = DrainAt(schedule, range.end);

@@ -14,6 +14,9 @@ struct MicrobatchRange {
   std::int32_t end = 0;
 };
 
+/// Whether `microbatch` is in one of `ranges`, which ascend. O(log ranges).
+bool Contains(const std::vector<MicrobatchRange>& ranges, std::int32_t microbatch);
+
 /// The weights of one stage on one rank that outlive a drain.
 struct LiveWeights {
   /// A version before the newest that some op behind the drain reads.

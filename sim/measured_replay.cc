@@ -106,7 +106,8 @@ class MeasuredReplay {
 
 }  // namespace
 
-Delays MeasureDelays(const Schedule& schedule, const Timeline& measured, MicrobatchRange range) {
+Delays MeasureDelays(const Schedule& schedule, const Timeline& measured,
+                     const std::vector<MicrobatchRange>& ranges) {
   const Dependencies dependencies = FindDependencies(schedule);
   const OpIds ids(schedule);
   std::vector<Nanoseconds> behind_own;
@@ -120,8 +121,7 @@ Delays MeasureDelays(const Schedule& schedule, const Timeline& measured, Microba
       }
       const OpRef ref{static_cast<std::int32_t>(rank), static_cast<std::int32_t>(i)};
       const Span& span = measured.spans[static_cast<std::size_t>(ids.Of(ref))];
-      const bool counts =
-          IsCompute(op.kind) && op.microbatch >= range.begin && op.microbatch < range.end;
+      const bool counts = IsCompute(op.kind) && Contains(ranges, op.microbatch);
       const OpRef maker = MakerOf(schedule, dependencies, ref);
       if (counts && i > 0) {
         const bool waited = maker && maker.rank != ref.rank &&

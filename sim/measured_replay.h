@@ -15,9 +15,10 @@ struct Delays {
                             ///< on top for a tensor to get there and wake the rank up.
 };
 
-/// The medians over the micro-batches in `range` of a recorded run; 0 of what did not happen.
+/// The medians over the micro-batches in `ranges` of a recorded run; 0 of what did not happen.
 /// O(ops log ops).
-Delays MeasureDelays(const Schedule& schedule, const Timeline& measured, MicrobatchRange range);
+Delays MeasureDelays(const Schedule& schedule, const Timeline& measured,
+                     const std::vector<MicrobatchRange>& ranges);
 
 /// When each op of a lowered `schedule` would run if it took exactly the time it took in
 /// `measured`, and began `delays` after it could: what of a measured makespan the order of the ops

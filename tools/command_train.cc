@@ -177,7 +177,7 @@ class TrainCommand : public Command {
     }
     const Schedule& schedule = plan.training.schedule;
     if (!record_.empty()) {
-      const MicrobatchRange all{0, schedule.shape.microbatches};
+      const std::vector<MicrobatchRange> all{{0, schedule.shape.microbatches}};
       WriteFile(record_, PrintProfile(MeasuredProfile(
                              given, MeasureStages(schedule, *outcome.recorded, all))));
     }

@@ -48,6 +48,10 @@ class ValidateCommand : public Command {
     training_flags_ = app.get_options([&](const CLI::Option* option) {
       return std::find(before.begin(), before.end(), option) == before.end();
     });
+    training_flags_.push_back(
+        app.add_flag("--alternate", alternates_,
+                     "costs from every other batch, or stretch between drains, and the prediction "
+                     "of those between: so that a machine that drifts counts on both sides"));
     app.add_flag("--rehearse", rehearse_,
                  "no model: stages only take the time of their costs (needs no LibTorch)");
     app.add_flag("--processes", processes_,
@@ -124,8 +128,10 @@ class ValidateCommand : public Command {
                       "most as many ranks as cores, or --rehearse",
                       given.schedule.schedule.shape.ranks, cores));
     }
-    Lowered lowered = LowerGiven(given.schedule);
-    return ValidateTraining(given, std::move(lowered.schedule), Options(), progress);
+    const Lowered lowered = LowerGiven(given.schedule);
+    const RehearsalOptions options = Options();
+    return ValidateTraining(given, lowered.schedule, {options.workers, options.runs, alternates_},
+                            progress);
   }
 
   /// Throws `CommandFailure` (usage) for what cannot be rehearsed.
@@ -158,6 +164,7 @@ class ValidateCommand : public Command {
   const CLI::Option* microbatch_size_flag_ = nullptr;
   std::vector<CLI::Option*> cost_flags_, training_flags_;
   bool rehearse_ = false;
+  bool alternates_ = false;
   bool processes_ = false;
   std::optional<std::int32_t> runs_;
   bool json_ = false;

@@ -58,7 +58,8 @@ std::vector<ProfileLayer> MeasureSequentially(const TrainingTask& task, std::int
   if (outcome.stopped) {
     throw CommandFailure(ExitCode::kFailed, "", "stopped before the end");
   }
-  return MeasureStages(plan.training.schedule, *outcome.recorded, {microbatches / 4, microbatches});
+  return MeasureStages(plan.training.schedule, *outcome.recorded,
+                       {{microbatches / 4, microbatches}});
 }
 
 }  // namespace stagecraft

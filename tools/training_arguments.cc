@@ -86,6 +86,20 @@ std::int64_t UnitOf(const Generator& generator, const GeneratorOptions& options)
   return unit;
 }
 
+/// Micro-batches of an epoch: a multiple of `unit`.
+std::int32_t EpochOf(const TrainingData& data, std::int64_t unit) {
+  const auto microbatches = static_cast<std::int32_t>(data.microbatches / unit * unit);
+  if (microbatches == 0) {
+    throw CommandFailure(
+        ExitCode::kUsage, "--data",
+        fmt::format("has {} micro-batches of {} samples, but updates and batches need a multiple "
+                    "of {}; expected fewer (-m, --update-every) or smaller ones "
+                    "(--microbatch-size)",
+                    data.microbatches, data.microbatch_size, unit));
+  }
+  return microbatches;
+}
+
 /// Puts a drained piece before and behind the micro-batches of `options`, whose place it returns;
 /// nothing of the kind if there would be too many.
 std::optional<MicrobatchRange> Extend(GeneratorOptions& options, Neighbours neighbours) {
@@ -298,24 +312,13 @@ GivenTraining TrainingArguments::Load(const std::string& name_or_file,
   given.data = LoadData();
   const bool by_epochs = !schedule_->HasBatches() && (epochs_ || default_epochs_ > 0);
   const std::int64_t epochs = epochs_.value_or(default_epochs_);
-  const auto set_epoch = [&](std::int64_t unit) {
-    given.per_epoch = static_cast<std::int32_t>(given.data.microbatches / unit * unit);
-    if (given.per_epoch == 0) {
-      throw CommandFailure(
-          ExitCode::kUsage, "--data",
-          fmt::format("has {} micro-batches of {} samples, but updates and batches need a multiple "
-                      "of {}; expected fewer (-m, --update-every) or smaller ones "
-                      "(--microbatch-size)",
-                      given.data.microbatches, given.data.microbatch_size, unit));
-    }
-  };
   std::optional<std::int32_t> stages;
   if (!cut_.empty()) {
     stages = static_cast<std::int32_t>(cut_.size()) + 1;
   }
   given.schedule = schedule_->LoadAdjusted(
       name_or_file, stages, [&](const Generator& generator, GeneratorOptions& options) {
-        set_epoch(UnitOf(generator, options));
+        given.per_epoch = EpochOf(given.data, UnitOf(generator, options));
         const bool may_drain =
             (generator.takes & kTakesDrainEvery) != 0 && options.drain_every == 0;
         if (drains_at_half_ && may_drain) {
@@ -336,7 +339,7 @@ GivenTraining TrainingArguments::Load(const std::string& name_or_file,
       });
   const Shape& shape = given.schedule.schedule.shape;
   if (given.schedule.generator == nullptr) {
-    set_epoch(shape.microbatches);
+    given.per_epoch = EpochOf(given.data, shape.microbatches);
     given.rounds = by_epochs
                        ? static_cast<std::int32_t>(epochs * given.per_epoch / shape.microbatches)
                        : schedule_->Options({}).batches;

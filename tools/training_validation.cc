@@ -1,8 +1,9 @@
 #include "tools/training_validation.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
-#include <limits>
+#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
@@ -17,54 +18,122 @@
 namespace stagecraft {
 namespace {
 
-/// The drain that is nearest to half of the micro-batches; the end does not count.
-Drain FindHalf(const Schedule& lowered) {
-  const std::int32_t all = lowered.shape.microbatches;
-  std::optional<Drain> half;
-  const auto distance = [&](const Drain& drain) { return std::abs(2 * drain.microbatches - all); };
-  for (Drain& drain : FindDrains(lowered)) {
-    if (drain.microbatches < all && (!half || distance(drain) < distance(*half))) {
-      half = std::move(drain);
-    }
+/// The ops between two drains that follow each other.
+struct Stretch {
+  Drain from, to;
+  std::int32_t Microbatches() const { return to.microbatches - from.microbatches; }
+};
+
+/// Which part of a run gives the costs, and which is predicted with them.
+struct Split {
+  std::vector<Stretch> known, predicted;
+};
+
+std::vector<MicrobatchRange> RangesOf(const std::vector<Stretch>& stretches) {
+  std::vector<MicrobatchRange> ranges;
+  ranges.reserve(stretches.size());
+  for (const Stretch& stretch : stretches) {
+    ranges.push_back({stretch.from.microbatches, stretch.to.microbatches});
   }
-  if (!half) {
+  return ranges;
+}
+
+std::vector<Stretch> FindStretches(const Schedule& lowered) {
+  std::vector<Stretch> stretches;
+  Drain from{0, std::vector<std::int32_t>(lowered.programs.size(), 0)};
+  for (Drain& drain : FindDrains(lowered)) {
+    stretches.push_back({std::move(from), drain});
+    from = std::move(drain);
+  }
+  if (stretches.size() < 2) {
     throw CommandFailure(ExitCode::kUsage, "",
                          "the pipeline is never empty before the end, so that there is no first "
                          "half to take costs from; expected more batches (-n) or --drain-every");
   }
-  return *std::move(half);
+  return stretches;
 }
 
-/// The ops behind `half`, and what `timeline` says of them from the moment they begin on the rank
-/// that has the first stage.
-struct SecondHalf {
+/// At the drain that is nearest to half of the micro-batches.
+Split SplitAtHalf(const Schedule& lowered) {
+  const std::vector<Stretch> stretches = FindStretches(lowered);
+  const std::int32_t all = lowered.shape.microbatches;
+  const auto half = std::min_element(
+      std::next(stretches.begin()), stretches.end(), [&](const Stretch& a, const Stretch& b) {
+        return std::abs(2 * a.from.microbatches - all) < std::abs(2 * b.from.microbatches - all);
+      });
+  const std::int32_t quarter = half->from.microbatches / 4;
+  const auto warm = std::find_if(stretches.begin(), half, [&](const Stretch& stretch) {
+    return stretch.from.microbatches >= quarter;
+  });
+  return {{warm == half ? stretches.begin() : warm, half}, {half, stretches.end()}};
+}
+
+Split SplitAlternately(const Schedule& lowered) {
+  const std::vector<Stretch> stretches = FindStretches(lowered);
+  constexpr std::size_t kEnoughToWarmUp = 4;
+  Split split;
+  for (std::size_t i = 0; i < stretches.size(); ++i) {
+    if (i % 2 == 1) {
+      split.predicted.push_back(stretches[i]);
+    } else if (i > 0 || stretches.size() < kEnoughToWarmUp) {
+      split.known.push_back(stretches[i]);
+    }
+  }
+  return split;
+}
+
+/// The ops of some stretches, and what a timeline says of them: each stretch begins when the one
+/// before it is over.
+struct Part {
   Schedule schedule;
   Timeline measured;
 };
 
-SecondHalf CutBehind(const Schedule& lowered, const Timeline& timeline, const Drain& half) {
-  SecondHalf cut;
-  cut.schedule = lowered;
+/// When the ranks that have the first stage begin with what comes behind `drain`; the end of
+/// everything if that is nothing.
+Nanoseconds BeginBehind(const Schedule& lowered, const Timeline& timeline, const Drain& drain) {
   const OpIds ids(lowered);
   Nanoseconds begin = Nanoseconds::max();
   for (std::size_t rank = 0; rank < lowered.programs.size(); ++rank) {
-    std::vector<Op>& program = cut.schedule.programs[rank];
-    const auto first = static_cast<std::size_t>(half.end[rank]);
-    const auto from = static_cast<std::size_t>(ids.Begin(static_cast<std::int32_t>(rank)));
-    for (std::size_t i = first; i < program.size(); ++i) {
-      const Span& span = timeline.spans[from + i];
-      cut.measured.spans.push_back(span);
-      if (program[i].stage == 0 && !IsCommunication(program[i].kind)) {
-        begin = std::min(begin, span.start);
+    const std::vector<Op>& program = lowered.programs[rank];
+    const auto found =
+        std::find_if(program.begin() + drain.end[rank], program.end(),
+                     [](const Op& op) { return op.stage == 0 && !IsCommunication(op.kind); });
+    if (found != program.end()) {
+      const OpRef op{static_cast<std::int32_t>(rank),
+                     static_cast<std::int32_t>(found - program.begin())};
+      begin = std::min(begin, timeline.spans[static_cast<std::size_t>(ids.Of(op))].start);
+    }
+  }
+  return begin == Nanoseconds::max() ? Makespan(timeline) : begin;
+}
+
+Part CutOut(const Schedule& lowered, const Timeline& timeline,
+            const std::vector<Stretch>& stretches) {
+  std::vector<Nanoseconds> shifts;  // Per stretch: how much earlier it is now.
+  Nanoseconds now(0);
+  for (const Stretch& stretch : stretches) {
+    const Nanoseconds begin = BeginBehind(lowered, timeline, stretch.from);
+    shifts.push_back(begin - now);
+    now += BeginBehind(lowered, timeline, stretch.to) - begin;
+  }
+  Part part;
+  part.schedule = lowered;
+  const OpIds ids(lowered);
+  for (std::size_t rank = 0; rank < lowered.programs.size(); ++rank) {
+    std::vector<Op>& program = part.schedule.programs[rank];
+    program.clear();
+    for (std::size_t i = 0; i < stretches.size(); ++i) {
+      for (std::int32_t op = stretches[i].from.end[rank]; op < stretches[i].to.end[rank]; ++op) {
+        const OpRef ref{static_cast<std::int32_t>(rank), op};
+        const Span& span = timeline.spans[static_cast<std::size_t>(ids.Of(ref))];
+        program.push_back(lowered.At(ref));
+        part.measured.spans.push_back({std::max(span.start - shifts[i], Nanoseconds(0)),
+                                       std::max(span.end - shifts[i], Nanoseconds(0))});
       }
     }
-    program.erase(program.begin(), program.begin() + static_cast<std::ptrdiff_t>(first));
   }
-  for (Span& span : cut.measured.spans) {
-    span = {std::max(span.start - begin, Nanoseconds(0)),
-            std::max(span.end - begin, Nanoseconds(0))};
-  }
-  return cut;
+  return part;
 }
 
 Costs ToCosts(const std::vector<ProfileLayer>& stages) {
@@ -88,7 +157,7 @@ Costs ToCosts(const std::vector<ProfileLayer>& stages) {
 }
 
 /// What the simulator says if every op begins `delays` after it could.
-Timeline Predict(const Schedule& schedule, Costs costs, const Delays& delays) {
+Timeline Simulated(const Schedule& schedule, Costs costs, const Delays& delays) {
   for (StageCosts& stage : costs.stages) {
     for (Nanoseconds* const cost :
          {&stage.forward, &stage.backward, &stage.backward_input, &stage.backward_weight,
@@ -106,8 +175,25 @@ Timeline Predict(const Schedule& schedule, Costs costs, const Delays& delays) {
   return predicted;
 }
 
+/// By how much longer a part takes than if every op took the mean of its kind: ops of unequal
+/// length wait for each other, now on one rank, now on another.
+double Jitter(const Part& part, const Costs& means, const Delays& delays) {
+  const Nanoseconds with_means = Makespan(Simulated(part.schedule, means, delays));
+  const Nanoseconds as_measured = Makespan(ReplayMeasured(part.schedule, part.measured, delays));
+  return static_cast<double>(as_measured.count()) / static_cast<double>(with_means.count()) - 1;
+}
+
+/// Every op begins `factor` times later, and takes as long as it does.
+Timeline Stretched(Timeline timeline, double factor) {
+  for (Span& span : timeline.spans) {
+    const Nanoseconds start(std::llround(static_cast<double>(span.start.count()) * factor));
+    span = {start, start + (span.end - span.start)};
+  }
+  return timeline;
+}
+
 /// (m + p - 1) of the slowest stage's forward and backward, for every fill and drain.
-Nanoseconds NaiveFormula(const SecondHalf& half, const Costs& costs, std::int32_t before) {
+Nanoseconds NaiveFormula(const std::vector<Stretch>& stretches, const Costs& costs) {
   Nanoseconds slowest(0);
   for (const StageCosts& stage : costs.stages) {
     const Nanoseconds backward =
@@ -115,12 +201,9 @@ Nanoseconds NaiveFormula(const SecondHalf& half, const Costs& costs, std::int32_
     slowest = std::max(slowest, stage.forward + backward);
   }
   Nanoseconds sum(0);
-  std::int32_t begin = before;
-  for (const Drain& drain : FindDrains(half.schedule)) {
-    if (drain.microbatches > begin) {
-      sum += (drain.microbatches - begin + half.schedule.shape.stages - 1) * slowest;
-      begin = drain.microbatches;
-    }
+  for (const Stretch& stretch : stretches) {
+    const auto stages = static_cast<std::int32_t>(costs.stages.size());
+    sum += (stretch.Microbatches() + stages - 1) * slowest;
   }
   return sum;
 }
@@ -144,12 +227,11 @@ std::int64_t CountWrongReads(const Schedule& lowered, const std::vector<SlotCont
 
 }  // namespace
 
-Validation ValidateTraining(const GivenTraining& given, Schedule lowered,
-                            const RehearsalOptions& options, Progress& progress) {
-  const Drain half = FindHalf(lowered);
+Validation ValidateTraining(const GivenTraining& given, const Schedule& lowered,
+                            const TrainingValidationOptions& options, Progress& progress) {
+  const Split split = options.alternates ? SplitAlternately(lowered) : SplitAtHalf(lowered);
   const TrainingPlan plan = PlanTraining(lowered, 0, 0);
   const Schedule& schedule = plan.training.schedule;
-  const MicrobatchRange range{half.microbatches / 4, half.microbatches};
   struct Run {
     TimelineDifference difference;
     TrainingChecks checks;
@@ -164,14 +246,17 @@ Validation ValidateTraining(const GivenTraining& given, Schedule lowered,
       throw CommandFailure(ExitCode::kFailed, "", "stopped before the end");
     }
     Run run;
-    run.costs = ToCosts(MeasureStages(schedule, *outcome.recorded, range));
-    run.checks.delays = MeasureDelays(schedule, *outcome.recorded, range);
-    const SecondHalf second = CutBehind(schedule, *outcome.recorded, half);
-    run.difference = Difference(
-        second.schedule, Predict(second.schedule, run.costs, run.checks.delays), second.measured);
-    const Timeline replayed = ReplayMeasured(second.schedule, second.measured, run.checks.delays);
-    run.checks.replayed = Difference(second.schedule, replayed, second.measured).predicted;
-    run.checks.naive = NaiveFormula(second, run.costs, half.microbatches);
+    const std::vector<MicrobatchRange> known = RangesOf(split.known);
+    run.costs = ToCosts(MeasureStages(schedule, *outcome.recorded, known));
+    run.checks.delays = MeasureDelays(schedule, *outcome.recorded, known);
+    run.checks.jitter =
+        Jitter(CutOut(schedule, *outcome.recorded, split.known), run.costs, run.checks.delays);
+    const Part part = CutOut(schedule, *outcome.recorded, split.predicted);
+    const Timeline predicted =
+        Stretched(Simulated(part.schedule, run.costs, run.checks.delays), 1 + run.checks.jitter);
+    run.difference = Difference(part.schedule, predicted, part.measured);
+    run.checks.replayed = Makespan(ReplayMeasured(part.schedule, part.measured, run.checks.delays));
+    run.checks.naive = NaiveFormula(split.predicted, run.costs);
     run.checks.wrong_reads = CountWrongReads(schedule, outcome.reads, run.checks.reads);
     runs.push_back(std::move(run));
   }
@@ -188,7 +273,8 @@ Validation ValidateTraining(const GivenTraining& given, Schedule lowered,
     validation.staleness.push_back(stage.steady.value_or(0));
   }
   validation.lowered = schedule;
-  validation.first_microbatch = half.microbatches;
+  validation.first_microbatch = split.predicted.front().from.microbatches;
+  validation.alternates = options.alternates;
   return validation;
 }
 

@@ -77,17 +77,19 @@ std::string ChecksToText(const Validation& validation) {
   const TrainingChecks& checks = validation.checks[validation.MedianIndex()];
   const Nanoseconds measured = validation.Median().measured;
   return fmt::format(
-      "             both from micro-batch {} on, with costs of those before; an op begins {} "
-      "behind\n"
-      "             the one before it, {} later behind one of another rank\n"
+      "             both from micro-batch {} on, {}:\n"
+      "             means of each kind, {} from op to op, {} more from rank to rank,\n"
+      "             {:+.2f} % since ops of a kind are not equally long\n"
       "  replayed   {}, {} (with the durations of the same run: what else takes time)\n"
       "  naive      {}, {} (the formula (m + p - 1) (F + B))\n"
       "  versions   {} of {} ops read what the schedule says; staleness {} (by stage)\n",
-      validation.first_microbatch, FormatDuration(checks.delays.dispatch),
-      FormatDuration(checks.delays.hop), FormatDuration(checks.replayed),
-      ErrorText(checks.replayed, measured), FormatDuration(checks.naive),
-      ErrorText(checks.naive, measured), checks.reads - checks.wrong_reads, checks.reads,
-      fmt::join(validation.staleness, ", "));
+      validation.first_microbatch,
+      validation.alternates ? "every other batch, with costs of those between"
+                            : "with costs of those before",
+      FormatDuration(checks.delays.dispatch), FormatDuration(checks.delays.hop),
+      100 * checks.jitter, FormatDuration(checks.replayed), ErrorText(checks.replayed, measured),
+      FormatDuration(checks.naive), ErrorText(checks.naive, measured),
+      checks.reads - checks.wrong_reads, checks.reads, fmt::join(validation.staleness, ", "));
 }
 
 }  // namespace
@@ -194,6 +196,8 @@ Json ValidationToJson(const Validation& validation) {
           measured / static_cast<double>(validation.checks[i].replayed.count()) - 1);
     }
     json["training"] = {{"first_microbatch", validation.first_microbatch},
+                        {"alternates", validation.alternates},
+                        {"jitter", checks.jitter},
                         {"dispatch_ns", checks.delays.dispatch.count()},
                         {"hop_ns", checks.delays.hop.count()},
                         {"replayed_ns", checks.replayed.count()},

@@ -20,7 +20,8 @@ enum class Workers : std::uint8_t { kThreads, kProcesses };
 
 /// What else is known of one run of a real training.
 struct TrainingChecks {
-  Delays delays;                 ///< Of its first half.
+  Delays delays;                 ///< Part of the prediction, from where the costs are.
+  double jitter = 0;             ///< Likewise: what ops of unequal length add to their means.
   Nanoseconds replayed{0};       ///< Makespan with the durations of the same run, and `delays`.
   Nanoseconds naive{0};          ///< By the formula (m + p - 1) (F + B) of the slowest stage.
   std::int64_t reads = 0;        ///< Ops that read weights.
@@ -38,6 +39,7 @@ struct Validation {
   std::vector<TrainingChecks> checks;   ///< Per run.
   std::vector<std::int32_t> staleness;  ///< Per stage.
   std::int32_t first_microbatch = 0;    ///< That the prediction is of.
+  bool alternates = false;              ///< It is of every other stretch between drains from there.
 
   std::size_t MedianIndex() const { return (runs.size() - 1) / 2; }
   const TimelineDifference& Median() const { return runs[MedianIndex()]; }

@@ -26,14 +26,14 @@ using SumsOfStage = std::array<Sum, kOpKinds>;
 }  // namespace
 
 std::vector<ProfileLayer> MeasureStages(const Schedule& schedule, const Timeline& timeline,
-                                        MicrobatchRange range) {
+                                        const std::vector<MicrobatchRange>& ranges) {
   std::vector<SumsOfStage> sums(static_cast<std::size_t>(schedule.shape.stages));
   std::size_t index = 0;
   for (const std::vector<Op>& program : schedule.programs) {
-    bool counts = range.begin == 0;  // The micro-batch before an S or P says where that belongs.
+    bool counts = Contains(ranges, 0);  // The micro-batch before an S or P says where that belongs.
     for (const Op& op : program) {
       if (TraitsOf(op.kind).has_microbatch) {
-        counts = op.microbatch >= range.begin && op.microbatch < range.end;
+        counts = Contains(ranges, op.microbatch);
       }
       const Span span = timeline.spans[index++];
       if (counts) {

@@ -69,5 +69,15 @@ TEST(Window, KeepsTheSlotsOfTheWhole) {
   }
 }
 
+TEST(MicrobatchRanges, ContainTheirBeginsAndNotTheirEnds) {
+  const std::vector<MicrobatchRange> ranges{{2, 4}, {4, 5}, {8, 9}};
+  std::string in;
+  for (std::int32_t microbatch = 0; microbatch < 10; ++microbatch) {
+    in += Contains(ranges, microbatch) ? std::to_string(microbatch) : "";
+  }
+  EXPECT_EQ(in, "2348");
+  EXPECT_FALSE(Contains({}, 0));
+}
+
 }  // namespace
 }  // namespace stagecraft

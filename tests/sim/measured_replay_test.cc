@@ -44,7 +44,7 @@ TEST(MeasureDelays, AreWhatASimulationWasGiven) {
         Lower(test::Make(std::string(generator.name), {.ranks = 3, .microbatches = 6}));
     const Timeline simulated = Simulate(schedule, test::EqualCosts(schedule, 200, 500), {});
     const Timeline delayed = ReplayMeasured(schedule, simulated, {kDispatch, kHop});
-    const Delays delays = MeasureDelays(schedule, delayed, {0, 6});
+    const Delays delays = MeasureDelays(schedule, delayed, {{0, 6}});
     if (schedule.shape.ranks > 1 && HasCommunication(schedule)) {
       EXPECT_EQ(delays.hop, kHop) << generator.name;
     }
@@ -57,8 +57,8 @@ TEST(MeasureDelays, CountOnlyTheirMicrobatches) {
       Lower(test::Make("gpipe", {.ranks = 1, .microbatches = 2, .batches = 2}));
   Timeline timeline = Simulate(schedule, test::EqualCosts(schedule, 1, 2), {});
   Timeline late = ReplayMeasured(schedule, timeline, {Nanoseconds(5), Nanoseconds(0)});
-  EXPECT_EQ(MeasureDelays(schedule, late, {2, 4}).dispatch, Nanoseconds(5));
-  EXPECT_EQ(MeasureDelays(schedule, late, {2, 2}).dispatch, Nanoseconds(0));
+  EXPECT_EQ(MeasureDelays(schedule, late, {{2, 4}}).dispatch, Nanoseconds(5));
+  EXPECT_EQ(MeasureDelays(schedule, late, {{2, 2}}).dispatch, Nanoseconds(0));
 }
 
 }  // namespace

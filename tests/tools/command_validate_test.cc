@@ -88,6 +88,22 @@ TEST(ValidateCommand, ComparesATrainingWithThePredictionFromItsFirstHalf) {
   }
 }
 
+TEST(ValidateCommand, PredictsEveryOtherBatchFromThoseBetween) {
+  if (!STAGECRAFT_HAS_TORCH) {
+    GTEST_SKIP() << "built without LibTorch";
+  }
+  for (const char* arguments : {"1f1b -m 4 -n 6", "pipeoptim -m 24 -n 1 --drain-every 4"}) {
+    const Outcome outcome =
+        Stagecraft(std::string("validate -p 2 --runs 1 --alternate --json ") + arguments);
+    ASSERT_EQ(outcome.code, 0) << arguments << "\n" << outcome.err;
+    const Json json = Json::parse(outcome.out);
+    EXPECT_EQ(json["training"]["alternates"], true);
+    EXPECT_EQ(json["training"]["first_microbatch"], 4) << arguments;
+    EXPECT_EQ(json["training"]["wrong_reads"], 0) << arguments;
+    EXPECT_EQ(json["kinds"][0]["ops"], 12) << arguments;  // Half of the 24 micro-batches.
+  }
+}
+
 TEST(ValidateCommand, RefusesMoreRanksThanCoresUnlessTheyOnlyRehearse) {
   const Outcome outcome = Stagecraft("validate 1f1b -p 512 -m 4 -n 2 --depth 600");
   EXPECT_EQ(outcome.code, 2);

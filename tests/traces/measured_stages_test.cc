@@ -21,7 +21,7 @@ Timeline TimelineOf(const Schedule& schedule) {
 
 TEST(MeasureStages, GivesTheMeanOfEachKind) {
   const Schedule schedule = test::Make("pipeoptim", {.ranks = 2, .microbatches = 4});
-  const std::vector<ProfileLayer> stages = MeasureStages(schedule, TimelineOf(schedule), {0, 4});
+  const std::vector<ProfileLayer> stages = MeasureStages(schedule, TimelineOf(schedule), {{0, 4}});
   ASSERT_EQ(stages.size(), 2U);
   EXPECT_EQ(stages[0].at[0].forward, Nanoseconds(25));
   EXPECT_EQ(stages[1].at[0].backward, Nanoseconds(25));
@@ -33,7 +33,7 @@ TEST(MeasureStages, GivesTheMeanOfEachKind) {
 
 TEST(MeasureStages, OfAPartOfTheMicrobatches) {
   const Schedule schedule = test::Make("1f1b", {.ranks = 2, .microbatches = 2, .batches = 2});
-  const std::vector<ProfileLayer> stages = MeasureStages(schedule, TimelineOf(schedule), {2, 4});
+  const std::vector<ProfileLayer> stages = MeasureStages(schedule, TimelineOf(schedule), {{2, 4}});
   EXPECT_EQ(stages[0].at[0].forward, Nanoseconds(35));
   EXPECT_EQ(stages[0].step, Nanoseconds(100));
 }
