@@ -212,7 +212,11 @@ Boundary Executor::InputOf(std::int32_t index) {
     const OpRef send =
         plan_.dependencies
             .input[static_cast<std::size_t>(rank_)][static_cast<std::size_t>(input.index)];
-    return transport_.Receive(send.rank, TagOf(source));
+    Received received = transport_.Receive(send.rank, TagOf(source));
+    if (recorder_ != nullptr) {
+      recorder_->RecordArrival(input, received);
+    }
+    return std::move(received.tensor);
   }
   const auto kept = kept_.find(input.index);
   STAGECRAFT_CHECK(kept != kept_.end(), "an op comes after the one whose tensor it uses");

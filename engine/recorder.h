@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/transport.h"
 #include "engine/weights.h"
 #include "schedules/schedule.h"
 #include "traces/timeline.h"
@@ -20,6 +21,7 @@ class Recorder {
   explicit Recorder(const Schedule& lowered) : lowered_(lowered), ids_(lowered) {
     timeline_.spans.resize(static_cast<std::size_t>(ids_.Size()));
     reads_.resize(static_cast<std::size_t>(ids_.Size()), kNoRead);
+    arrivals_.resize(static_cast<std::size_t>(ids_.Size()));
   }
 
   /// Time 0 of the record.
@@ -38,7 +40,13 @@ class Recorder {
     reads_[static_cast<std::size_t>(ids_.Of(op))] = content;
   }
 
-  /// The spans and reads of one rank as bytes, for another process of this program, and how many
+  /// When the tensor of a RECV was there.
+  void RecordArrival(OpRef recv, const Received& received) {
+    arrivals_[static_cast<std::size_t>(ids_.Of(recv))] = {
+        received.arrival - begin_, static_cast<std::int64_t>(received.tensor.bytes)};
+  }
+
+  /// All that is known of one rank as bytes, for another process of this program, and how many
   /// they are.
   std::string Bytes(std::int32_t rank) const;
   static std::size_t BytesOf(const Schedule& lowered, std::int32_t rank);
@@ -46,8 +54,8 @@ class Recorder {
   /// Takes those of `rank` from the front of `bytes`.
   void Adopt(std::int32_t rank, std::string_view bytes);
 
-  /// Spans as in `Timeline`; no transfers yet.
-  const Timeline& Recorded() const { return timeline_; }
+  /// Of all ops and transfers; a transfer starts with its SEND. O(ops).
+  Timeline Recorded() const;
 
   /// Per op id: what it found in the slot that it read; `kNoRead` for ops that read none, and where
   /// nobody keeps account.
@@ -55,11 +63,17 @@ class Recorder {
   static constexpr SlotContent kNoRead{-1, 0};
 
  private:
+  struct Arrival {
+    Nanoseconds time{0};
+    std::int64_t bytes = 0;
+  };
+
   const Schedule& lowered_;
   OpIds ids_;
   std::chrono::steady_clock::time_point begin_;
   Timeline timeline_;
   std::vector<SlotContent> reads_;
+  std::vector<Arrival> arrivals_;  ///< Per op id, of RECVs.
 };
 
 }  // namespace stagecraft

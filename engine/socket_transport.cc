@@ -75,7 +75,7 @@ void SocketTransport::Send(std::int32_t to, const Tag& tag, Boundary tensor) {
   WakeUp();  // The rest is for the mover.
 }
 
-Boundary SocketTransport::Receive(std::int32_t from, const Tag& tag) {
+Received SocketTransport::Receive(std::int32_t from, const Tag& tag) {
   std::unique_lock lock(mutex_);
   Peer& peer = peers_.at(from);
   auto found = peer.inbox.end();
@@ -103,16 +103,16 @@ Boundary SocketTransport::Receive(std::int32_t from, const Tag& tag) {
     throw Error(fmt::format("waited {} ms for {} of rank {}; expected it within that deadline",
                             waited.count(), ToString(tag), from));
   }
-  Boundary tensor = std::move(found->tensor);
+  Received received = std::move(found->received);
   peer.inbox.erase(found);
-  return tensor;
+  return received;
 }
 
 void SocketTransport::AllReduce(std::span<const std::int32_t> members, std::int32_t stage,
                                 std::span<double> values) {
   const Tag tag{OpKind::kAllReduce, stage, turns_[stage]++};
   const auto take = [&](std::int32_t from) {
-    Boundary tensor = Receive(from, tag);
+    Boundary tensor = Receive(from, tag).tensor;
     if (tensor.bytes != values.size_bytes()) {
       throw Error(fmt::format("rank {} gave {} bytes to {}; expected {}", from, tensor.bytes,
                               ToString(tag), values.size_bytes()));
@@ -234,9 +234,9 @@ void SocketTransport::Write(Peer& peer) {
 
 void SocketTransport::Read(Peer& peer) {
   while (peer.socket) {
-    std::byte* const data = peer.in_tensor ? peer.incoming.tensor.data + peer.tensor_got
+    std::byte* const data = peer.in_tensor ? peer.incoming.received.tensor.data + peer.tensor_got
                                            : peer.header.data() + peer.header_got;
-    const std::size_t size = peer.in_tensor ? peer.incoming.tensor.bytes - peer.tensor_got
+    const std::size_t size = peer.in_tensor ? peer.incoming.received.tensor.bytes - peer.tensor_got
                                             : kFrameBytes - peer.header_got;
     const ssize_t got = recv(peer.socket.Get(), data, size, 0);
     if (got <= 0) {
@@ -249,7 +249,7 @@ void SocketTransport::Read(Peer& peer) {
     }
     std::size_t& count = peer.in_tensor ? peer.tensor_got : peer.header_got;
     count += static_cast<std::size_t>(got);
-    if (peer.in_tensor && peer.tensor_got == peer.incoming.tensor.bytes) {
+    if (peer.in_tensor && peer.tensor_got == peer.incoming.received.tensor.bytes) {
       FinishTensor(peer);
     } else if (!peer.in_tensor && peer.header_got == kFrameBytes) {
       HandleHeader(peer);
@@ -269,7 +269,7 @@ void SocketTransport::HandleHeader(Peer& peer) {
     changed_.notify_all();
     return;
   }
-  peer.incoming = {frame->tag, MakeBoundary(frame->bytes)};
+  peer.incoming = {frame->tag, {MakeBoundary(frame->bytes), {}}};
   peer.tensor_got = 0;
   peer.in_tensor = true;
   if (frame->bytes == 0) {
@@ -279,6 +279,7 @@ void SocketTransport::HandleHeader(Peer& peer) {
 
 void SocketTransport::FinishTensor(Peer& peer) {
   peer.in_tensor = false;
+  peer.incoming.received.arrival = std::chrono::steady_clock::now();
   peer.inbox.push_back(std::move(peer.incoming));
   changed_.notify_all();
 }

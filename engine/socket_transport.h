@@ -41,7 +41,7 @@ class SocketTransport : public Transport {
   void Send(std::int32_t to, const Tag& tag, Boundary tensor) override;
   void PostReceive(std::int32_t /*from*/, const Tag& /*tag*/) override {
   }  // The thread reads ahead.
-  Boundary Receive(std::int32_t from, const Tag& tag) override;
+  Received Receive(std::int32_t from, const Tag& tag) override;
   void AllReduce(std::span<const std::int32_t> members, std::int32_t stage,
                  std::span<double> values) override;
   void Abort() noexcept override;
@@ -49,7 +49,7 @@ class SocketTransport : public Transport {
  private:
   struct Parcel {
     Tag tag;
-    Boundary tensor;
+    Received received;
   };
   /// A frame on its way out, and how much of header and tensor has gone.
   struct Outgoing {

@@ -20,14 +20,14 @@ class ThreadHub::EndOfRank : public Transport {
     Channel& channel = hub_.ChannelOf(rank_, to);
     {
       const std::lock_guard lock(channel.mutex);
-      channel.parcels.push_back({tag, std::move(tensor)});
+      channel.parcels.push_back({tag, {std::move(tensor), std::chrono::steady_clock::now()}});
     }
     channel.arrived.notify_one();
   }
 
   void PostReceive(std::int32_t /*from*/, const Tag& /*tag*/) override {}  // Senders never wait.
 
-  Boundary Receive(std::int32_t from, const Tag& tag) override {
+  Received Receive(std::int32_t from, const Tag& tag) override {
     Channel& channel = hub_.ChannelOf(from, rank_);
     std::unique_lock lock(channel.mutex);
     // Tensors arrive in the order in which they were posted, but are not always used in it.
@@ -37,9 +37,9 @@ class ThreadHub::EndOfRank : public Transport {
                            [&](const Parcel& parcel) { return parcel.tag == tag; });
       return found != channel.parcels.end();
     });
-    Boundary tensor = std::move(found->tensor);
+    Received received = std::move(found->received);
     channel.parcels.erase(found);
-    return tensor;
+    return received;
   }
 
   void AllReduce(std::span<const std::int32_t> members, std::int32_t stage,

@@ -32,7 +32,7 @@ class ThreadHub {
 
   struct Parcel {
     Tag tag;
-    Boundary tensor;
+    Received received;
   };
   /// One directed pair of ranks.
   struct Channel {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -27,6 +28,12 @@ inline std::string ToString(const Tag& tag) {
   return ToString(op);
 }
 
+/// A boundary tensor, and when it was there.
+struct Received {
+  Boundary tensor;
+  std::chrono::steady_clock::time_point arrival;
+};
+
 /// One rank's end of the connections to all others. One FIFO per directed pair of ranks: the k-th
 /// `Send` is for the k-th `PostReceive`.
 ///
@@ -47,7 +54,7 @@ class Transport {
   virtual void PostReceive(std::int32_t from, const Tag& tag) = 0;
 
   /// Waits for a tensor that was posted.
-  virtual Boundary Receive(std::int32_t from, const Tag& tag) = 0;
+  virtual Received Receive(std::int32_t from, const Tag& tag) = 0;
 
   /// Replaces `values` by their sum over `members`, added up in the order of the ranks, so that
   /// every member gets the same bits. All members call it, with equally many values.

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <system_error>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -50,10 +51,12 @@ class TrainCommand : public Command {
     add_file("--save", save_,
              "write the weights, and beside them what it takes to go on (FILE.state.safetensors)");
     add_file("--load", load_, "begin with these weights; go on if their state is beside them");
-    app.add_option("--export-data", export_,
-                   "write the first N micro-batches, for --data, and do not train")
-        ->type_name("N FILE")
-        ->expected(2);
+    app.add_option(
+           "--export-data", export_,
+           "write the first N micro-batches, for --data, to FILE or standard output, and do "
+           "not train")
+        ->type_name("N [FILE]")
+        ->expected(1, 2);
     app.add_flag("--json", json_, "print JSON (train.schema.json)");
     app.footer(
         "Needs LibTorch. Ctrl-C finishes the op, saves (--save) and says so. Started once per "
@@ -116,7 +119,16 @@ class TrainCommand : public Command {
   ExitCode ExportData(const GivenTraining& given) const {
     const std::int32_t count = FlagValue("--export-data", ParseInteger(export_[0], 1, 1'000'000));
     const std::unique_ptr<BatchSource> source = given.task.training();
-    WriteFile(export_[1], WriteSafetensors(RecordBatches(*source, count)));
+    const std::string bytes = WriteSafetensors(RecordBatches(*source, count));
+    if (export_.size() > 1) {
+      WriteFile(export_[1], bytes);
+    } else if (isatty(STDOUT_FILENO) != 0) {
+      throw CommandFailure(ExitCode::kUsage, "--export-data",
+                           "does not write bytes to a terminal; expected a FILE behind N, or a "
+                           "redirection");
+    } else {
+      Print(bytes);
+    }
     return ExitCode::kFine;
   }
 

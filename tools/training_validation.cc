@@ -189,6 +189,7 @@ Timeline Stretched(Timeline timeline, double factor) {
     const Nanoseconds start(std::llround(static_cast<double>(span.start.count()) * factor));
     span = {start, start + (span.end - span.start)};
   }
+  timeline.transfers.clear();  // Nobody asks.
   return timeline;
 }
 

@@ -72,13 +72,14 @@ TEST(Executor, RecordsEveryOpInProgramOrder) {
       PlanExecution(Lower(Make("pipeoptim", {.ranks = 3, .microbatches = 8})));
   Recorder recorder(plan.schedule);
   ExecuteScalar(plan, &recorder);
+  const Timeline recorded = recorder.Recorded();
   const OpIds ids(plan.schedule);
   for (std::int32_t rank = 0; rank < 3; ++rank) {
     Nanoseconds before{0};
     const auto size =
         static_cast<std::int32_t>(plan.schedule.programs[static_cast<std::size_t>(rank)].size());
     for (std::int32_t i = 0; i < size; ++i) {
-      const Span& span = recorder.Recorded().spans[static_cast<std::size_t>(ids.Of({rank, i}))];
+      const Span& span = recorded.spans[static_cast<std::size_t>(ids.Of({rank, i}))];
       EXPECT_LE(before, span.start);
       EXPECT_LE(span.start, span.end);
       before = span.end;

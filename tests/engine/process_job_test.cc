@@ -96,13 +96,26 @@ TEST(RunAsProcesses, GathersTheSpansOfAllRanks) {
   Recorder recorder(plan.schedule);
   RunScalar(plan, {.recorder = &recorder});
   const OpIds ids(plan.schedule);
+  const Timeline recorded = recorder.Recorded();
   const auto span = [&](OpKind kind, int stage) {
-    return recorder.Recorded()
+    return recorded
         .spans[static_cast<std::size_t>(ids.Of(test::FindOp(plan.schedule, kind, stage, 3)))];
   };
   for (int stage = 1; stage < 3; ++stage) {
     EXPECT_GE(span(OpKind::kForward, stage).start, span(OpKind::kForward, stage - 1).end);
     EXPECT_GE(span(OpKind::kBackward, stage - 1).start, span(OpKind::kBackward, stage).end);
+  }
+  ASSERT_EQ(recorded.transfers.size(), 2U * 2 * 4);  // Both ways, between three ranks.
+  for (const Transfer& transfer : recorded.transfers) {
+    EXPECT_EQ(transfer.bytes, 8);
+    EXPECT_GT(transfer.arrival, transfer.start);
+    EXPECT_EQ(recorded.spans[static_cast<std::size_t>(ids.Of(transfer.send))].start,
+              transfer.start);
+    if (plan.schedule.At(transfer.recv).kind == OpKind::kRecvForward) {
+      const Op& recv = plan.schedule.At(transfer.recv);
+      const OpRef user = test::FindOp(plan.schedule, OpKind::kForward, recv.stage, recv.microbatch);
+      EXPECT_LE(transfer.arrival, recorded.spans[static_cast<std::size_t>(ids.Of(user))].start);
+    }
   }
 }
 

@@ -64,8 +64,8 @@ TEST(SocketTransport, CarriesTensorsOfAnySizeBothWays) {
     from->Send(to, kSecond, {});
   }
   for (const auto& [to, from] : {std::pair(one.get(), 0), std::pair(zero.get(), 1)}) {
-    EXPECT_EQ(to->Receive(from, kSecond).bytes, 0U);  // Out of order on purpose.
-    const Boundary large = to->Receive(from, kFirst);
+    EXPECT_EQ(to->Receive(from, kSecond).tensor.bytes, 0U);  // Out of order on purpose.
+    const Boundary large = to->Receive(from, kFirst).tensor;
     ASSERT_EQ(large.bytes, kLarge);
     EXPECT_EQ(large.data[kLarge - 1], std::byte{7});
   }
@@ -78,7 +78,7 @@ TEST(SocketTransport, DeliversWhatWasSentBeforeTheEnd) {
     const auto zero = Connect(0, 1, std::move(ends.zero));
     zero->Send(1, kFirst, MakeBoundary(5));
   }
-  EXPECT_EQ(one->Receive(0, kFirst).bytes, 5U);
+  EXPECT_EQ(one->Receive(0, kFirst).tensor.bytes, 5U);
   EXPECT_EQ(ErrorOf([&] { one->Receive(0, kSecond); }),
             "waited for 1SEND_B2, but rank 0 has ended");
 }

@@ -23,7 +23,7 @@ TEST(ThreadHub, HandsTensorsOverWithoutACopy) {
   Boundary tensor = MakeBoundary(8);
   const std::byte* const data = tensor.data;
   sender->Send(1, kFirst, std::move(tensor));
-  EXPECT_EQ(receiver->Receive(0, kFirst).data, data);
+  EXPECT_EQ(receiver->Receive(0, kFirst).tensor.data, data);
 }
 
 TEST(ThreadHub, FindsTheTensorThatIsMeant) {
@@ -32,8 +32,8 @@ TEST(ThreadHub, FindsTheTensorThatIsMeant) {
   const auto receiver = hub.End(1);
   sender->Send(1, kFirst, MakeBoundary(1));
   sender->Send(1, kSecond, MakeBoundary(2));
-  EXPECT_EQ(receiver->Receive(0, kSecond).bytes, 2U);
-  EXPECT_EQ(receiver->Receive(0, kFirst).bytes, 1U);
+  EXPECT_EQ(receiver->Receive(0, kSecond).tensor.bytes, 2U);
+  EXPECT_EQ(receiver->Receive(0, kFirst).tensor.bytes, 1U);
 }
 
 TEST(ThreadHub, AddsUpInTheOrderOfTheRanks) {

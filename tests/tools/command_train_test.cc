@@ -46,6 +46,8 @@ TEST_F(TrainCommand, SaysTheSameHoweverItRuns) {
   Train(task + "--save again.safetensors --trace again.trace.json");
   Train(task + "--save processes.safetensors --processes");
   EXPECT_EQ(ReadTestFile(TestPath("again.safetensors")), expected);
+  EXPECT_NE(ReadTestFile(TestPath("again.trace.json")).find("\"cat\":\"transfer\""),
+            std::string::npos);
   EXPECT_EQ(ReadTestFile(TestPath("processes.safetensors")), expected);
 }
 
@@ -81,6 +83,7 @@ TEST_F(TrainCommand, MetricsHaveALinePerUpdate) {
 TEST_F(TrainCommand, ExportedDataTrainsToTheSameWeights) {
   const std::string task = "1f1b -p 2 -m 2 -n 2 ";
   EXPECT_EQ(Stagecraft("train " + task + "--export-data 4 data.safetensors").code, 0);
+  EXPECT_EQ(Train(task + "--export-data 4"), ReadTestFile(TestPath("data.safetensors")));
   Train(task + "--save made.safetensors");
   Train(task + "--data data.safetensors --save read.safetensors");
   EXPECT_EQ(ReadTestFile(TestPath("read.safetensors")), ReadTestFile(TestPath("made.safetensors")));
