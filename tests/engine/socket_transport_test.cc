@@ -34,13 +34,18 @@ Ends MakeEnds() {
   return {Descriptor(ends[0]), Descriptor(ends[1])};
 }
 
-std::unique_ptr<SocketTransport> Connect(
-    std::int32_t rank, std::int32_t peer, Descriptor socket,
-    std::chrono::nanoseconds deadline = std::chrono::minutes(1)) {
-  std::map<std::int32_t, Descriptor> sockets;
-  sockets[peer] = std::move(socket);
-  return std::make_unique<SocketTransport>(rank, std::move(sockets), deadline);
-}
+/// With and without waiting briefly before a rank sleeps.
+class SocketTransports : public testing::TestWithParam<bool> {
+ protected:
+  std::unique_ptr<SocketTransport> Connect(
+      std::int32_t rank, std::int32_t peer, Descriptor socket,
+      std::chrono::nanoseconds deadline = std::chrono::minutes(1)) {
+    std::map<std::int32_t, Descriptor> sockets;
+    sockets[peer] = std::move(socket);
+    return std::make_unique<SocketTransport>(rank, std::move(sockets), deadline, GetParam());
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Waiting, SocketTransports, testing::Bool());
 
 std::string ErrorOf(const std::function<void()>& work) {
   try {
@@ -51,7 +56,7 @@ std::string ErrorOf(const std::function<void()>& work) {
   return "no error";
 }
 
-TEST(SocketTransport, CarriesTensorsOfAnySizeBothWays) {
+TEST_P(SocketTransports, CarriesTensorsOfAnySizeBothWays) {
   Ends ends = MakeEnds();
   const auto zero = Connect(0, 1, std::move(ends.zero));
   const auto one = Connect(1, 0, std::move(ends.one));
@@ -71,7 +76,7 @@ TEST(SocketTransport, CarriesTensorsOfAnySizeBothWays) {
   }
 }
 
-TEST(SocketTransport, DeliversWhatWasSentBeforeTheEnd) {
+TEST_P(SocketTransports, DeliversWhatWasSentBeforeTheEnd) {
   Ends ends = MakeEnds();
   const auto one = Connect(1, 0, std::move(ends.one));
   {
@@ -83,7 +88,7 @@ TEST(SocketTransport, DeliversWhatWasSentBeforeTheEnd) {
             "waited for 1SEND_B2, but rank 0 has ended");
 }
 
-TEST(SocketTransport, RefusesWhatIsNoFrameOrImpossiblyLarge) {
+TEST_P(SocketTransports, RefusesWhatIsNoFrameOrImpossiblyLarge) {
   Frame impossible;
   impossible.bytes = kMaxFramePayload + 1;
   for (const FrameHeader& header : {FrameHeader{}, Encode(impossible)}) {
@@ -96,14 +101,34 @@ TEST(SocketTransport, RefusesWhatIsNoFrameOrImpossiblyLarge) {
   }
 }
 
-TEST(SocketTransport, GivesUpAtTheDeadline) {
+TEST_P(SocketTransports, GoesBackAndForth) {
+  Ends ends = MakeEnds();
+  constexpr std::int32_t kTimes = 200;
+  const auto zero = Connect(0, 1, std::move(ends.zero));
+  const auto one = Connect(1, 0, std::move(ends.one));
+  std::thread other([&] {
+    for (std::int32_t i = 0; i < kTimes; ++i) {
+      one->Send(0, {OpKind::kSendBackward, 1, i},
+                one->Receive(0, {OpKind::kSendForward, 0, i}).tensor);
+    }
+  });
+  for (std::int32_t i = 0; i < kTimes; ++i) {
+    // Now and then more than a socket holds.
+    zero->Send(1, {OpKind::kSendForward, 0, i}, MakeBoundary(i % 20 == 0 ? 1 << 20 : 100));
+    EXPECT_EQ(zero->Receive(1, {OpKind::kSendBackward, 1, i}).tensor.bytes,
+              i % 20 == 0 ? 1U << 20U : 100U);
+  }
+  other.join();
+}
+
+TEST_P(SocketTransports, GivesUpAtTheDeadline) {
   Ends ends = MakeEnds();
   const auto one = Connect(1, 0, std::move(ends.one), std::chrono::milliseconds(5));
   EXPECT_EQ(ErrorOf([&] { one->Receive(0, kFirst); }),
             "waited 5 ms for 0SEND_F1 of rank 0; expected it within that deadline");
 }
 
-TEST(SocketTransport, EndsTheJobEverywhere) {
+TEST_P(SocketTransports, EndsTheJobEverywhere) {
   Ends ends = MakeEnds();
   const auto zero = Connect(0, 1, std::move(ends.zero));
   const auto one = Connect(1, 0, std::move(ends.one));
@@ -112,7 +137,7 @@ TEST(SocketTransport, EndsTheJobEverywhere) {
   EXPECT_THROW(zero->Receive(1, kFirst), Aborted);
 }
 
-TEST(SocketTransport, AddsUpInTheOrderOfTheMembers) {
+TEST_P(SocketTransports, AddsUpInTheOrderOfTheMembers) {
   Ends ends = MakeEnds();
   const auto zero = Connect(0, 1, std::move(ends.zero));
   const auto one = Connect(1, 0, std::move(ends.one));
