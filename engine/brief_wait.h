@@ -11,7 +11,8 @@ namespace stagecraft {
 /// to end: a few percent of a wait that is longer than this.
 inline constexpr std::chrono::microseconds kBriefWait(2000);
 
-/// Whether `ranks` ranks may wait that way: only where each has a core, which nobody else needs.
+/// Whether `ranks` ranks may wait that way: not where they are more than the machine has cores, so
+/// that who waits would take them from who computes.
 inline bool MayWaitBriefly(std::int32_t ranks) {
   return ranks <= static_cast<std::int32_t>(std::thread::hardware_concurrency());
 }

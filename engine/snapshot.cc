@@ -33,6 +33,10 @@ std::string OlderKey(std::int32_t stage, std::int32_t back) {
   return fmt::format("{}{}{}", StagePrefix(stage), kOlder, back);
 }
 
+bool IsOlder(const std::string& name) {
+  return name.find(kOlder) != std::string::npos;
+}
+
 std::string Hash(std::string_view bytes) {
   return fmt::format("{:016x}", HashOf(bytes));
 }
@@ -175,10 +179,9 @@ void LoadOlder(const Snapshot& snapshot, const StageMemory& memory, LiveWeights:
 }
 
 bool HasOlder(const Snapshot& snapshot) {
-  return snapshot.state && std::any_of(snapshot.state->tensors.begin(),
-                                       snapshot.state->tensors.end(), [](const auto& tensor) {
-                                         return tensor.first.find(kOlder) != std::string::npos;
-                                       });
+  return snapshot.state &&
+         std::any_of(snapshot.state->tensors.begin(), snapshot.state->tensors.end(),
+                     [](const auto& tensor) { return IsOlder(tensor.first); });
 }
 
 Snapshot Join(std::vector<Snapshot> parts) {
@@ -192,6 +195,9 @@ Snapshot Join(std::vector<Snapshot> parts) {
     joined.weights.tensors.merge(part.weights.tensors);
     joined.state->tensors.merge(part.state->tensors);
     joined.state->metadata.merge(part.state->metadata);
+  }
+  if (!drained) {  // Some ranks were done and some were not.
+    std::erase_if(joined.state->tensors, [](const auto& tensor) { return IsOlder(tensor.first); });
   }
   SetPosition(joined, position, drained);
   return joined;

@@ -65,7 +65,7 @@ void LoadOlder(const Snapshot& snapshot, const StageMemory& memory, LiveWeights:
 bool HasOlder(const Snapshot& snapshot);
 
 /// One out of the parts that ranks saved; of a stage that several saved, the first counts. The
-/// position is the smallest; drained only if all were.
+/// position is the smallest; drained only if all were, else without older versions.
 Snapshot Join(std::vector<Snapshot> parts);
 
 /// Both files, and back. `weights_bytes` are those of the weights' file: their hash ties the two

@@ -84,13 +84,18 @@ Received SocketTransport::Receive(std::int32_t from, const Tag& tag) {
                          [&](const Parcel& parcel) { return parcel.tag == tag; });
     return aborted_ || found != peer.inbox.end() || !peer.lost.empty();
   };
-  const auto read_and_see = [&] {
+  const auto move_and_see = [&] {
+    for (auto& [rank, other] : peers_) {
+      if (other.socket && !other.queue.empty()) {
+        Write(other);
+      }
+    }
     if (peer.socket) {
       Read(peer);
     }
     return is_over();
   };
-  const bool in_time = is_over() || (waits_briefly_ && WaitBriefly(lock, read_and_see)) ||
+  const bool in_time = is_over() || (waits_briefly_ && WaitBriefly(lock, move_and_see)) ||
                        changed_.wait_for(lock, deadline_, is_over);
   if (aborted_) {
     throw Aborted("another rank ended the job");
@@ -220,7 +225,11 @@ void SocketTransport::Write(Peer& peer) {
     const ssize_t sent = size > 0 ? send(peer.socket.Get(), data, size, MSG_NOSIGNAL) : 0;
     if (sent < 0) {
       if (errno != EAGAIN && errno != EINTR) {
-        Lose(peer, "is gone: " + Reason(errno));
+        const std::string why = "is gone: " + Reason(errno);
+        Read(peer);  // Its last words may be why it left.
+        if (peer.socket) {
+          Lose(peer, why);
+        }
       }
       return;
     }

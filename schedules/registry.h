@@ -35,6 +35,7 @@ struct Generator {
   bool whole_batches;        ///< Its paper pipelines whole batches, not micro-batches.
   bool updates_every_ranks = false;  ///< -p micro-batches per update unless told otherwise, not 1.
   bool one_per_update = false;       ///< Defined for one micro-batch per update only.
+  bool reads_over_drains = false;    ///< Behind a drain it reads the version before the newest.
   bool deals_out_batches = false;    ///< Every rank gets as many micro-batches of each batch.
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <unordered_map>
 #include <utility>
 
@@ -16,11 +17,14 @@ struct Lifetimes {
   std::vector<std::int32_t> writes;          ///< Per op: what it writes; -1 nothing.
   std::vector<std::int32_t> last;            ///< Per version or prediction: its last reader.
   std::vector<std::int32_t> first_of_stage;  ///< Version 0 of each stage, in placement order.
+  std::vector<std::int32_t> older;           ///< Of a window: versions before 0, of any stage ...
+  std::vector<std::size_t> local_of_older;   ///< ... and its place on the rank.
 };
 
 /// The weights that exist of one stage while its rank's program is walked.
 struct Known {
   std::vector<std::int32_t> versions;
+  std::map<std::int32_t, std::int32_t> older;                   ///< By version, below 0.
   std::unordered_map<std::uint64_t, std::int32_t> predictions;  ///< Latest of each key.
 };
 
@@ -44,6 +48,9 @@ class LifetimeWalk {
       found_.first_of_stage.push_back(Born(-1));
       known_[i].versions.push_back(found_.first_of_stage.back());
     }
+    for (const Op& op : program) {
+      AddOlder(op);
+    }
     found_.reads.assign(program.size(), -1);
     found_.writes.assign(program.size(), -1);
     for (std::size_t i = 0; i < program.size(); ++i) {
@@ -62,15 +69,32 @@ class LifetimeWalk {
     return static_cast<std::int32_t>(found_.last.size()) - 1;
   }
 
+  /// A window of a schedule may read versions of before its begin.
+  void AddOlder(const Op& op) {
+    if (!TraitsOf(op.kind).reads_weights || op.version >= 0) {
+      return;
+    }
+    const std::size_t local = local_[static_cast<std::size_t>(op.stage)];
+    if (!known_[local].older.contains(op.version)) {
+      known_[local].older[op.version] = Born(-1);
+      found_.older.push_back(known_[local].older[op.version]);
+      found_.local_of_older.push_back(local);
+    }
+  }
+
+  std::int32_t VersionOf(const Known& known, std::int32_t version) const {
+    return version < 0 ? known.older.at(version)
+                       : known.versions[static_cast<std::size_t>(version)];
+  }
+
   void Visit(std::size_t index, const Op& op) {
     const bool writes = op.kind == OpKind::kStep || op.kind == OpKind::kPredict;
     if (!writes && !TraitsOf(op.kind).reads_weights) {
       return;
     }
     Known& known = known_[local_[static_cast<std::size_t>(op.stage)]];
-    const std::int32_t read = writes || op.horizon == 0
-                                  ? known.versions[static_cast<std::size_t>(op.version)]
-                                  : known.predictions[KeyOf(op)];
+    const std::int32_t read =
+        writes || op.horizon == 0 ? VersionOf(known, op.version) : known.predictions[KeyOf(op)];
     const auto at = static_cast<std::int32_t>(index);
     found_.reads[index] = read;
     found_.last[static_cast<std::size_t>(read)] = at;
@@ -126,6 +150,10 @@ class SlotScan {
         slot_of_(lifetimes_.last.size(), -1) {
     for (std::size_t i = 0; i < stages_.size(); ++i) {
       slot_of_[static_cast<std::size_t>(lifetimes_.first_of_stage[i])] = pools_[i].Take();
+    }
+    for (std::size_t i = 0; i < lifetimes_.older.size(); ++i) {
+      slot_of_[static_cast<std::size_t>(lifetimes_.older[i])] =
+          pools_[lifetimes_.local_of_older[i]].Take();
     }
   }
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <iterator>
 #include <map>
+#include <optional>
 
 #include "schedules/check.h"
 #include "schedules/drains.h"
@@ -68,16 +69,16 @@ std::vector<LiveWeights> LiveAt(const Schedule& schedule, const WeightSlots& slo
   return live;
 }
 
-Drain DrainAt(const Schedule& schedule, std::int32_t microbatches) {
+std::optional<Drain> DrainAt(const Schedule& schedule, std::int32_t microbatches) {
   if (microbatches == 0) {
-    return {0, std::vector<std::int32_t>(schedule.programs.size(), 0)};
+    return Drain{0, std::vector<std::int32_t>(schedule.programs.size(), 0)};
   }
-  std::vector<Drain> drains = FindDrains(schedule);
-  const auto found = std::find_if(drains.begin(), drains.end(), [&](const Drain& drain) {
-    return drain.microbatches == microbatches;
-  });
-  STAGECRAFT_CHECK(found != drains.end(), "a window begins and ends where the pipeline is empty");
-  return std::move(*found);
+  for (Drain& drain : FindDrains(schedule)) {
+    if (drain.microbatches == microbatches) {
+      return std::move(drain);
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -89,9 +90,16 @@ bool Contains(const std::vector<MicrobatchRange>& ranges, std::int32_t microbatc
   return behind != ranges.end() && behind->begin <= microbatch;
 }
 
+bool IsWindow(const Schedule& schedule, MicrobatchRange range) {
+  return DrainAt(schedule, range.begin) && DrainAt(schedule, range.end);
+}
+
 Window CutWindow(const Schedule& schedule, MicrobatchRange range) {
-  const Drain from = DrainAt(schedule, range.begin);
-  const Drain to = DrainAt(schedule, range.end);
+  const std::optional<Drain> first = DrainAt(schedule, range.begin);
+  const std::optional<Drain> last = DrainAt(schedule, range.end);
+  STAGECRAFT_CHECK(first && last, "a window begins and ends where the pipeline is empty");
+  const Drain& from = *first;
+  const Drain& to = *last;
   Window window;
   window.schedule = schedule;
   window.slots = AssignWeightSlots(schedule);

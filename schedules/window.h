@@ -36,12 +36,17 @@ struct LiveWeights {
 ///
 /// Micro-batches and versions count from 0 at its begin, so that an older version that is still
 /// read there is negative. Slots are those of the whole schedule: nothing is overwritten that ops
-/// behind the end read. All of a schedule is a window too.
+/// behind the end read. All of a schedule is a window too. `Verify` knows nothing of older
+/// versions; everything else takes a window for a schedule.
 struct Window {
   Schedule schedule;
   WeightSlots slots;
   std::vector<LiveWeights> begin, end;  ///< By rank, then in placement order.
 };
+
+/// Whether `range` begins and ends at drains of `schedule`. A RECV that is posted before a drain
+/// for what comes behind it hides that one.
+bool IsWindow(const Schedule& schedule, MicrobatchRange range);
 
 /// Requires `Verify(schedule)` empty, and a drain (`FindDrains`) at both ends of `range`, of which
 /// 0 and the end of the schedule are two. O(ops * stages per rank).

@@ -25,6 +25,17 @@ OpRef MakerOf(const Schedule& schedule, const Dependencies& dependencies, OpRef 
   return input;
 }
 
+/// From the begin of the last member to the end of `op`, which is one.
+Nanoseconds TimeOfAllReduce(const Collective& collective, const Timeline& measured,
+                            const OpIds& ids, OpRef op) {
+  Nanoseconds begin(0);
+  for (const OpRef member : collective.members) {
+    begin = std::max(begin, measured.spans[static_cast<std::size_t>(ids.Of(member))].start);
+  }
+  const Nanoseconds end = measured.spans[static_cast<std::size_t>(ids.Of(op))].end;
+  return std::max(end - begin, Nanoseconds(0));
+}
+
 Nanoseconds Median(std::vector<Nanoseconds>& values) {
   if (values.empty()) {
     return Nanoseconds(0);
@@ -56,13 +67,31 @@ class MeasuredReplay {
         continue;
       }
       const Nanoseconds start = std::max(lane, Arrival(op)) + delays_.dispatch;
-      lane = start + (measured_.spans[id].end - measured_.spans[id].start);
+      lane = start + TimeOf(op);
       replayed_.spans[id] = {start, lane};
     }
     return std::move(replayed_);
   }
 
  private:
+  Nanoseconds TimeOf(OpRef op) const {
+    if (schedule_.At(op).kind == OpKind::kAllReduce) {
+      return TimeOfAllReduce(dependencies_.collectives[CollectiveOf(op)], measured_, ids_, op);
+    }
+    const Span& span = measured_.spans[static_cast<std::size_t>(ids_.Of(op))];
+    return span.end - span.start;
+  }
+
+  std::size_t CollectiveOf(OpRef op) const {
+    std::size_t i = 0;
+    while (std::find(dependencies_.collectives[i].members.begin(),
+                     dependencies_.collectives[i].members.end(),
+                     op) == dependencies_.collectives[i].members.end()) {
+      ++i;
+    }
+    return i;
+  }
+
   /// When what the op waits for is there.
   Nanoseconds Arrival(OpRef op) {
     if (schedule_.At(op).kind == OpKind::kAllReduce) {
@@ -78,20 +107,14 @@ class MeasuredReplay {
 
   /// When every member has come. The first that asks finds all ops before it done.
   Nanoseconds Meeting(OpRef op) {
-    for (std::size_t i = 0; i < met_.size(); ++i) {
-      const std::vector<OpRef>& members = dependencies_.collectives[i].members;
-      if (std::find(members.begin(), members.end(), op) == members.end()) {
-        continue;
+    const std::size_t i = CollectiveOf(op);
+    if (!met_[i]) {
+      met_[i] = Nanoseconds(0);
+      for (const OpRef member : dependencies_.collectives[i].members) {
+        met_[i] = std::max(*met_[i], free_[static_cast<std::size_t>(member.rank)]);
       }
-      if (!met_[i]) {
-        met_[i] = Nanoseconds(0);
-        for (const OpRef member : members) {
-          met_[i] = std::max(*met_[i], free_[static_cast<std::size_t>(member.rank)]);
-        }
-      }
-      return *met_[i];
     }
-    return Nanoseconds(0);
+    return *met_[i];
   }
 
   const Schedule& schedule_;
@@ -140,6 +163,35 @@ Delays MeasureDelays(const Schedule& schedule, const Timeline& measured,
   delays.dispatch = Median(behind_own);
   delays.hop = std::max(Median(behind_other) - delays.dispatch, Nanoseconds(0));
   return delays;
+}
+
+std::vector<Nanoseconds> MeasureAllReduces(const Schedule& schedule, const Timeline& measured,
+                                           const std::vector<MicrobatchRange>& ranges) {
+  const Dependencies dependencies = FindDependencies(schedule);
+  const OpIds ids(schedule);
+  const auto counts = [&](OpRef op) {
+    const std::vector<Op>& program = schedule.programs[static_cast<std::size_t>(op.rank)];
+    std::int32_t at = op.index;
+    while (at >= 0 && !IsCompute(program[static_cast<std::size_t>(at)].kind)) {
+      --at;
+    }
+    return at >= 0 && Contains(ranges, program[static_cast<std::size_t>(at)].microbatch);
+  };
+  std::vector<Nanoseconds> sum(static_cast<std::size_t>(schedule.shape.stages), Nanoseconds(0));
+  std::vector<std::int64_t> number(sum.size(), 0);
+  for (const Collective& collective : dependencies.collectives) {
+    const auto stage = static_cast<std::size_t>(collective.stage);
+    for (const OpRef member : collective.members) {
+      if (counts(member)) {
+        sum[stage] += TimeOfAllReduce(collective, measured, ids, member);
+        ++number[stage];
+      }
+    }
+  }
+  for (std::size_t stage = 0; stage < sum.size(); ++stage) {
+    sum[stage] /= std::max<std::int64_t>(number[stage], 1);
+  }
+  return sum;
 }
 
 Timeline ReplayMeasured(const Schedule& schedule, const Timeline& measured, const Delays& delays) {

@@ -20,10 +20,16 @@ struct Delays {
 Delays MeasureDelays(const Schedule& schedule, const Timeline& measured,
                      const std::vector<MicrobatchRange>& ranges);
 
+/// What the A of each stage take on average, for the micro-batches in `ranges`, from the begin of
+/// the last member on; 0 where there are none. The micro-batch before an A says where it belongs.
+std::vector<Nanoseconds> MeasureAllReduces(const Schedule& schedule, const Timeline& measured,
+                                           const std::vector<MicrobatchRange>& ranges);
+
 /// When each op of a lowered `schedule` would run if it took exactly the time it took in
 /// `measured`, and began `delays` after it could: what of a measured makespan the order of the ops
-/// explains. The members of a cell run one after the other, as the engine runs them. `measured` may
-/// be of a part of a run, cut where the pipeline was empty. O(ops).
+/// explains. An all-reduce takes the time from the begin of its last member on. The members of a
+/// cell run one after the other, as the engine runs them. `measured` may be of a part of a run, cut
+/// where the pipeline was empty. O(ops).
 Timeline ReplayMeasured(const Schedule& schedule, const Timeline& measured,
                         const Delays& delays = {});
 

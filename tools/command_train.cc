@@ -54,7 +54,7 @@ class TrainCommand : public Command {
     app.add_option(
            "--export-data", export_,
            "write the first N micro-batches, for --data, to FILE or standard output, and do "
-           "not train")
+           "not train; behind NAME")
         ->type_name("N [FILE]")
         ->expected(1, 2);
     app.add_flag("--json", json_, "print JSON (train.schema.json)");
@@ -79,10 +79,11 @@ class TrainCommand : public Command {
     const std::optional<Snapshot> start = LoadStart();
     GivenTraining given =
         training_.Load(name_, {.before = start && HasOlder(*start), .behind = !save_.empty()});
-    Lowered lowered = LowerAndVerify(std::move(given.schedule.schedule),
-                                     {.receive = receive_,
-                                      .receive_given = !receive_flag_->empty(),
-                                      .generated = given.schedule.generator != nullptr});
+    Lowered lowered = LowerGiven(given);
+    if (given.range && !IsWindow(lowered.schedule, *given.range)) {
+      given = training_.Load(name_);  // Receives that are posted earlier hide where it drains.
+      lowered = LowerGiven(given);
+    }
     const std::optional<LaunchEnvironment> launch = CurrentLaunch(lowered.schedule.shape.ranks);
     const bool reports = !launch || launch->rank == 0;
     TrainingPlan plan =
@@ -116,6 +117,13 @@ class TrainCommand : public Command {
   }
 
  private:
+  Lowered LowerGiven(GivenTraining& given) const {
+    return LowerAndVerify(std::move(given.schedule.schedule),
+                          {.receive = receive_,
+                           .receive_given = !receive_flag_->empty(),
+                           .generated = given.schedule.generator != nullptr});
+  }
+
   ExitCode ExportData(const GivenTraining& given) const {
     const std::int32_t count = FlagValue("--export-data", ParseInteger(export_[0], 1, 1'000'000));
     const std::unique_ptr<BatchSource> source = given.task.training();

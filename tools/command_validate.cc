@@ -44,7 +44,6 @@ class ValidateCommand : public Command {
     });
     const std::vector<CLI::Option*> before = app.get_options();
     training_.AddTo(app, schedule_, 0);
-    training_.DrainAtHalf();
     training_flags_ = app.get_options([&](const CLI::Option* option) {
       return std::find(before.begin(), before.end(), option) == before.end();
     });
@@ -115,6 +114,8 @@ class ValidateCommand : public Command {
           FlagValue("--microbatch-size",
                     ParseInteger(microbatch_size_flag_->results().front(), 1, kMostSamples)));
     }
+    constexpr std::int32_t kPieces = 16;
+    training_.DrainInPieces(alternates_ ? kPieces : 2);
     GivenTraining given = training_.Load(name_);
     if (CurrentLaunch(given.schedule.schedule.shape.ranks)) {
       throw CommandFailure(ExitCode::kUsage, "",

@@ -100,20 +100,28 @@ std::int32_t EpochOf(const TrainingData& data, std::int64_t unit) {
   return microbatches;
 }
 
-/// Puts a drained piece before and behind the micro-batches of `options`, whose place it returns;
-/// nothing of the kind if there would be too many.
-std::optional<MicrobatchRange> Extend(GeneratorOptions& options, Neighbours neighbours) {
+/// Puts a drained piece before and behind the micro-batches of `options`, whose place it returns.
+/// Does nothing of the kind if no version lives across the drains, or the generator would not take
+/// it.
+std::optional<MicrobatchRange> Extend(const Generator& generator, GeneratorOptions& options,
+                                      Neighbours neighbours) {
   const std::int64_t all = std::int64_t{options.microbatches} * options.batches;
   const std::int64_t every = options.drain_every > 0 ? options.drain_every : all;
-  const std::int64_t piece = std::lcm(every, std::int64_t{options.microbatches});
-  const std::int64_t before = neighbours.before ? piece : 0;
+  const std::int64_t before =
+      neighbours.before ? std::lcm(every, std::int64_t{options.microbatches}) : 0;
   // A run that ends between two drains has none like it behind it.
-  const std::int64_t behind = neighbours.behind && all % every == 0 ? piece : 0;
-  if (before + behind == 0 || before + all + behind > kMost) {
+  const std::int64_t behind =
+      neighbours.behind && all % every == 0 ? UnitOf(generator, options) : 0;
+  if (!generator.reads_over_drains || before + behind == 0 || before + all + behind > kMost) {
     return std::nullopt;
   }
-  options.drain_every = static_cast<std::int32_t>(every);
-  options.batches = static_cast<std::int32_t>((before + all + behind) / options.microbatches);
+  GeneratorOptions longer = options;
+  longer.drain_every = static_cast<std::int32_t>(every);
+  longer.batches = static_cast<std::int32_t>((before + all + behind) / options.microbatches);
+  if (!CheckOptions(generator, longer).empty()) {
+    return std::nullopt;
+  }
+  options = longer;
   return MicrobatchRange{static_cast<std::int32_t>(before),
                          static_cast<std::int32_t>(before + all)};
 }
@@ -321,10 +329,11 @@ GivenTraining TrainingArguments::Load(const std::string& name_or_file,
         given.per_epoch = EpochOf(given.data, UnitOf(generator, options));
         const bool may_drain =
             (generator.takes & kTakesDrainEvery) != 0 && options.drain_every == 0;
-        if (drains_at_half_ && may_drain) {
+        if (drained_pieces_ > 1 && may_drain) {
           const std::int64_t unit = UnitOf(generator, options);
           const std::int64_t all = std::int64_t{options.microbatches} * options.batches;
-          options.drain_every = static_cast<std::int32_t>(all / 2 / unit * unit);
+          options.drain_every = static_cast<std::int32_t>(
+              std::max(all / drained_pieces_ / unit, std::int64_t{1}) * unit);
         }
         if (by_epochs) {
           const std::int64_t batches = epochs * given.per_epoch / options.microbatches;
@@ -333,9 +342,7 @@ GivenTraining TrainingArguments::Load(const std::string& name_or_file,
             options.drain_every = given.per_epoch;
           }
         }
-        if ((generator.takes & kTakesDrainEvery) != 0) {
-          given.range = Extend(options, neighbours);
-        }
+        given.range = Extend(generator, options, neighbours);
       });
   const Shape& shape = given.schedule.schedule.shape;
   if (given.schedule.generator == nullptr) {

@@ -24,7 +24,7 @@ struct GivenTraining {
 };
 
 /// What a run is part of: it goes on from one like it, or one may go on from it. Then a generated
-/// stream is longer by a drained piece, for the versions that live across the drain in between.
+/// stream in which versions live across drains is longer by a drained piece.
 struct Neighbours {
   bool before = false;
   bool behind = false;
@@ -37,8 +37,9 @@ class TrainingArguments {
   /// on. `default_epochs` is `--epochs` where neither it nor -n is given; 0: -n counts then.
   void AddTo(CLI::App& app, const ScheduleArguments& schedule, std::int32_t default_epochs);
 
-  /// Streams drain at half of their micro-batches unless `--drain-every` is given.
-  void DrainAtHalf() { drains_at_half_ = true; }
+  /// Streams drain `pieces` - 1 times before their end, evenly, unless `--drain-every` is given;
+  /// less often, or never, if that would be within an update.
+  void DrainInPieces(std::int32_t pieces) { drained_pieces_ = pieces; }
 
   /// For commands that declare `--microbatch-size` for something else as well.
   void SetMicrobatchSize(std::int32_t size) { microbatch_size_ = size; }
@@ -70,7 +71,7 @@ class TrainingArguments {
   std::optional<Loss> loss_;
   ElementType type_ = ElementType::kFloat32;
   std::int32_t default_epochs_ = 0;
-  bool drains_at_half_ = false;
+  std::int32_t drained_pieces_ = 1;
   bool cuts_by_measuring_ = false;
 };
 

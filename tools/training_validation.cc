@@ -26,7 +26,9 @@ struct Stretch {
 
 /// Which part of a run gives the costs, and which is predicted with them.
 struct Split {
-  std::vector<Stretch> known, predicted;
+  std::vector<MicrobatchRange> costs;
+  std::vector<Stretch> known;  ///< Where the costs are from, whole.
+  std::vector<Stretch> predicted;
 };
 
 std::vector<MicrobatchRange> RangesOf(const std::vector<Stretch>& stretches) {
@@ -65,7 +67,9 @@ Split SplitAtHalf(const Schedule& lowered) {
   const auto warm = std::find_if(stretches.begin(), half, [&](const Stretch& stretch) {
     return stretch.from.microbatches >= quarter;
   });
-  return {{warm == half ? stretches.begin() : warm, half}, {half, stretches.end()}};
+  return {{{quarter, half->from.microbatches}},
+          {warm == half ? stretches.begin() : warm, half},
+          {half, stretches.end()}};
 }
 
 Split SplitAlternately(const Schedule& lowered) {
@@ -79,6 +83,7 @@ Split SplitAlternately(const Schedule& lowered) {
       split.known.push_back(stretches[i]);
     }
   }
+  split.costs = RangesOf(split.known);
   return split;
 }
 
@@ -136,9 +141,11 @@ Part CutOut(const Schedule& lowered, const Timeline& timeline,
   return part;
 }
 
-Costs ToCosts(const std::vector<ProfileLayer>& stages) {
+Costs MeasureCosts(const Schedule& schedule, const Timeline& timeline,
+                   const std::vector<MicrobatchRange>& ranges) {
+  const std::vector<Nanoseconds> allreduces = MeasureAllReduces(schedule, timeline, ranges);
   Costs costs;
-  for (const ProfileLayer& stage : stages) {
+  for (const ProfileLayer& stage : MeasureStages(schedule, timeline, ranges)) {
     const MeasuredCosts& at = stage.at.front();
     const auto or_zero = [](const std::optional<Nanoseconds>& time) {
       return time.value_or(Nanoseconds(0));
@@ -151,6 +158,7 @@ Costs ToCosts(const std::vector<ProfileLayer>& stages) {
     of_stage.recompute = or_zero(at.recompute);
     of_stage.step = or_zero(stage.step);
     of_stage.predict = or_zero(stage.predict);
+    of_stage.allreduce = allreduces[costs.stages.size()];
     costs.stages.push_back(of_stage);
   }
   return costs;
@@ -161,7 +169,7 @@ Timeline Simulated(const Schedule& schedule, Costs costs, const Delays& delays) 
   for (StageCosts& stage : costs.stages) {
     for (Nanoseconds* const cost :
          {&stage.forward, &stage.backward, &stage.backward_input, &stage.backward_weight,
-          &stage.recompute, &stage.step, &stage.predict}) {
+          &stage.recompute, &stage.step, &stage.predict, &stage.allreduce}) {
       *cost += delays.dispatch;
     }
   }
@@ -247,11 +255,11 @@ Validation ValidateTraining(const GivenTraining& given, const Schedule& lowered,
       throw CommandFailure(ExitCode::kFailed, "", "stopped before the end");
     }
     Run run;
-    const std::vector<MicrobatchRange> known = RangesOf(split.known);
-    run.costs = ToCosts(MeasureStages(schedule, *outcome.recorded, known));
-    run.checks.delays = MeasureDelays(schedule, *outcome.recorded, known);
+    run.costs = MeasureCosts(schedule, *outcome.recorded, split.costs);
+    run.checks.delays = MeasureDelays(schedule, *outcome.recorded, split.costs);
     run.checks.jitter =
-        Jitter(CutOut(schedule, *outcome.recorded, split.known), run.costs, run.checks.delays);
+        Jitter(CutOut(schedule, *outcome.recorded, split.known),
+               MeasureCosts(schedule, *outcome.recorded, RangesOf(split.known)), run.checks.delays);
     const Part part = CutOut(schedule, *outcome.recorded, split.predicted);
     const Timeline predicted =
         Stretched(Simulated(part.schedule, run.costs, run.checks.delays), 1 + run.checks.jitter);

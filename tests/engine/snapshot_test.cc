@@ -116,6 +116,17 @@ TEST(Snapshot, TheStateStandsBesideTheWeights) {
   EXPECT_EQ(StateFileOf("weights"), "weights.state.safetensors");
 }
 
+TEST(Snapshot, OfRanksThatWereNotAllDoneHasNoOlderVersions) {
+  for (const bool drained : {true, false}) {
+    Held held;
+    std::vector<Snapshot> parts;
+    parts.push_back(Saved(held));
+    SaveOlder(held.Memory(), {.back = 1, .slot = 0}, parts.back());
+    parts.push_back(Saved(held, 7, drained));
+    EXPECT_EQ(HasOlder(Join(std::move(parts))), drained);
+  }
+}
+
 TEST(Snapshot, OlderVersionsComeBackIntoTheirSlot) {
   Held held;
   Snapshot snapshot = Saved(held);

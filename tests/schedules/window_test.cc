@@ -56,6 +56,44 @@ TEST(Window, Of2bwReadsTheVersionBeforeItsFirst) {
   }
 }
 
+TEST(Window, OlderVersionsAreReadByWhoSaysSo) {
+  for (const Generator& generator : Generators()) {
+    if ((generator.takes & kTakesDrainEvery) == 0) {
+      EXPECT_FALSE(generator.reads_over_drains) << generator.name;
+      continue;
+    }
+    for (std::int32_t ranks = 1; ranks <= 4; ++ranks) {
+      const Schedule schedule = Lower(test::Make(
+          generator.name,
+          {.ranks = ranks, .microbatches = 4 * ranks, .batches = 3, .drain_every = 4 * ranks}));
+      const MicrobatchRange middle{4 * ranks, 8 * ranks};
+      ASSERT_TRUE(IsWindow(schedule, middle)) << generator.name << ' ' << ranks;
+      const Window window = CutWindow(schedule, middle);
+      for (const LiveWeights& live : window.begin) {
+        EXPECT_EQ(!live.older.empty(), generator.reads_over_drains) << generator.name;
+      }
+      // The analyses take it, older versions or not.
+      std::int32_t copies = 0;
+      for (const StageSlots& slots : CountWeightSlots(window.schedule)) {
+        copies = std::max(copies, slots.slots);
+      }
+      std::int32_t of_all = 0;
+      for (const StageSlots& slots : CountWeightSlots(schedule)) {
+        of_all = std::max(of_all, slots.slots);
+      }
+      EXPECT_EQ(copies, of_all) << generator.name << ' ' << ranks;
+    }
+  }
+}
+
+TEST(Window, IsNoneWhereAReceiveOfBehindStandsBefore) {
+  const Schedule schedule = Lower(
+      test::Make("pipedream", {.ranks = 4, .microbatches = 8, .batches = 2, .drain_every = 8}),
+      {ReceivePolicy::Kind::kLookahead, 1});
+  EXPECT_FALSE(IsWindow(schedule, {8, 16}));
+  EXPECT_TRUE(IsWindow(schedule, {0, 16}));
+}
+
 TEST(Window, KeepsTheSlotsOfTheWhole) {
   const Schedule schedule = Lower(
       test::Make("pipedream-2bw", {.ranks = 2, .microbatches = 2, .batches = 6, .drain_every = 4}));

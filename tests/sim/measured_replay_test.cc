@@ -52,6 +52,24 @@ TEST(MeasureDelays, AreWhatASimulationWasGiven) {
   }
 }
 
+TEST(MeasureAllReduces, BeginWithTheirLastMember) {
+  const Schedule schedule = test::Programs(1, {"0: 0F0@0 0B0@0 0A@0 0S@0", "0: 0A@0 0S@0"});
+  ASSERT_EQ(schedule.programs[1][0].kind, OpKind::kAllReduce);
+  Timeline timeline;
+  for (const auto& [start, end] :
+       {std::pair(0, 10), {10, 30}, {30, 37}, {37, 40}, {0, 38}, {38, 41}}) {
+    timeline.spans.push_back({Nanoseconds(start), Nanoseconds(end)});
+  }
+  // 7 and 8 behind the one that came at 30; the second rank's belongs to no micro-batch.
+  EXPECT_EQ(MeasureAllReduces(schedule, timeline, {{0, 1}}),
+            std::vector<Nanoseconds>{Nanoseconds(7)});
+  EXPECT_EQ(MeasureAllReduces(schedule, timeline, {{1, 2}}),
+            std::vector<Nanoseconds>{Nanoseconds(0)});
+  const Timeline replayed = ReplayMeasured(schedule, timeline);
+  EXPECT_EQ(replayed.spans[2], (Span{Nanoseconds(30), Nanoseconds(37)}));
+  EXPECT_EQ(replayed.spans[4], (Span{Nanoseconds(30), Nanoseconds(38)}));
+}
+
 TEST(MeasureDelays, CountOnlyTheirMicrobatches) {
   const Schedule schedule =
       Lower(test::Make("gpipe", {.ranks = 1, .microbatches = 2, .batches = 2}));

@@ -65,6 +65,19 @@ TEST_F(TrainCommand, WhatWasSavedGoesOnBitForBit) {
   }
 }
 
+TEST_F(TrainCommand, A2bwRunThatGoesOnHasATrace) {
+  const std::string task = "pipedream-2bw -p 3 -m 3 -n 4 ";
+  Train(task + "--save part.safetensors");
+  Train(task + "--load part.safetensors --trace t.json");
+  EXPECT_NE(ReadTestFile(TestPath("t.json")).find("weight"), std::string::npos);
+  // Where its receives hide the drains it trains all the same.
+  Train(task + "--receive lookahead:1 --save late.safetensors");
+  Train("pipedream -p 4 -m 8 -n 4 --receive lookahead:1 --save x.safetensors");
+  Train("pipedream -p 3 --replicas 1,2 -m 4 -n 2 --drain-every 2 --save y.safetensors");
+  EXPECT_EQ(Stagecraft("train pipedream-2bw -p 4 -m 6 -n 1 --save z.safetensors").err,
+            Stagecraft("train pipedream-2bw -p 4 -m 6 -n 1").err);
+}
+
 TEST_F(TrainCommand, MetricsHaveALinePerUpdate) {
   Train("1f1b -p 2 -m 3 -n 2 --lr 0.1,0.05 --metrics metrics.jsonl");
   std::istringstream lines(ReadTestFile(TestPath("metrics.jsonl")));

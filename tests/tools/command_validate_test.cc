@@ -104,6 +104,21 @@ TEST(ValidateCommand, PredictsEveryOtherBatchFromThoseBetween) {
   }
 }
 
+TEST(ValidateCommand, KnowsWhatAllReducesTake) {
+  if (!STAGECRAFT_HAS_TORCH) {
+    GTEST_SKIP() << "built without LibTorch";
+  }
+  const Outcome outcome = Stagecraft("validate data-parallel -p 2 -m 4 -n 4 --runs 1 --json");
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  bool found = false;
+  const Json json = Json::parse(outcome.out);
+  for (const Json& kind : json["kinds"]) {
+    EXPECT_GE(kind["predicted_ns"].get<std::int64_t>(), 0) << kind;
+    found = found || kind["kind"] == "A";
+  }
+  EXPECT_TRUE(found);
+}
+
 TEST(ValidateCommand, RefusesMoreRanksThanCoresUnlessTheyOnlyRehearse) {
   const Outcome outcome = Stagecraft("validate 1f1b -p 512 -m 4 -n 2 --depth 600");
   EXPECT_EQ(outcome.code, 2);
