@@ -4,9 +4,10 @@
 
 namespace stagecraft {
 
-/// LibTorch on the CPU.
+/// LibTorch on the CPU. Sets this process's malloc to keep what is freed.
 class TorchFramework : public Framework {
  public:
+  TorchFramework();
   std::string Version() const override;
   void PrepareThread() override;
   std::unique_ptr<ModelStage> MakeStage(StageSetup setup) override;
