@@ -56,6 +56,12 @@ class MeasuredReplay {
         free_(schedule.programs.size(), Nanoseconds(0)),
         met_(dependencies_.collectives.size()) {
     replayed_.spans.resize(measured.spans.size());
+    collective_of_.resize(measured.spans.size());
+    for (std::size_t i = 0; i < dependencies_.collectives.size(); ++i) {
+      for (const OpRef member : dependencies_.collectives[i].members) {
+        collective_of_[static_cast<std::size_t>(ids_.Of(member))] = i;
+      }
+    }
   }
 
   Timeline Run() {
@@ -83,13 +89,7 @@ class MeasuredReplay {
   }
 
   std::size_t CollectiveOf(OpRef op) const {
-    std::size_t i = 0;
-    while (std::find(dependencies_.collectives[i].members.begin(),
-                     dependencies_.collectives[i].members.end(),
-                     op) == dependencies_.collectives[i].members.end()) {
-      ++i;
-    }
-    return i;
+    return collective_of_[static_cast<std::size_t>(ids_.Of(op))];
   }
 
   /// When what the op waits for is there.
@@ -122,6 +122,7 @@ class MeasuredReplay {
   Delays delays_;
   Dependencies dependencies_;
   OpIds ids_;
+  std::vector<std::size_t> collective_of_;       ///< Per op id, of an A.
   std::vector<Nanoseconds> free_;                ///< Per rank.
   std::vector<std::optional<Nanoseconds>> met_;  ///< Per collective.
   Timeline replayed_;

@@ -247,6 +247,7 @@ Validation ValidateTraining(const GivenTraining& given, const Schedule& lowered,
     Costs costs;
   };
   std::vector<Run> runs;
+  Validation validation;
   for (std::int32_t i = 0; i < options.runs; ++i) {
     progress.Begin(fmt::format("training, run {} of {}", i + 1, options.runs));
     const TrainingOutcome outcome =
@@ -260,7 +261,7 @@ Validation ValidateTraining(const GivenTraining& given, const Schedule& lowered,
     run.checks.jitter =
         Jitter(CutOut(schedule, *outcome.recorded, split.known),
                MeasureCosts(schedule, *outcome.recorded, RangesOf(split.known)), run.checks.delays);
-    const Part part = CutOut(schedule, *outcome.recorded, split.predicted);
+    Part part = CutOut(schedule, *outcome.recorded, split.predicted);
     const Timeline predicted =
         Stretched(Simulated(part.schedule, run.costs, run.checks.delays), 1 + run.checks.jitter);
     run.difference = Difference(part.schedule, predicted, part.measured);
@@ -268,10 +269,10 @@ Validation ValidateTraining(const GivenTraining& given, const Schedule& lowered,
     run.checks.naive = NaiveFormula(split.predicted, run.costs);
     run.checks.wrong_reads = CountWrongReads(schedule, outcome.reads, run.checks.reads);
     runs.push_back(std::move(run));
+    validation.lowered = std::move(part.schedule);  // The same each time.
   }
   std::sort(runs.begin(), runs.end(),
             [](const Run& a, const Run& b) { return a.difference.Error() < b.difference.Error(); });
-  Validation validation;
   validation.workers = options.workers;
   for (Run& run : runs) {
     validation.runs.push_back(std::move(run.difference));
@@ -281,7 +282,6 @@ Validation ValidateTraining(const GivenTraining& given, const Schedule& lowered,
   for (const StageStaleness& stage : FindStaleness(schedule)) {
     validation.staleness.push_back(stage.steady.value_or(0));
   }
-  validation.lowered = schedule;
   validation.first_microbatch = split.predicted.front().from.microbatches;
   validation.alternates = options.alternates;
   return validation;

@@ -30,8 +30,8 @@ struct TrainingChecks {
 
 /// One schedule, predicted and then run several times.
 struct Validation {
-  Schedule lowered;
-  Costs costs;  ///< Of a training: those of the median run.
+  Schedule lowered;  ///< The ops that are compared; of a training, not all that were trained.
+  Costs costs;       ///< Of a training: those of the median run.
   Workers workers = Workers::kThreads;
   std::vector<TimelineDifference> runs;  ///< Ascending error of the makespan; at least one.
 

@@ -1,4 +1,5 @@
 #include <cstdint>
+#include <regex>
 #include <string>
 #include <vector>
 
@@ -117,6 +118,20 @@ TEST(ValidateCommand, KnowsWhatAllReducesTake) {
     found = found || kind["kind"] == "A";
   }
   EXPECT_TRUE(found);
+}
+
+TEST(ValidateCommand, NamesAnOpOfThePredictedPart) {
+  if (!STAGECRAFT_HAS_TORCH) {
+    GTEST_SKIP() << "built without LibTorch";
+  }
+  const std::string text = Stagecraft("validate 1f1b -p 2 -m 4 -n 4 --runs 1").out;
+  std::smatch found;
+  ASSERT_TRUE(std::regex_search(text, found, std::regex("worst op   [01][A-Z_]+([0-9]*)@([0-9]+)")))
+      << text;
+  if (found[1].length() > 0) {
+    EXPECT_GE(std::stoi(found[1]), 8) << text;  // A micro-batch.
+  }
+  EXPECT_GE(std::stoi(found[2]), 2) << text;  // Two updates came before.
 }
 
 TEST(ValidateCommand, RefusesMoreRanksThanCoresUnlessTheyOnlyRehearse) {
