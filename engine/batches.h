@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -24,6 +25,8 @@ class BatchSource {
   BatchSource& operator=(const BatchSource&) = delete;
   virtual ~BatchSource() = default;
 
+  /// How many samples a micro-batch has.
+  virtual std::int64_t Samples(std::int64_t microbatch) = 0;
   virtual HostTensor Input(std::int64_t microbatch) = 0;
   virtual HostTensor Target(std::int64_t microbatch) = 0;
 };
@@ -40,6 +43,7 @@ class ShuffledBatches : public BatchSource {
   ShuffledBatches(std::shared_ptr<const DataSet> data, const Options& options)
       : data_(std::move(data)), options_(options) {}
 
+  std::int64_t Samples(std::int64_t /*microbatch*/) override { return options_.size; }
   HostTensor Input(std::int64_t microbatch) override { return Gather(data_->x, microbatch); }
   HostTensor Target(std::int64_t microbatch) override { return Gather(data_->y, microbatch); }
 
@@ -59,6 +63,9 @@ class OrderedBatches : public BatchSource {
   OrderedBatches(std::shared_ptr<const DataSet> data, std::int32_t size)
       : data_(std::move(data)), size_(size) {}
 
+  std::int64_t Samples(std::int64_t microbatch) override {
+    return std::min<std::int64_t>(size_, data_->x.shape.front() - microbatch * size_);
+  }
   HostTensor Input(std::int64_t microbatch) override { return Slice(data_->x, microbatch); }
   HostTensor Target(std::int64_t microbatch) override { return Slice(data_->y, microbatch); }
 
@@ -80,6 +87,7 @@ class RecordedBatches : public BatchSource {
   explicit RecordedBatches(std::shared_ptr<const std::vector<DataSet>> batches)
       : batches_(std::move(batches)) {}
 
+  std::int64_t Samples(std::int64_t microbatch) override { return At(microbatch).x.shape.front(); }
   HostTensor Input(std::int64_t microbatch) override { return At(microbatch).x; }
   HostTensor Target(std::int64_t microbatch) override { return At(microbatch).y; }
 

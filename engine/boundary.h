@@ -1,10 +1,21 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <utility>
 
 namespace stagecraft {
+
+/// A point in the work of a device: see device.h.
+struct DeviceEvent {
+  explicit DeviceEvent(std::int32_t of) : device(of) {}
+  DeviceEvent(const DeviceEvent&) = delete;
+  DeviceEvent& operator=(const DeviceEvent&) = delete;
+  virtual ~DeviceEvent() = default;
+
+  const std::int32_t device;  ///< Its number.
+};
 
 /// A tensor between two stages, as bytes with an owner. Whoever holds it may read and write it; a
 /// transport in one process hands it over without a copy. Empty where nothing passes: before the
@@ -13,6 +24,8 @@ struct Boundary {
   std::shared_ptr<void> owner;  ///< Keeps `data` alive.
   std::byte* data = nullptr;
   std::size_t bytes = 0;
+  /// In a device's memory: `data` may be used behind it. In main memory there is none.
+  std::shared_ptr<DeviceEvent> ready{};
 };
 
 /// `bytes` of uninitialised memory of its own.

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <exception>
+#include <optional>
 #include <set>
+#include <string>
 #include <utility>
 
 #include "schedules/check.h"
@@ -67,20 +69,35 @@ Executor::Executor(const ExecutionPlan& plan, std::int32_t rank,
       recomputed_(FindRecomputed(program_)),
       gradients_(static_cast<std::size_t>(plan.schedule.shape.stages), 0) {}
 
+template <typename Call>
+void Executor::Guarded(const Call& call) {
+  try {
+    call();
+  } catch (const Aborted&) {
+    throw;
+  } catch (const std::exception& error) {
+    transport_.Abort();
+    const auto* const of_op = dynamic_cast<const OpError*>(&error);
+    const std::int32_t last = static_cast<std::int32_t>(program_.size()) - 1;
+    const std::int32_t index = of_op != nullptr ? of_op->Index() : std::min(next_, last);
+    const std::string op = index < 0 ? "end" : ToString(program_[static_cast<std::size_t>(index)]);
+    throw JobError(
+        {rank_, index, op, error.what(), dynamic_cast<const PeerLost*>(&error) != nullptr});
+  }
+}
+
 void Executor::RunUntil(std::int32_t end) {
   for (; next_ < end; ++next_) {
     if (position_ != nullptr) {
       position_->store(next_, std::memory_order_relaxed);
     }
-    try {
-      RunOp(next_);
-    } catch (const Aborted&) {
-      throw;
-    } catch (const std::exception& error) {
-      transport_.Abort();
-      throw JobError({rank_, next_, ToString(program_[static_cast<std::size_t>(next_)]),
-                      error.what(), dynamic_cast<const PeerLost*>(&error) != nullptr});
-    }
+    Guarded([&] { RunOp(next_); });
+  }
+}
+
+void Executor::Drain() {
+  if (queue_ != nullptr) {
+    Guarded([&] { queue_->Drain(); });
   }
 }
 
@@ -90,15 +107,34 @@ void Executor::RunOp(std::int32_t index) {
     Compute(index, op);
     return;
   }
-  const Nanoseconds start = recorder_ != nullptr ? recorder_->Now() : Nanoseconds(0);
-  if (IsCommunication(op.kind)) {
-    Communicate(index, op);
-  } else {
+  if (!IsCommunication(op.kind)) {
+    const Nanoseconds begin = Begin(index);
     Update(index, op);
+    End(index, begin);
+    return;
   }
-  if (recorder_ != nullptr) {
-    const Nanoseconds end = IsCommunication(op.kind) ? start : recorder_->Now();
-    recorder_->Record({rank_, index}, {start, end});
+  if (queue_ != nullptr) {
+    queue_->Mark({rank_, index});
+  } else if (recorder_ != nullptr) {
+    const Nanoseconds now = recorder_->Now();
+    recorder_->Record({rank_, index}, {now, now});
+  }
+  Communicate(index, op);
+}
+
+Nanoseconds Executor::Begin(std::int32_t index) {
+  if (queue_ != nullptr) {
+    queue_->Begin({rank_, index});
+    return Nanoseconds(0);
+  }
+  return recorder_ != nullptr ? recorder_->Now() : Nanoseconds(0);
+}
+
+void Executor::End(std::int32_t index, Nanoseconds begin) {
+  if (queue_ != nullptr) {
+    queue_->End({rank_, index});
+  } else if (recorder_ != nullptr) {
+    recorder_->Record({rank_, index}, {begin, recorder_->Now()});
   }
 }
 
@@ -107,7 +143,7 @@ void Executor::Compute(std::int32_t index, const Op& op) {
   Boundary input = has_input ? InputOf(index) : Boundary{};
   Stage& stage = *PartOf(op).stage;
   const std::int32_t slot = SlotOf(index);
-  const Nanoseconds start = recorder_ != nullptr ? recorder_->Now() : Nanoseconds(0);
+  const Nanoseconds begin = Begin(index);
   switch (op.kind) {
     case OpKind::kForward:
       Keep(index, op,
@@ -127,8 +163,8 @@ void Executor::Compute(std::int32_t index, const Op& op) {
       stage.Recompute(op.microbatch, slot);
   }
   gradients_[static_cast<std::size_t>(op.stage)] += TraitsOf(op.kind).accumulates ? 1 : 0;
+  End(index, begin);
   if (recorder_ != nullptr) {
-    recorder_->Record({rank_, index}, {start, recorder_->Now()});
     if (const Weights* const weights = PartOf(op).weights.get(); weights != nullptr) {
       recorder_->RecordRead({rank_, index}, weights->Holds(slot).value_or(Recorder::kNoRead));
     }
@@ -143,7 +179,8 @@ void Executor::Communicate(std::int32_t index, const Op& op) {
           : plan_.dependencies
                 .input[static_cast<std::size_t>(rank_)][static_cast<std::size_t>(index)];
   if (TraitsOf(op.kind).is_recv) {
-    transport_.PostReceive(other.rank, TagOf(op));
+    transport_.PostReceive(other.rank, TagOf(op),
+                           PartOf(op).stage->ReceivedBytes(op.kind, op.microbatch));
     return;
   }
   const OpRef producer =
@@ -176,8 +213,11 @@ void Executor::Update(std::int32_t index, const Op& op) {
   } else {
     const std::vector<std::int32_t>& members =
         plan_.ranks_of_stage[static_cast<std::size_t>(op.stage)];
-    transport_.AllReduce(members, op.stage, weights.Gradient());
-    weights.GradientReplaced();
+    const std::optional<DeviceValues> on_device = weights.GradientOnDevice();
+    if (!on_device || !transport_.AllReduceOnDevice(members, op.stage, *on_device)) {
+      transport_.AllReduce(members, op.stage, weights.Gradient());
+      weights.GradientReplaced();
+    }
     double count = gradients;
     transport_.AllReduce(members, op.stage, {&count, 1});
     gradients = static_cast<std::int32_t>(count);
@@ -213,8 +253,10 @@ Boundary Executor::InputOf(std::int32_t index) {
         plan_.dependencies
             .input[static_cast<std::size_t>(rank_)][static_cast<std::size_t>(input.index)];
     Received received = transport_.Receive(send.rank, TagOf(source));
-    if (recorder_ != nullptr) {
-      recorder_->RecordArrival(input, received);
+    if (queue_ != nullptr) {
+      queue_->Arrive(input, received.tensor);
+    } else if (recorder_ != nullptr) {
+      recorder_->RecordArrival(input, recorder_->At(received.arrival), received.tensor.bytes);
     }
     return std::move(received.tensor);
   }

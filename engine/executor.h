@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/device_queue.h"
 #include "engine/failure.h"
 #include "engine/recorder.h"
 #include "engine/stage.h"
@@ -50,6 +51,10 @@ class Executor {
   Executor(const ExecutionPlan& plan, std::int32_t rank, std::map<std::int32_t, StagePart>& parts,
            Transport& transport, Recorder* recorder, std::atomic<std::int32_t>* position = nullptr);
 
+  /// Ops put work into a device from now on: `queue` says when it has run, and how far the program
+  /// may be ahead. It must live on.
+  void RunOn(DeviceQueue& queue) { queue_ = &queue; }
+
   /// Runs what is left of the program. Throws `JobError` for whatever goes wrong on this rank,
   /// having ended the job for all others, and `Aborted` if another rank did that.
   void Run() { RunUntil(static_cast<std::int32_t>(program_.size())); }
@@ -57,11 +62,19 @@ class Executor {
   /// Runs the ops before the one at index `end` that have not run yet.
   void RunUntil(std::int32_t end);
 
+  /// Waits until the device, if there is one, has run everything.
+  void Drain();
+
   /// Index of the op that comes next.
   std::int32_t Next() const { return next_; }
 
  private:
+  /// Makes what `call` throws the end of the job.
+  template <typename Call>
+  void Guarded(const Call& call);
   void RunOp(std::int32_t index);
+  Nanoseconds Begin(std::int32_t index);
+  void End(std::int32_t index, Nanoseconds begin);
   void Compute(std::int32_t index, const Op& op);
   void Communicate(std::int32_t index, const Op& op);
   void Update(std::int32_t index, const Op& op);
@@ -83,6 +96,7 @@ class Executor {
   Transport& transport_;
   Recorder* recorder_;
   std::atomic<std::int32_t>* position_;
+  DeviceQueue* queue_ = nullptr;
   std::int32_t next_ = 0;
   std::int32_t predicted_ = -1;            ///< Index of the last P that was done with its S.
   std::vector<bool> recomputed_;           ///< Per op: an F that an R follows.

@@ -33,6 +33,16 @@ class JobError : public Error {
   Failure failure_;
 };
 
+/// What went wrong on an op that the executor had given out already.
+class OpError : public Error {
+ public:
+  OpError(std::int32_t index, const std::string& what) : Error(what), index_(index) {}
+  std::int32_t Index() const { return index_; }  ///< In the rank's program.
+
+ private:
+  std::int32_t index_;
+};
+
 /// The other end of a connection is gone.
 class PeerLost : public Error {
  public:

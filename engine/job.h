@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/executor.h"
+#include "engine/socket_transport.h"
 
 namespace stagecraft {
 
@@ -19,6 +20,7 @@ struct Seat {
   Transport& transport;
   Recorder* recorder = nullptr;                   ///< Of all ranks; may be null.
   std::atomic<std::int32_t>* position = nullptr;  ///< To be kept at the op that runs; may be null.
+  std::chrono::nanoseconds deadline = std::chrono::minutes(1);  ///< Of one wait.
   /// Tells whoever started the job.
   std::function<void(std::string_view)> report = [](std::string_view) {};
 };
@@ -34,9 +36,16 @@ class RankWork {
   /// Throws what `Executor::Run` throws.
   virtual void Run(Seat& seat) = 0;
 
+  /// The device that it computes on, if it has one.
+  virtual Device* GetDevice() { return nullptr; }
+
   /// What is left when it has run: bytes for whoever started the job.
   virtual std::string Result() { return {}; }
 };
+
+/// Connects the devices of a rank with those of others, in place of the sockets.
+using ConnectDevices = std::function<std::unique_ptr<Transport>(
+    std::int32_t rank, SocketTransport& sockets, Device& device)>;
 
 using MakeWork = std::function<std::unique_ptr<RankWork>(std::int32_t rank)>;
 
@@ -49,6 +58,7 @@ struct JobOptions {
   /// get a SIGTERM: Ctrl-C on a terminal has sent them a SIGINT already, which they may have
   /// taken.
   const std::atomic<bool>* stop = nullptr;
+  ConnectDevices connect_devices{};  ///< Of ranks that are processes, if they have devices.
 };
 
 /// Makes what `rank` holds: one part for each stage of its placement.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/batches.h"
+#include "engine/device.h"
 #include "engine/host_tensor.h"
 #include "engine/layer.h"
 #include "engine/model.h"
@@ -40,11 +41,12 @@ struct StageSetup {
   TensorShape output_sample;
   ElementType type = ElementType::kFloat32;
   Loss loss = Loss::kCrossEntropy;
-  std::uint64_t seed = 0;             ///< Of dropout.
-  WeightStore* weights = nullptr;     ///< Outlives the stage.
-  std::byte* statistics = nullptr;    ///< `layout.buffers`, outlives the stage.
-  BatchSource* training = nullptr;    ///< On the first and last stage.
-  BatchSource* evaluation = nullptr;  ///< On them too, if there is one.
+  std::uint64_t seed = 0;           ///< Of dropout.
+  WeightStore* weights = nullptr;   ///< Outlives the stage.
+  Device* device = nullptr;         ///< Of the rank, outlives the stage; null in main memory.
+  std::byte* statistics = nullptr;  ///< `layout.buffers`, in the memory of the weights.
+  BatchSource* training = nullptr;
+  BatchSource* evaluation = nullptr;                       ///< If there is one.
   std::function<void(const MicrobatchResult&)> on_result;  ///< Of the last stage.
 };
 
@@ -53,6 +55,13 @@ class ModelStage : public Stage {
  public:
   /// Micro-batch 0 of the schedule is number `microbatch` of the data from now on.
   virtual void StartAt(std::int64_t microbatch) = 0;
+
+  /// Reports what is still to be reported: on a device, a result is known some time after the call
+  /// that it is of. Everything has run.
+  virtual void ReportAll() {}
+
+  /// As `ReceivedBytes` of a RECV_F that evaluates.
+  virtual std::size_t EvaluatedBytes(std::int32_t /*microbatch*/) { return 0; }
 
   /// The forward without gradients on a micro-batch of the evaluation data, with the statistics
   /// that training has gathered and without dropout.
@@ -70,8 +79,9 @@ class Framework {
 
   virtual std::string Version() const = 0;  ///< `LibTorch 2.11.0`.
 
-  /// Comes first on every thread that runs stages: one thread per rank computes, no more.
-  virtual void PrepareThread() = 0;
+  /// Comes first on every thread that runs stages: one thread per rank computes, no more. Gives the
+  /// rank its device, if this framework has any; null in main memory.
+  virtual std::unique_ptr<Device> PrepareThread(std::int32_t rank) = 0;
 
   /// Throws `Error` if the setup makes no sense.
   virtual std::unique_ptr<ModelStage> MakeStage(StageSetup setup) = 0;

@@ -6,15 +6,22 @@
 
 namespace stagecraft {
 
-std::set<std::pair<std::int32_t, std::int32_t>> PairsThatTalk(const ExecutionPlan& plan) {
+std::set<std::pair<std::int32_t, std::int32_t>> DirectedPairs(const ExecutionPlan& plan) {
   std::set<std::pair<std::int32_t, std::int32_t>> pairs;
   for (std::size_t rank = 0; rank < plan.dependencies.matching_recv.size(); ++rank) {
-    const auto from = static_cast<std::int32_t>(rank);
     for (const OpRef recv : plan.dependencies.matching_recv[rank]) {
       if (recv) {
-        pairs.insert(std::minmax(from, recv.rank));
+        pairs.insert({static_cast<std::int32_t>(rank), recv.rank});
       }
     }
+  }
+  return pairs;
+}
+
+std::set<std::pair<std::int32_t, std::int32_t>> PairsThatTalk(const ExecutionPlan& plan) {
+  std::set<std::pair<std::int32_t, std::int32_t>> pairs;
+  for (const auto& [from, to] : DirectedPairs(plan)) {
+    pairs.insert(std::minmax(from, to));
   }
   for (const std::vector<std::int32_t>& members : plan.ranks_of_stage) {
     for (std::size_t i = 1; i < members.size(); ++i) {

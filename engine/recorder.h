@@ -29,7 +29,8 @@ class Recorder {
     begin_ = time;
   }
 
-  Nanoseconds Now() const { return std::chrono::steady_clock::now() - begin_; }
+  Nanoseconds Now() const { return At(std::chrono::steady_clock::now()); }
+  Nanoseconds At(std::chrono::steady_clock::time_point time) const { return time - begin_; }
 
   void Record(OpRef op, Span span) {
     timeline_.spans[static_cast<std::size_t>(ids_.Of(op))] = span;
@@ -41,9 +42,8 @@ class Recorder {
   }
 
   /// When the tensor of a RECV was there.
-  void RecordArrival(OpRef recv, const Received& received) {
-    arrivals_[static_cast<std::size_t>(ids_.Of(recv))] = {
-        received.arrival - begin_, static_cast<std::int64_t>(received.tensor.bytes)};
+  void RecordArrival(OpRef recv, Nanoseconds time, std::size_t bytes) {
+    arrivals_[static_cast<std::size_t>(ids_.Of(recv))] = {time, static_cast<std::int64_t>(bytes)};
   }
 
   /// All that is known of one rank as bytes, for another process of this program, and how many

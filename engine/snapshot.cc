@@ -41,11 +41,15 @@ std::string Hash(std::string_view bytes) {
   return fmt::format("{:016x}", HashOf(bytes));
 }
 
-HostTensor Copied(ElementType type, const TensorShape& shape, const std::byte* data) {
+/// Where a tensor is.
+struct Place {
+  WeightMemory* memory = nullptr;
+  std::byte* data = nullptr;
+};
+
+HostTensor Copied(ElementType type, const TensorShape& shape, const Place& from) {
   HostTensor tensor = MakeHostTensor(type, shape);
-  if (tensor.memory.bytes > 0) {
-    std::memcpy(tensor.memory.data, data, tensor.memory.bytes);
-  }
+  from.memory->CopyOut({tensor.memory.data, tensor.memory.bytes}, from.data);
   return tensor;
 }
 
@@ -54,7 +58,7 @@ std::string ShapeText(const TensorShape& shape) {
 }
 
 void CopyOut(const Safetensors& from, const std::string& name, const HostTensor& expected,
-             std::byte* to) {
+             const Place& to) {
   const auto found = from.tensors.find(name);
   if (found == from.tensors.end()) {
     throw Error(fmt::format(
@@ -71,9 +75,7 @@ void CopyOut(const Safetensors& from, const std::string& name, const HostTensor&
     throw Error(fmt::format("'{}' in the checkpoint has the shape {}; expected {}", name,
                             ShapeText(tensor.shape), ShapeText(expected.shape)));
   }
-  if (tensor.memory.bytes > 0) {
-    std::memcpy(to, tensor.memory.data, tensor.memory.bytes);
-  }
+  to.memory->CopyIn(to.data, {tensor.memory.data, tensor.memory.bytes});
 }
 
 /// Calls `visit(name, type and shape, place in memory)` for each tensor of the weights' file.
@@ -82,11 +84,11 @@ void ForEachWeight(const StageMemory& memory, std::int32_t slot, const Visit& vi
   const std::int64_t size = BytesOf(memory.type);
   for (const PlacedParameter& parameter : memory.layout->parameters) {
     visit(parameter.name, HostTensor{memory.type, parameter.shape, {}},
-          memory.weights->Slot(slot) + parameter.offset * size);
+          Place{&memory.weights->Memory(), memory.weights->Slot(slot) + parameter.offset * size});
   }
   for (const PlacedParameter& buffer : memory.layout->buffers) {
     visit(buffer.name, HostTensor{memory.type, buffer.shape, {}},
-          memory.statistics.data() + buffer.offset * size);
+          Place{&memory.weights->Memory(), memory.statistics + buffer.offset * size});
   }
 }
 
@@ -95,7 +97,8 @@ template <typename Visit>
 void ForEachState(const StageMemory& memory, const Visit& visit) {
   for (const StateBuffer& buffer : memory.weights->State()) {
     visit(StagePrefix(memory.stage) + buffer.name,
-          HostTensor{memory.type, {memory.weights->Elements()}, {}}, buffer.data);
+          HostTensor{memory.type, {memory.weights->Elements()}, {}},
+          Place{&memory.weights->Memory(), buffer.data});
   }
 }
 
@@ -137,35 +140,36 @@ void SetPosition(Snapshot& snapshot, std::int64_t position, bool drained) {
 
 void SaveStage(const StageMemory& memory, Snapshot& snapshot) {
   ForEachWeight(memory, memory.weights->NewestSlot(),
-                [&](const std::string& name, const HostTensor& tensor, const std::byte* data) {
-                  snapshot.weights.tensors[name] = Copied(tensor.type, tensor.shape, data);
+                [&](const std::string& name, const HostTensor& tensor, const Place& place) {
+                  snapshot.weights.tensors[name] = Copied(tensor.type, tensor.shape, place);
                 });
   if (!snapshot.state) {
     snapshot.state.emplace();
   }
-  ForEachState(memory,
-               [&](const std::string& name, const HostTensor& tensor, const std::byte* data) {
-                 snapshot.state->tensors[name] = Copied(tensor.type, tensor.shape, data);
-               });
+  ForEachState(memory, [&](const std::string& name, const HostTensor& tensor, const Place& place) {
+    snapshot.state->tensors[name] = Copied(tensor.type, tensor.shape, place);
+  });
   snapshot.state->metadata[UpdatesKey(memory.stage)] = std::to_string(memory.weights->Updates());
 }
 
 void LoadStage(const Snapshot& snapshot, const StageMemory& memory) {
   ForEachWeight(memory, memory.weights->NewestSlot(),
-                [&](const std::string& name, const HostTensor& tensor, std::byte* data) {
-                  CopyOut(snapshot.weights, name, tensor, data);
+                [&](const std::string& name, const HostTensor& tensor, const Place& place) {
+                  CopyOut(snapshot.weights, name, tensor, place);
                 });
   if (snapshot.state) {
-    ForEachState(memory, [&](const std::string& name, const HostTensor& tensor, std::byte* data) {
-      CopyOut(*snapshot.state, name, tensor, data);
-    });
+    ForEachState(memory,
+                 [&](const std::string& name, const HostTensor& tensor, const Place& place) {
+                   CopyOut(*snapshot.state, name, tensor, place);
+                 });
     memory.weights->SetUpdates(UpdatesOf(snapshot, memory.stage));
   }
 }
 
 void SaveOlder(const StageMemory& memory, LiveWeights::Older older, Snapshot& snapshot) {
   snapshot.state->tensors[OlderKey(memory.stage, older.back)] =
-      Copied(memory.type, {memory.weights->Elements()}, memory.weights->Slot(older.slot));
+      Copied(memory.type, {memory.weights->Elements()},
+             {&memory.weights->Memory(), memory.weights->Slot(older.slot)});
 }
 
 void LoadOlder(const Snapshot& snapshot, const StageMemory& memory, LiveWeights::Older older) {
@@ -174,7 +178,7 @@ void LoadOlder(const Snapshot& snapshot, const StageMemory& memory, LiveWeights:
   }
   CopyOut(*snapshot.state, OlderKey(memory.stage, older.back),
           HostTensor{memory.type, {memory.weights->Elements()}, {}},
-          memory.weights->Slot(older.slot));
+          {&memory.weights->Memory(), memory.weights->Slot(older.slot)});
   memory.weights->Note(older.slot, {-older.back, 0});
 }
 

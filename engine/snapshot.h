@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,7 +45,7 @@ struct StageMemory {
   const StageLayout* layout = nullptr;
   ElementType type = ElementType::kFloat32;
   WeightStore* weights = nullptr;
-  std::span<std::byte> statistics;
+  std::byte* statistics = nullptr;  ///< In the memory of the weights.
 };
 
 /// Copies the newest weights, the statistics and the optimizer's state into `snapshot`.

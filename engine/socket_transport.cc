@@ -143,6 +143,32 @@ void SocketTransport::AllReduce(std::span<const std::int32_t> members, std::int3
   }
 }
 
+void SocketTransport::Check() {
+  const std::lock_guard lock(mutex_);
+  if (aborted_) {
+    throw Aborted("another rank ended the job");
+  }
+}
+
+void SocketTransport::CheckPeer(std::int32_t peer) {
+  const std::lock_guard lock(mutex_);
+  if (aborted_) {
+    throw Aborted("another rank ended the job");
+  }
+  if (const std::string& lost = peers_.at(peer).lost; !lost.empty()) {
+    throw PeerLost(fmt::format("rank {} {}", peer, lost));
+  }
+}
+
+std::vector<std::int32_t> SocketTransport::Peers() const {
+  std::vector<std::int32_t> peers;
+  const std::lock_guard lock(mutex_);
+  for (const auto& entry : peers_) {
+    peers.push_back(entry.first);
+  }
+  return peers;
+}
+
 void SocketTransport::Abort() noexcept {
   {
     const std::lock_guard lock(mutex_);

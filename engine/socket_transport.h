@@ -39,12 +39,18 @@ class SocketTransport : public Transport {
   SocketTransport& operator=(const SocketTransport&) = delete;
 
   void Send(std::int32_t to, const Tag& tag, Boundary tensor) override;
-  void PostReceive(std::int32_t /*from*/, const Tag& /*tag*/) override {
-  }  // The thread reads ahead.
+  // The thread reads ahead.
+  void PostReceive(std::int32_t /*from*/, const Tag& /*tag*/, std::size_t /*bytes*/) override {}
   Received Receive(std::int32_t from, const Tag& tag) override;
   void AllReduce(std::span<const std::int32_t> members, std::int32_t stage,
                  std::span<double> values) override;
+  /// Of a lost peer only who waits for it hears: see `CheckPeer`.
+  void Check() override;
   void Abort() noexcept override;
+
+  /// Throws `PeerLost` if nothing more comes from `peer`, `Aborted` if the job has been ended.
+  void CheckPeer(std::int32_t peer);
+  std::vector<std::int32_t> Peers() const;
 
  private:
   struct Parcel {
@@ -84,7 +90,7 @@ class SocketTransport : public Transport {
   std::int32_t rank_;
   std::chrono::nanoseconds deadline_;
   bool waits_briefly_;
-  std::mutex mutex_;  ///< Of everything below.
+  mutable std::mutex mutex_;  ///< Of everything below.
   std::condition_variable changed_;
   std::map<std::int32_t, Peer> peers_;
   bool aborted_ = false;

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "engine/boundary.h"
+#include "schedules/op.h"
 
 namespace stagecraft {
 
@@ -35,6 +37,10 @@ class Stage {
   virtual Boundary BackwardInput(std::int32_t microbatch, std::int32_t slot,
                                  Boundary output_gradient) = 0;
   virtual void BackwardWeight(std::int32_t microbatch, std::int32_t slot) = 0;
+
+  /// How much a RECV_F or RECV_B brings, for transports that must know it beforehand; 0 where
+  /// nobody keeps account.
+  virtual std::size_t ReceivedBytes(OpKind /*recv*/, std::int32_t /*microbatch*/) { return 0; }
 };
 
 }  // namespace stagecraft

@@ -65,7 +65,7 @@ std::vector<std::string> RunAsThreads(const ExecutionPlan& plan, const MakeWork&
       return;
     }
     const std::unique_ptr<Transport> end = hub.End(rank);
-    Seat seat{.transport = *end, .recorder = options.recorder};
+    Seat seat{.transport = *end, .recorder = options.recorder, .deadline = options.deadline};
     if (options.on_report) {
       seat.report = [&, rank](std::string_view report) {
         const std::lock_guard lock(report_mutex);

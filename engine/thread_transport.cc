@@ -25,7 +25,8 @@ class ThreadHub::EndOfRank : public Transport {
     channel.arrived.notify_one();
   }
 
-  void PostReceive(std::int32_t /*from*/, const Tag& /*tag*/) override {}  // Senders never wait.
+  // Senders never wait.
+  void PostReceive(std::int32_t /*from*/, const Tag& /*tag*/, std::size_t /*bytes*/) override {}
 
   Received Receive(std::int32_t from, const Tag& tag) override {
     Channel& channel = hub_.ChannelOf(from, rank_);
@@ -65,6 +66,7 @@ class ThreadHub::EndOfRank : public Transport {
     }
   }
 
+  void Check() override { hub_.Check(); }
   void Abort() noexcept override { hub_.Abort(); }
 
  private:
@@ -113,9 +115,7 @@ void ThreadHub::Wait(std::unique_lock<std::mutex>& lock, std::condition_variable
   const auto is_over = [&] { return aborted_.load() || ready(); };
   const bool in_time =
       (waits_briefly_ && WaitBriefly(lock, is_over)) || changed.wait_for(lock, deadline_, is_over);
-  if (aborted_) {
-    throw Aborted("another rank ended the job");
-  }
+  Check();
   if (!in_time) {
     throw Error(fmt::format(
         "waited {} ms for {}; expected it within that deadline",

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/failure.h"
 #include "engine/transport.h"
 
 namespace stagecraft {
@@ -26,6 +27,13 @@ class ThreadHub {
   std::unique_ptr<Transport> End(std::int32_t rank);
 
   void Abort() noexcept;
+
+  /// Throws `Aborted` if it was called.
+  void Check() const {
+    if (aborted_) {
+      throw Aborted("another rank ended the job");
+    }
+  }
 
  private:
   class EndOfRank;

@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "engine/device_queue.h"
 #include "engine/hash.h"
 #include "engine/initial_weights.h"
 #include "engine/model_file.h"
@@ -27,7 +28,7 @@ namespace {
 /// What a rank holds of one stage beside its `StagePart`.
 struct HeldStage {
   StageLayout layout;
-  std::vector<std::byte> statistics;
+  std::shared_ptr<std::byte> statistics;
   WeightStore* weights = nullptr;
   ModelStage* stage = nullptr;
 };
@@ -39,6 +40,9 @@ class EvaluationStage : public Stage {
 
   Boundary Forward(std::int32_t microbatch, std::int32_t, Boundary input, bool) override {
     return held_.stage->Evaluate(microbatch, held_.weights->NewestSlot(), std::move(input));
+  }
+  std::size_t ReceivedBytes(OpKind, std::int32_t microbatch) override {
+    return held_.stage->EvaluatedBytes(microbatch);
   }
   void Recompute(std::int32_t, std::int32_t) override {}
   Boundary Backward(std::int32_t, std::int32_t, Boundary) override { return {}; }
@@ -52,7 +56,7 @@ class EvaluationStage : public Stage {
 class TrainingRank : public RankWork {
  public:
   TrainingRank(const TrainingSetup& setup, std::int32_t rank) : setup_(setup), rank_(rank) {
-    setup.framework->PrepareThread();
+    device_ = setup.framework->PrepareThread(rank);
     training_ = setup.task->training();
     if (setup.task->evaluation) {
       evaluation_ = setup.task->evaluation();
@@ -79,6 +83,8 @@ class TrainingRank : public RankWork {
       stopped_ = true;
     }
   }
+
+  Device* GetDevice() override { return device_.get(); }
 
   std::string Result() override {
     Snapshot snapshot;
@@ -112,18 +118,22 @@ class TrainingRank : public RankWork {
     HeldStage& held = held_[stage];
     const std::vector<TensorShape> shapes = StageInputs(task.model, task.sample);
     held.layout = LayoutOf(task.model, stage);
+    WeightMemory& memory = device_ ? device_->Weights() : HostMemory();
     auto weights = std::make_unique<WeightStore>(WeightStoreOptions{
         task.type, held.layout.elements, NeedsOf(Plan().schedule, Plan().slots, rank_, stage),
-        task.optimizer, task.learning_rate});
+        task.optimizer, task.learning_rate, &memory});
     held.weights = weights.get();
-    held.statistics.resize(
-        static_cast<std::size_t>(held.layout.buffer_elements * BytesOf(task.type)));
+    held.statistics =
+        memory.Allocate(static_cast<std::size_t>(held.layout.buffer_elements * BytesOf(task.type)));
     const LiveWeights& live = Live(setup_.plan->begin, stage);
     STAGECRAFT_CHECK(live.older.empty() || setup_.start != nullptr,
                      "only a snapshot has older versions");
     weights->MoveNewestTo(live.newest);
-    FillInitialWeights(task.model, stage, task.seed, task.type, weights->Slot(live.newest));
-    FillInitialBuffers(held.layout, task.type, held.statistics.data());
+    Fill(memory, weights->Slot(live.newest), held.layout.elements, [&](std::byte* values) {
+      FillInitialWeights(task.model, stage, task.seed, task.type, values);
+    });
+    Fill(memory, held.statistics.get(), held.layout.buffer_elements,
+         [&](std::byte* values) { FillInitialBuffers(held.layout, task.type, values); });
     if (setup_.start != nullptr) {
       LoadStage(*setup_.start, MemoryOf(stage, held));
       for (const LiveWeights::Older older : live.older) {
@@ -143,7 +153,8 @@ class TrainingRank : public RankWork {
          .loss = task.loss,
          .seed = task.seed,
          .weights = held.weights,
-         .statistics = held.statistics.data(),
+         .device = device_.get(),
+         .statistics = held.statistics.get(),
          .training = training_.get(),
          .evaluation = evaluation_.get(),
          .on_result = [this](const MicrobatchResult& result) { Report(result); }});
@@ -153,6 +164,14 @@ class TrainingRank : public RankWork {
     evaluation_parts_[stage] = {std::make_unique<EvaluationStage>(held), nullptr};
   }
 
+  /// Lets `fill` write `elements` values in main memory, and puts them to `to`.
+  template <typename FillValues>
+  void Fill(WeightMemory& memory, std::byte* to, std::int64_t elements, const FillValues& fill) {
+    std::vector<std::byte> values(static_cast<std::size_t>(elements * BytesOf(setup_.task->type)));
+    fill(values.data());
+    memory.CopyIn(to, values);
+  }
+
   const LiveWeights& Live(const std::vector<LiveWeights>& all, std::int32_t stage) const {
     return *std::find_if(all.begin(), all.end(), [&](const LiveWeights& live) {
       return live.rank == rank_ && live.stage == stage;
@@ -160,7 +179,7 @@ class TrainingRank : public RankWork {
   }
 
   StageMemory MemoryOf(std::int32_t stage, HeldStage& held) const {
-    return {stage, &held.layout, setup_.task->type, held.weights, held.statistics};
+    return {stage, &held.layout, setup_.task->type, held.weights, held.statistics.get()};
   }
 
   /// The same program once more: its version 0 is the newest now.
@@ -174,6 +193,12 @@ class TrainingRank : public RankWork {
 
   void RunRound() {
     Executor executor(Plan(), rank_, parts_, seat_->transport, seat_->recorder, seat_->position);
+    std::optional<DeviceQueue> queue;
+    if (device_) {
+      queue.emplace(*device_, seat_->transport, seat_->recorder,
+                    DeviceQueueOptions{.deadline = seat_->deadline});
+      executor.RunOn(*queue);
+    }
     for (const Drain& pause : setup_.plan->pauses) {
       const std::int32_t end = pause.end[static_cast<std::size_t>(rank_)];
       while (executor.Next() < end) {
@@ -185,13 +210,34 @@ class TrainingRank : public RankWork {
         executor.RunUntil(executor.Next() + 1);
         next_ = executor.Next();
       }
+      executor.Drain();
+      ReportAll();
       if (setup_.plan->evaluation) {
-        evaluating_ = true;
-        Executor(*setup_.plan->evaluation, rank_, evaluation_parts_, seat_->transport, nullptr)
-            .Run();
-        evaluating_ = false;
+        Evaluate();
       }
       ++pauses_;
+    }
+  }
+
+  void Evaluate() {
+    evaluating_ = true;
+    Executor executor(*setup_.plan->evaluation, rank_, evaluation_parts_, seat_->transport,
+                      nullptr);
+    std::optional<DeviceQueue> queue;
+    if (device_) {
+      queue.emplace(*device_, seat_->transport, nullptr,
+                    DeviceQueueOptions{.deadline = seat_->deadline});
+      executor.RunOn(*queue);
+    }
+    executor.Run();
+    executor.Drain();
+    ReportAll();
+    evaluating_ = false;
+  }
+
+  void ReportAll() {
+    for (auto& [stage, held] : held_) {
+      held.stage->ReportAll();
     }
   }
 
@@ -235,6 +281,7 @@ class TrainingRank : public RankWork {
 
   TrainingSetup setup_;
   std::int32_t rank_;
+  std::unique_ptr<Device> device_;  ///< Outlives what it holds; null in main memory.
   std::unique_ptr<BatchSource> training_, evaluation_;
   std::map<std::int32_t, HeldStage> held_;  ///< By stage; stays where it is.
   std::map<std::int32_t, StagePart> parts_, evaluation_parts_;

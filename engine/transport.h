@@ -1,11 +1,13 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
 
 #include "engine/boundary.h"
+#include "engine/weight_memory.h"
 #include "schedules/op.h"
 
 namespace stagecraft {
@@ -28,7 +30,8 @@ inline std::string ToString(const Tag& tag) {
   return ToString(op);
 }
 
-/// A boundary tensor, and when it was there.
+/// A boundary tensor, and when it was there; on a device, where the event says so, when it was
+/// given to this rank.
 struct Received {
   Boundary tensor;
   std::chrono::steady_clock::time_point arrival;
@@ -50,16 +53,30 @@ class Transport {
   /// Gives `tensor` away. Does not wait for the receiver.
   virtual void Send(std::int32_t to, const Tag& tag, Boundary tensor) = 0;
 
-  /// Says that the next tensor from that rank will be this one.
-  virtual void PostReceive(std::int32_t from, const Tag& tag) = 0;
+  /// Says that the next tensor from that rank will be this one, of `bytes` if that is known.
+  virtual void PostReceive(std::int32_t from, const Tag& tag, std::size_t bytes) = 0;
 
-  /// Waits for a tensor that was posted.
+  /// Waits for a tensor that was posted; one in a device's memory may still be on its way there.
   virtual Received Receive(std::int32_t from, const Tag& tag) = 0;
 
   /// Replaces `values` by their sum over `members`, added up in the order of the ranks, so that
   /// every member gets the same bits. All members call it, with equally many values.
   virtual void AllReduce(std::span<const std::int32_t> members, std::int32_t stage,
                          std::span<double> values) = 0;
+
+  /// The same with what lies in this rank's device, on its compute stream. False if this transport
+  /// cannot: then nothing has happened.
+  virtual bool AllReduceOnDevice(std::span<const std::int32_t> /*members*/, std::int32_t /*stage*/,
+                                 const DeviceValues& /*values*/) {
+    return false;
+  }
+
+  /// Throws what a wait would throw if the job has been ended. Cheap: for who waits elsewhere.
+  virtual void Check() {}
+
+  /// Says that this rank's program has run to its end; waits until the others it talks to need
+  /// nothing more from here.
+  virtual void Finish() {}
 
   /// Ends the job: everything that waits, here and on all other ranks, throws `Aborted`.
   virtual void Abort() noexcept = 0;

@@ -2,22 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
-#include <new>
-
-#include "engine/optimizer_kernels.h"
 
 namespace stagecraft {
 namespace {
 
-constexpr std::size_t kAlignment = 64;
 /// PipeMare's constant: after as many updates as the horizon reaches back, a difference counts
 /// exp(-2) of what it did.
 constexpr double kDifferenceDecay = -2;
-/// torch.nn.utils.clip_grad_norm_'s, against a division by 0.
-constexpr double kClipEpsilon = 1e-6;
-
 template <typename T>
 T* As(const auto& buffer) {
   return reinterpret_cast<T*>(buffer.get());
@@ -42,20 +34,8 @@ StoreNeeds NeedsOf(const Schedule& schedule, const WeightSlots& slots, std::int3
   return needs;
 }
 
-void WeightStore::Free::operator()(std::byte* memory) const {
-  std::free(memory);
-}
-
 WeightStore::Buffer WeightStore::MakeBuffer() const {
-  const auto bytes = static_cast<std::size_t>(std::max<std::int64_t>(options_.elements, 1) *
-                                              BytesOf(options_.type));
-  const std::size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
-  Buffer buffer(static_cast<std::byte*>(std::aligned_alloc(kAlignment, rounded)));
-  if (!buffer) {
-    throw std::bad_alloc();
-  }
-  std::memset(buffer.get(), 0, rounded);
-  return buffer;
+  return options_.memory->Allocate(Bytes());
 }
 
 WeightStore::WeightStore(const WeightStoreOptions& options) : options_(options) {
@@ -100,8 +80,7 @@ std::vector<StateBuffer> WeightStore::State() {
 
 void WeightStore::MoveNewestTo(std::int32_t slot) {
   if (slot != newest_) {
-    std::memcpy(Slot(slot), Slot(newest_),
-                static_cast<std::size_t>(options_.elements * BytesOf(options_.type)));
+    Memory().Copy(Slot(slot), Slot(newest_), Bytes());
     newest_ = slot;
   }
   contents_.assign(slots_.size(), std::nullopt);
@@ -109,46 +88,42 @@ void WeightStore::MoveNewestTo(std::int32_t slot) {
 }
 
 template <typename T>
+OptimizerBuffers<T> WeightStore::Buffers() const {
+  return {options_.elements, As<T>(gradient_), As<T>(velocity_),  As<T>(moment1_),
+          As<T>(moment2_),   As<T>(last_),     As<T>(difference_)};
+}
+
+template <typename T>
 void WeightStore::StepAs(const StepOp& step, const PredictOp* prediction) {
-  const OptimizerBuffers<T> buffers{options_.elements, As<T>(gradient_), As<T>(velocity_),
-                                    As<T>(moment1_),   As<T>(moment2_),  As<T>(last_),
-                                    As<T>(difference_)};
-  StepNumbers numbers{
+  const auto slot = [&](std::int32_t index) {
+    return As<T>(slots_[static_cast<std::size_t>(index)]);
+  };
+  StepWork<T> work;
+  work.numbers = {
       .updates = updates_, .count = step.microbatches, .rate = options_.learning_rate.At(updates_)};
-  if (options_.optimizer.clip_norm > 0) {
-    const double norm = GradientNorm(buffers, step.microbatches);
-    numbers.clip = std::min(1.0, options_.optimizer.clip_norm / (norm + kClipEpsilon));
-  }
   if (difference_) {
-    numbers.difference_decay = std::exp(kDifferenceDecay / -options_.needs.negative_horizon);
+    work.numbers.difference_decay = std::exp(kDifferenceDecay / -options_.needs.negative_horizon);
   }
-  const T* const from = As<T>(slots_[static_cast<std::size_t>(step.from)]);
-  T* const to = As<T>(slots_[static_cast<std::size_t>(step.to)]);
+  work.targets = {slot(step.from), slot(step.to), nullptr};
   ++updates_;
   newest_ = step.to;
   contents_[static_cast<std::size_t>(step.to)] = SlotContent{step.version + 1, 0};
+  PredictNumbers numbers;
   if (prediction != nullptr) {
     NotePrediction(*prediction);
+    numbers = {updates_, prediction->horizon, options_.learning_rate.At(updates_)};
+    work.prediction = &numbers;
+    work.targets.predicted = slot(prediction->to);
   }
-  if (prediction == nullptr) {
-    stagecraft::Step(options_.optimizer, buffers, numbers, from, to);
-    return;
-  }
-  stagecraft::StepAndPredict(options_.optimizer, buffers, numbers,
-                             {updates_, prediction->horizon, options_.learning_rate.At(updates_)},
-                             {from, to, As<T>(slots_[static_cast<std::size_t>(prediction->to)])});
+  Memory().Step(options_.optimizer, Buffers<T>(), work);
 }
 
 template <typename T>
 void WeightStore::PredictAs(const PredictOp& prediction) {
-  const OptimizerBuffers<T> buffers{options_.elements, As<T>(gradient_), As<T>(velocity_),
-                                    As<T>(moment1_),   As<T>(moment2_),  As<T>(last_),
-                                    As<T>(difference_)};
-  stagecraft::Predict(
-      options_.optimizer, buffers,
-      {updates_, prediction.horizon, options_.learning_rate.At(updates_)},
-      static_cast<const T*>(As<T>(slots_[static_cast<std::size_t>(prediction.from)])),
-      As<T>(slots_[static_cast<std::size_t>(prediction.to)]));
+  const PredictWork<T> work{{updates_, prediction.horizon, options_.learning_rate.At(updates_)},
+                            As<T>(slots_[static_cast<std::size_t>(prediction.from)]),
+                            As<T>(slots_[static_cast<std::size_t>(prediction.to)])};
+  Memory().Predict(options_.optimizer, Buffers<T>(), work);
 }
 
 void WeightStore::Step(const StepOp& step) {
@@ -174,18 +149,38 @@ void WeightStore::StepAndPredict(const StepOp& step, const PredictOp& prediction
 
 std::span<double> WeightStore::Gradient() {
   const auto size = static_cast<std::size_t>(options_.elements);
-  if (options_.type == ElementType::kFloat64) {
+  if (options_.type == ElementType::kFloat64 && Memory().IsHost()) {
     return {As<double>(gradient_), size};
   }
-  exchanged_.assign(As<float>(gradient_), As<float>(gradient_) + size);
+  narrowed_.resize(Bytes());
+  Memory().CopyOut(narrowed_, gradient_.get());
+  if (options_.type == ElementType::kFloat64) {
+    exchanged_.resize(size);
+    std::memcpy(exchanged_.data(), narrowed_.data(), narrowed_.size());
+  } else {
+    const auto* const values = reinterpret_cast<const float*>(narrowed_.data());
+    exchanged_.assign(values, values + size);
+  }
   return exchanged_;
 }
 
 void WeightStore::GradientReplaced() {
-  if (options_.type == ElementType::kFloat32) {
-    std::transform(exchanged_.begin(), exchanged_.end(), As<float>(gradient_),
-                   [](double sum) { return static_cast<float>(sum); });
+  if (options_.type == ElementType::kFloat64) {
+    if (!Memory().IsHost()) {
+      Memory().CopyIn(gradient_.get(), std::as_bytes(std::span(exchanged_)));
+    }
+    return;
   }
+  std::transform(exchanged_.begin(), exchanged_.end(), reinterpret_cast<float*>(narrowed_.data()),
+                 [](double sum) { return static_cast<float>(sum); });
+  Memory().CopyIn(gradient_.get(), narrowed_);
+}
+
+std::optional<DeviceValues> WeightStore::GradientOnDevice() {
+  if (Memory().IsHost()) {
+    return std::nullopt;
+  }
+  return DeviceValues{gradient_.get(), options_.elements, options_.type};
 }
 
 }  // namespace stagecraft

@@ -11,6 +11,7 @@
 #include "engine/host_tensor.h"
 #include "engine/learning_rate.h"
 #include "engine/optimizer.h"
+#include "engine/weight_memory.h"
 #include "engine/weights.h"
 #include "schedules/schedule.h"
 #include "schedules/weight_slots.h"
@@ -33,6 +34,7 @@ struct WeightStoreOptions {
   StoreNeeds needs{};
   OptimizerOptions optimizer{};
   LearningRate learning_rate{};
+  WeightMemory* memory = &HostMemory();  ///< Outlives the store.
 };
 
 /// A buffer that a checkpoint keeps, of `elements` like the weights.
@@ -42,7 +44,7 @@ struct StateBuffer {
 };
 
 /// The weights of one stage in flat buffers: one per slot, the gradient, and what the optimizer
-/// keeps. All begin as zeros, aligned to 64 bytes.
+/// keeps, all in one kind of memory. All begin as zeros, aligned to 64 bytes.
 ///
 ///   slot 0   slot 1  ...    versions and predictions, as schedules/weight_slots.h says
 ///   gradient                a sum, which autograd adds to and a step clears
@@ -54,6 +56,7 @@ class WeightStore : public Weights {
   explicit WeightStore(const WeightStoreOptions& options);
 
   std::int64_t Elements() const { return options_.elements; }
+  WeightMemory& Memory() const { return *options_.memory; }
   std::byte* Slot(std::int32_t slot) { return slots_[static_cast<std::size_t>(slot)].get(); }
   std::byte* GradientData() { return gradient_.get(); }
 
@@ -79,18 +82,21 @@ class WeightStore : public Weights {
   void StepAndPredict(const StepOp& step, const PredictOp& prediction) override;
   std::span<double> Gradient() override;
   void GradientReplaced() override;
+  std::optional<DeviceValues> GradientOnDevice() override;
   std::optional<SlotContent> Holds(std::int32_t slot) const override {
     return contents_[static_cast<std::size_t>(slot)];
   }
 
  private:
-  struct Free {
-    void operator()(std::byte* memory) const;
-  };
-  using Buffer = std::unique_ptr<std::byte, Free>;
+  using Buffer = std::shared_ptr<std::byte>;
 
   Buffer MakeBuffer() const;
+  std::size_t Bytes() const {
+    return static_cast<std::size_t>(options_.elements * BytesOf(options_.type));
+  }
   void NotePrediction(const PredictOp& prediction);
+  template <typename T>
+  OptimizerBuffers<T> Buffers() const;
   template <typename T>
   void StepAs(const StepOp& step, const PredictOp* prediction);
   template <typename T>
@@ -100,7 +106,8 @@ class WeightStore : public Weights {
   std::vector<Buffer> slots_;
   std::vector<std::optional<SlotContent>> contents_;  ///< By slot.
   Buffer gradient_, velocity_, moment1_, moment2_, last_, difference_;
-  std::vector<double> exchanged_;  ///< The gradient in double, while replicas add theirs.
+  std::vector<double> exchanged_;    ///< The gradient in double, while replicas add theirs.
+  std::vector<std::byte> narrowed_;  ///< The same as it is in memory.
   std::int32_t newest_ = 0;
   std::int64_t updates_ = 0;
 };

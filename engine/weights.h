@@ -4,6 +4,8 @@
 #include <optional>
 #include <span>
 
+#include "engine/weight_memory.h"
+
 namespace stagecraft {
 
 /// S: applies the mean of the gradients added up since the last step, over `microbatches` of them,
@@ -57,6 +59,9 @@ class Weights {
   /// `GradientReplaced` is called.
   virtual std::span<double> Gradient() = 0;
   virtual void GradientReplaced() {}
+
+  /// The same where it is, on a device, to be replaced there; nothing if it is in main memory.
+  virtual std::optional<DeviceValues> GradientOnDevice() { return std::nullopt; }
 };
 
 }  // namespace stagecraft

@@ -20,24 +20,39 @@ class Worker {
          WorkerSeat& seat)
       : plan_(plan), make_work_(make_work), options_(options), seat_(seat) {}
 
-  /// Throws what went wrong, having ended the job for the others.
-  void Run() {
-    SocketTransport transport(seat_.rank, std::move(seat_.sockets), options_.deadline,
-                              MayWaitBriefly(plan_.schedule.shape.ranks));
+  /// What went wrong, having ended the job for the others and told the control room.
+  std::optional<Failure> Run() {
+    SocketTransport sockets(seat_.rank, std::move(seat_.sockets), options_.deadline,
+                            MayWaitBriefly(plan_.schedule.shape.ranks));
+    std::unique_ptr<RankWork> work;
+    std::unique_ptr<Transport> devices;  // Goes first, after the failure has been told.
+    Failure failure{seat_.rank, 0, "set-up", ""};
     try {
-      const std::unique_ptr<RankWork> work = make_work_(seat_.rank);
+      work = make_work_(seat_.rank);
+      if (options_.connect_devices && work->GetDevice() != nullptr) {
+        devices = options_.connect_devices(seat_.rank, sockets, *work->GetDevice());
+      }
       SendMessage(seat_.control, 'R', "");
       Clock::time_point begin;
-      if (recv(seat_.control, &begin, sizeof begin, MSG_WAITALL) != sizeof begin) {
-        return;  // The job was over before it began.
-      }
-      Work(*work, transport, seat_.shares_clock ? begin : Clock::now());
+      if (recv(seat_.control, &begin, sizeof begin, MSG_WAITALL) == sizeof begin) {
+        failure.op = "end";
+        Work(*work, devices ? *devices : sockets, seat_.shares_clock ? begin : Clock::now());
+      }  // Else the job was over before it began.
+      return std::nullopt;
     } catch (const Aborted&) {
-      throw;
-    } catch (...) {
-      transport.Abort();
-      throw;
+      SendMessage(seat_.control, 'A', "");
+      return std::nullopt;
+    } catch (const JobError& error) {
+      failure = error.GetFailure();
+    } catch (const PeerLost& error) {
+      failure.reason = error.what();
+      failure.consequence = true;
+    } catch (const std::exception& error) {
+      failure.reason = error.what();
     }
+    sockets.Abort();
+    SendMessage(seat_.control, 'F', PackFailure(failure));
+    return failure;
   }
 
  private:
@@ -47,10 +62,12 @@ class Worker {
     Seat seat{.transport = transport,
               .recorder = options_.recorder != nullptr ? &recorder : nullptr,
               .position = seat_.position,
+              .deadline = options_.deadline,
               .report = [control = seat_.control](std::string_view report) {
                 SendMessage(control, 'P', report);
               }};
     work.Run(seat);
+    transport.Finish();
     SendMessage(seat_.control, 'D', recorder.Bytes(seat_.rank) + work.Result());
   }
 
@@ -64,20 +81,7 @@ class Worker {
 
 std::optional<Failure> RunWorker(const ExecutionPlan& plan, const MakeWork& make_work,
                                  const JobOptions& options, WorkerSeat seat) {
-  Failure failure{seat.rank, 0, "set-up", ""};
-  try {
-    Worker(plan, make_work, options, seat).Run();
-    return std::nullopt;
-  } catch (const JobError& error) {
-    failure = error.GetFailure();
-  } catch (const Aborted&) {
-    SendMessage(seat.control, 'A', "");
-    return std::nullopt;
-  } catch (const std::exception& error) {
-    failure.reason = error.what();
-  }
-  SendMessage(seat.control, 'F', PackFailure(failure));
-  return failure;
+  return Worker(plan, make_work, options, seat).Run();
 }
 
 }  // namespace stagecraft

@@ -79,10 +79,11 @@ std::string TorchFramework::Version() const {
   return "LibTorch " TORCH_VERSION;
 }
 
-void TorchFramework::PrepareThread() {
+std::unique_ptr<Device> TorchFramework::PrepareThread(std::int32_t /*rank*/) {
   at::set_num_threads(1);
   const at::Tensor square = at::zeros({64, 64});
   at::mm(square, square);  // The first product on a thread takes milliseconds more.
+  return nullptr;
 }
 
 std::unique_ptr<ModelStage> TorchFramework::MakeStage(StageSetup setup) {

@@ -18,8 +18,7 @@ TEST(Recorder, CarriesSpansFromOneProcessToAnother) {
   there.RecordRead({1, 2}, {7, -1});
   const OpRef recv = test::FindOp(schedule, OpKind::kRecvForward, 1, 1);
   there.Begin(std::chrono::steady_clock::time_point(Nanoseconds(100)));
-  there.RecordArrival(recv,
-                      {MakeBoundary(24), std::chrono::steady_clock::time_point(Nanoseconds(109))});
+  there.RecordArrival(recv, there.At(std::chrono::steady_clock::time_point(Nanoseconds(109))), 24);
   Recorder here(schedule);
   const std::string bytes = there.Bytes(1);
   EXPECT_EQ(bytes.size(), Recorder::BytesOf(schedule, 1));

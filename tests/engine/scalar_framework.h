@@ -73,7 +73,7 @@ class ScalarStageOfModel : public ModelStage {
 class ScalarFramework : public Framework {
  public:
   std::string Version() const override { return "scalars"; }
-  void PrepareThread() override {}
+  std::unique_ptr<Device> PrepareThread(std::int32_t) override { return nullptr; }
   std::unique_ptr<ModelStage> MakeStage(StageSetup setup) override {
     return std::make_unique<ScalarStageOfModel>(std::move(setup));
   }
@@ -85,6 +85,7 @@ class ScalarFramework : public Framework {
 /// Micro-batch q is x = 1 + (q mod 8) / 8, wanted is 2 x.
 class ScalarBatches : public BatchSource {
  public:
+  std::int64_t Samples(std::int64_t) override { return 1; }
   HostTensor Input(std::int64_t q) override { return Make(1 + static_cast<double>(q % 8) / 8); }
   HostTensor Target(std::int64_t q) override { return Make(2 + static_cast<double>(q % 8) / 4); }
 

@@ -29,7 +29,7 @@ struct Held {
     options.optimizer.momentum = momentum;
     return options;
   }
-  StageMemory Memory() { return {0, &layout, ElementType::kFloat32, &store, statistics}; }
+  StageMemory Memory() { return {0, &layout, ElementType::kFloat32, &store, statistics.data()}; }
 };
 
 Snapshot Saved(Held& held, std::int64_t position = 7, bool drained = true) {

@@ -19,7 +19,7 @@ TEST(TorchFramework, SaysWhichVersionItIs) {
 
 TEST(TorchFramework, ComputesOnOneThreadPerRank) {
   std::thread([] {
-    TorchFramework().PrepareThread();
+    TorchFramework().PrepareThread(0);
     EXPECT_EQ(at::get_num_threads(), 1);
   }).join();
 }

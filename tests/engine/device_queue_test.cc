@@ -1,0 +1,162 @@
+#include "engine/device_queue.h"
+
+#include <algorithm>
+#include <atomic>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "engine/thread_job.h"
+#include "engine/thread_transport.h"
+#include "engine/training.h"
+#include "schedules/lower.h"
+#include "tests/engine/device_framework.h"
+#include "tests/engine/scalar_framework.h"
+#include "tests/support/schedule_builder.h"
+
+namespace stagecraft {
+namespace {
+
+using test::FakeDevice;
+using test::Make;
+
+/// All that a training leaves, and what it told.
+struct Outcome {
+  std::string weights, state;
+  std::vector<std::tuple<TrainingReport::Kind, std::int64_t, double>> reports;
+
+  friend bool operator==(const Outcome&, const Outcome&) = default;
+};
+
+Outcome Train(Framework& framework, const TrainingPlan& plan, const TrainingTask& task) {
+  Outcome outcome;
+  const TrainingSetup setup{.task = &task, .plan = &plan, .framework = &framework};
+  const Snapshot snapshot = ReadTrainingResult(RunAsThreads(
+      plan.training, TrainingWork(setup), {.on_report = [&](std::int32_t, std::string_view bytes) {
+        const TrainingReport report = ReadTrainingReport(bytes);
+        outcome.reports.push_back({report.kind, report.result.microbatch, report.result.loss});
+      }}));
+  const SnapshotFiles files = ToFiles(snapshot);
+  outcome.weights = files.weights;
+  outcome.state = files.state.value();
+  std::sort(outcome.reports.begin(), outcome.reports.end());  // Of several ranks in any order.
+  return outcome;
+}
+
+TrainingTask Task(std::int32_t stages) {
+  OptimizerOptions optimizer;
+  optimizer.momentum = 0.5;
+  return test::ScalarTask(stages, optimizer);
+}
+
+TEST(DeviceQueue, TrainingOnDevicesGivesTheBitsOfMainMemory) {
+  test::ScalarFramework scalars;
+  test::DeviceFramework on_devices;
+  for (const Generator& generator : Generators()) {
+    const Schedule schedule =
+        Make(std::string(generator.name).c_str(), {.ranks = 3, .microbatches = 6, .batches = 2});
+    const TrainingTask task = Task(schedule.shape.stages);
+    const TrainingPlan plan = PlanTraining(Lower(schedule), 6, 2);
+    EXPECT_EQ(Train(on_devices, plan, task), Train(scalars, plan, task)) << generator.name;
+  }
+}
+
+TEST(DeviceQueue, ReplicasAddUpTheirGradientsInTheirOrder) {
+  test::ScalarFramework scalars;
+  test::DeviceFramework on_devices;
+  const TrainingPlan plan = PlanTraining(
+      Lower(Make("pipedream", {.ranks = 4, .microbatches = 12, .replicas = {3, 1}})), 0, 0);
+  EXPECT_EQ(Train(on_devices, plan, Task(2)), Train(scalars, plan, Task(2)));
+}
+
+/// A queue over a device and a hub for one rank of a program of three ops.
+struct Bench {
+  Schedule schedule = Make("1f1b", {.ranks = 1, .microbatches = 4});
+  FakeDevice device;
+  ThreadHub hub{1, std::chrono::minutes(1)};
+  std::unique_ptr<Transport> transport = hub.End(0);
+  Recorder recorder{schedule};
+
+  Bench() { recorder.Begin(); }
+  void Give(DeviceQueue& queue, std::int32_t op, FakeDevice::Work work) {
+    queue.Begin({0, op});
+    device.Launch(device.ComputeStream(), std::move(work));
+    queue.End({0, op});
+  }
+};
+
+TEST(DeviceQueue, AnOpIsTimedWhereItRunsAndNotWhereItIsGivenOut) {
+  Bench bench;
+  DeviceQueue queue(bench.device, *bench.transport, &bench.recorder);
+  std::atomic<bool> go{false};
+  bench.Give(queue, 0, [&] {
+    while (!go) {
+      std::this_thread::yield();
+    }
+  });
+  bench.Give(queue, 1, [] {});
+  queue.Mark({0, 2});
+  go = true;
+  queue.Drain();
+  const Timeline timeline = bench.recorder.Recorded();
+  EXPECT_LE(timeline.spans[0].start, timeline.spans[0].end);
+  EXPECT_LE(timeline.spans[0].end, timeline.spans[1].start);
+  EXPECT_LE(timeline.spans[1].end, timeline.spans[2].start);
+  EXPECT_EQ(timeline.spans[2].start, timeline.spans[2].end);
+}
+
+TEST(DeviceQueue, TheProgramIsNoFurtherAheadThanItMay) {
+  Bench bench;
+  DeviceQueue queue(bench.device, *bench.transport, nullptr, {.lead = 2});
+  std::atomic<int> ran{0};
+  for (std::int32_t op = 0; op < 6; ++op) {
+    bench.Give(queue, op, [&] { ++ran; });
+    EXPECT_GE(ran, op - 2);
+  }
+  queue.Drain();
+  EXPECT_EQ(ran, 6);
+}
+
+TEST(DeviceQueue, AnOpThatDoesNotEndIsNamed) {
+  Bench bench;
+  DeviceQueue queue(bench.device, *bench.transport, nullptr,
+                    {.deadline = std::chrono::milliseconds(20)});
+  std::atomic<bool> go{false};
+  bench.Give(queue, 0, [] {});
+  bench.Give(queue, 1, [&] {
+    while (!go) {
+      std::this_thread::yield();
+    }
+  });
+  bench.Give(queue, 2, [] {});
+  try {
+    queue.Drain();
+    FAIL() << "expected an error";
+  } catch (const OpError& error) {
+    EXPECT_EQ(error.Index(), 1);
+    EXPECT_STREQ(error.what(),
+                 "the device has not run this op within 20 ms; expected it to end by then");
+  }
+  go = true;
+}
+
+TEST(DeviceQueue, WhoWaitsForADeviceHearsOfTheEndOfTheJob) {
+  Bench bench;
+  DeviceQueue queue(bench.device, *bench.transport, nullptr);
+  std::atomic<bool> go{false};
+  bench.Give(queue, 0, [&] {
+    while (!go) {
+      std::this_thread::yield();
+    }
+  });
+  bench.hub.Abort();
+  EXPECT_THROW(queue.Drain(), Aborted);
+  EXPECT_THROW(queue.Begin({0, 1}), Aborted);
+  go = true;
+}
+
+}  // namespace
+}  // namespace stagecraft
