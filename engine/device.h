@@ -29,6 +29,9 @@ class Device {
   Device& operator=(const Device&) = delete;
   virtual ~Device() = default;
 
+  /// Its number among those of this process; that of its events.
+  virtual std::int32_t Number() const = 0;
+
   /// Where this rank's ops run.
   virtual Stream ComputeStream() = 0;
 
@@ -47,8 +50,13 @@ class Device {
   /// From one event of this device to another; both are done.
   virtual Nanoseconds Between(const DeviceEvent& from, const DeviceEvent& to) = 0;
 
-  /// Uninitialised memory. Whoever lets go of it has made sure that no stream uses it any more.
-  virtual Boundary Allocate(std::size_t bytes) = 0;
+  /// Uninitialised memory, first used on `stream`. Whoever lets go of it has made sure that no
+  /// stream uses it any more.
+  virtual Boundary Allocate(std::size_t bytes, Stream stream) = 0;
+
+  /// A copy of what lies in another device, made on the compute stream; until that has run,
+  /// `tensor` must stay.
+  virtual Boundary CopyHere(const Boundary& tensor) = 0;
 
   /// Where weights are, and what updates them, on the compute stream.
   virtual WeightMemory& Weights() = 0;

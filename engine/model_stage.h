@@ -12,6 +12,7 @@
 #include "engine/host_tensor.h"
 #include "engine/layer.h"
 #include "engine/model.h"
+#include "engine/nccl.h"
 #include "engine/stage.h"
 #include "engine/store.h"
 #include "engine/weight_store.h"
@@ -68,6 +69,24 @@ class ModelStage : public Stage {
   virtual Boundary Evaluate(std::int32_t microbatch, std::int32_t slot, Boundary input) = 0;
 };
 
+/// Which rank a thread or process is, and which of those on its machine.
+struct RankPlace {
+  std::int32_t rank = 0, ranks = 1;
+  std::int32_t local_rank = 0, local_ranks = 1;
+};
+
+/// How devices compute.
+struct DeviceOptions {
+  bool tf32 = false;          ///< Products of float32 with 10 bits of mantissa.
+  bool deterministic = true;  ///< The same bits each time; may be slower.
+};
+
+/// What a framework finds to compute on.
+struct DevicesFound {
+  std::int32_t count = 0;
+  std::string text;  ///< `1 x NVIDIA H200, driver 580.65, CUDA 13.0`; or why there is none.
+};
+
 /// What computes stages: LibTorch behind an interface of its own, so that the program starts
 /// without it.
 class Framework {
@@ -81,7 +100,17 @@ class Framework {
 
   /// Comes first on every thread that runs stages: one thread per rank computes, no more. Gives the
   /// rank its device, if this framework has any; null in main memory.
-  virtual std::unique_ptr<Device> PrepareThread(std::int32_t rank) = 0;
+  virtual std::unique_ptr<Device> PrepareThread(const RankPlace& place) = 0;
+
+  /// Devices of this machine. Leaves this process able to fork: nothing of them is set up here.
+  virtual DevicesFound FindDevices() { return {0, "it computes in main memory"}; }
+
+  /// Before any `PrepareThread`.
+  virtual void SetDeviceOptions(const DeviceOptions& /*options*/) {}
+
+  /// What connects the devices of processes; null where there are none. Comes behind the process's
+  /// `PrepareThread`. Throws `Error`.
+  virtual Nccl* GetNccl() { return nullptr; }
 
   /// Throws `Error` if the setup makes no sense.
   virtual std::unique_ptr<ModelStage> MakeStage(StageSetup setup) = 0;

@@ -29,6 +29,7 @@ class Nccl {
 
   /// `NCCL 2.28.9`, and which one it was compiled for where that is another.
   virtual std::string Version() const = 0;
+  virtual std::int32_t VersionCode() const = 0;  ///< 22809 for 2.28.9.
 
   /// Of a new communicator: one member makes it and tells the others. Throws `Error`.
   virtual Id MakeId() = 0;

@@ -146,7 +146,7 @@ void NcclTransport::Connect(Link& link) {
 }
 
 void NcclTransport::WarmUp(Link& link) {
-  const Boundary room = device_.Allocate(kWarmUpBytes * (link.members.size() + 1));
+  const Boundary room = device_.Allocate(kWarmUpBytes * (link.members.size() + 1), link.stream);
   if (!link.is_edge) {
     Settle(link, nccl_.AllGather(link.comm, room.data, room.data + kWarmUpBytes, kWarmUpBytes,
                                  link.stream));
@@ -215,7 +215,7 @@ void NcclTransport::PostReceive(std::int32_t from, const Tag& tag, std::size_t b
                             ToString(tag), from));
   }
   const Link& link = LinkOf(from, rank_);
-  Boundary tensor = device_.Allocate(bytes);
+  Boundary tensor = device_.Allocate(bytes, link.stream);
   Settle(link, nccl_.Receive(link.comm, tensor.data, bytes, 0, link.stream));
   tensor.ready = device_.Record(link.stream);
   posted_.push_back({from, tag, tensor, tensor.ready});
@@ -246,7 +246,8 @@ bool NcclTransport::AllReduceOnDevice(std::span<const std::int32_t> members, std
   const std::int64_t size = BytesOf(values.type);
   if (!link.room.owner) {
     link.room = device_.Allocate(
-        static_cast<std::size_t>(std::min(kPieceElements, values.elements) * size * count));
+        static_cast<std::size_t>(std::min(kPieceElements, values.elements) * size * count),
+        link.stream);
   }
   device_.Wait(link.stream, *device_.Record(device_.ComputeStream()));
   for (std::int64_t begin = 0; begin < values.elements; begin += kPieceElements) {

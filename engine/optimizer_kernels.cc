@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/optimizer_math.h"
+#include "engine/optimizer_rule.h"
 
 // Compiled with -O3 -fno-math-errno, without which square roots are not vectorised, and
 // -ffp-contract=off: see engine/CMakeLists.txt.
@@ -37,30 +38,17 @@ void TakeGradient(const OptimizerOptions& options, const OptimizerBuffers<T>& at
   if (decay == 0) {
 #pragma GCC ivdep
     for (std::int64_t i = 0; i < at.elements; ++i) {
-      gradient[i] = sum[i] / count * clip;
+      gradient[i] = MeanGradient(sum[i], count, clip);
       sum[i] = 0;
     }
     return;
   }
 #pragma GCC ivdep
   for (std::int64_t i = 0; i < at.elements; ++i) {
-    gradient[i] = sum[i] / count * clip + decay * weight[i];
+    gradient[i] = WithDecay(MeanGradient(sum[i], count, clip), decay, weight[i]);
     sum[i] = 0;
   }
 }
-
-/// The numbers of Adam's direction after `updates` updates.
-template <typename T>
-struct AdamNumbers {
-  T inverse_c1, root_c2, epsilon;
-
-  AdamNumbers(const OptimizerOptions& options, std::int64_t updates, bool constant)
-      : epsilon(static_cast<T>(options.epsilon)) {
-    const double exponent = constant ? 1 : static_cast<double>(updates);
-    inverse_c1 = static_cast<T>(1 / (1 - std::pow(options.beta1, exponent)));
-    root_c2 = static_cast<T>(std::sqrt(1 - std::pow(options.beta2, exponent)));
-  }
-};
 
 /// Updates the velocity, if there is one, and gives the direction of the step.
 template <typename T>
@@ -78,7 +66,7 @@ void StepVelocity(const OptimizerOptions& options, const OptimizerBuffers<T>& at
 #pragma GCC ivdep
     for (std::int64_t i = 0; i < at.elements; ++i) {
       velocity[i] = Velocity(velocity[i], gradient[i], keep, add);
-      direction[i] = gradient[i] + momentum * velocity[i];
+      direction[i] = NesterovDirection(gradient[i], momentum, velocity[i]);
     }
     return;
   }
@@ -90,15 +78,12 @@ void StepVelocity(const OptimizerOptions& options, const OptimizerBuffers<T>& at
 }
 
 template <typename T>
-void StepMoments(const OptimizerOptions& options, const AdamNumbers<T>& adam,
-                 const OptimizerBuffers<T>& at, const T* gradient, T* direction) {
-  const auto add1 = static_cast<T>(1 - options.beta1);
-  const auto keep2 = static_cast<T>(options.beta2);
-  const auto add2 = static_cast<T>(1 - options.beta2);
+void StepMoments(const AdamNumbers<T>& adam, const OptimizerBuffers<T>& at, const T* gradient,
+                 T* direction) {
 #pragma GCC ivdep
   for (std::int64_t i = 0; i < at.elements; ++i) {
-    const T m = FirstMoment(at.moment1[i], gradient[i], add1);
-    const T v = SecondMoment(at.moment2[i], gradient[i], keep2, add2);
+    const T m = FirstMoment(at.moment1[i], gradient[i], adam.add1);
+    const T v = SecondMoment(at.moment2[i], gradient[i], adam.keep2, adam.add2);
     at.moment1[i] = m;
     at.moment2[i] = v;
     direction[i] = AdamDirection(m, v, adam.inverse_c1, adam.root_c2, adam.epsilon);
@@ -121,7 +106,7 @@ void Apply(const Move<T>& move) {
   const auto [from, to, direction, keep, rate, size] = move;
 #pragma GCC ivdep
   for (std::int64_t i = 0; i < size; ++i) {
-    to[i] = keep * from[i] - rate * direction[i];
+    to[i] = Moved(keep, from[i], rate, direction[i]);
   }
 }
 
@@ -132,8 +117,8 @@ void ApplyAndWatch(const Move<T>& move, T* difference, T decay) {
 #pragma GCC ivdep
   for (std::int64_t i = 0; i < size; ++i) {
     const T old = from[i];
-    const T updated = keep * old - rate * direction[i];
-    difference[i] = decay * difference[i] + (1 - decay) * (updated - old);
+    const T updated = Moved(keep, old, rate, direction[i]);
+    difference[i] = AverageDifference(decay, difference[i], updated, old);
     to[i] = updated;
   }
 }
@@ -165,7 +150,7 @@ void StepBlock(const OptimizerOptions& options, const OptimizerBuffers<T>& at,
   if (options.kind == OptimizerKind::kSgd) {
     StepVelocity(options, at, step.updates, scratch.gradient, scratch.direction);
   } else {
-    StepMoments(options, AdamNumbers<T>(options, step.updates + 1, false), at, scratch.gradient,
+    StepMoments(AdamNumbers<T>(options, step.updates + 1, false), at, scratch.gradient,
                 scratch.direction);
     keep = options.kind == OptimizerKind::kAdamW ? 1 - step.rate * options.weight_decay : 1;
   }
@@ -197,9 +182,6 @@ void PredictedDirection(const OptimizerOptions& options, const OptimizerBuffers<
     return;
   }
   const AdamNumbers<T> adam(options, next ? updates + 1 : updates, options.constant_correction);
-  const auto add1 = static_cast<T>(1 - options.beta1);
-  const auto keep2 = static_cast<T>(options.beta2);
-  const auto add2 = static_cast<T>(1 - options.beta2);
   if (!next) {
 #pragma GCC ivdep
     for (std::int64_t i = 0; i < at.elements; ++i) {
@@ -210,18 +192,10 @@ void PredictedDirection(const OptimizerOptions& options, const OptimizerBuffers<
   }
 #pragma GCC ivdep
   for (std::int64_t i = 0; i < at.elements; ++i) {
-    direction[i] = AdamDirection(FirstMoment(at.moment1[i], at.last[i], add1),
-                                 SecondMoment(at.moment2[i], at.last[i], keep2, add2),
+    direction[i] = AdamDirection(FirstMoment(at.moment1[i], at.last[i], adam.add1),
+                                 SecondMoment(at.moment2[i], at.last[i], adam.keep2, adam.add2),
                                  adam.inverse_c1, adam.root_c2, adam.epsilon);
   }
-}
-
-/// Whether a prediction behind a step repeats the direction of that step, number by number.
-bool RepeatsStep(const OptimizerOptions& options, const StepNumbers& step,
-                 const PredictNumbers& prediction) {
-  return options.kind != OptimizerKind::kSgd && options.displacement == Displacement::kLast &&
-         !options.constant_correction && prediction.updates == step.updates + 1 &&
-         prediction.horizon > 0;
 }
 
 /// `horizon` times the direction from `from` on.

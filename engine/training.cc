@@ -56,7 +56,9 @@ class EvaluationStage : public Stage {
 class TrainingRank : public RankWork {
  public:
   TrainingRank(const TrainingSetup& setup, std::int32_t rank) : setup_(setup), rank_(rank) {
-    device_ = setup.framework->PrepareThread(rank);
+    const std::int32_t ranks = Plan().schedule.shape.ranks;
+    const auto [local_rank, local_ranks] = setup.local.value_or(std::pair(rank, ranks));
+    device_ = setup.framework->PrepareThread({rank, ranks, local_rank, local_ranks});
     training_ = setup.task->training();
     if (setup.task->evaluation) {
       evaluation_ = setup.task->evaluation();

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/batches.h"
@@ -75,6 +76,9 @@ struct TrainingSetup {
   Framework* framework = nullptr;
   const Snapshot* start = nullptr;          ///< Where to go on; null for a fresh start.
   const std::atomic<bool>* stop = nullptr;  ///< Ends the job early, between two ops; may be null.
+  /// Which of the ranks on its machine this process is, and how many they are; all are on this one
+  /// if nothing is said.
+  std::optional<std::pair<std::int32_t, std::int32_t>> local{};
 };
 
 /// The work of a job that trains. The result of each rank is its part of the checkpoint, for

@@ -12,9 +12,8 @@ at::Tensor ViewOf(const at::Tensor& flat, const PlacedParameter& parameter) {
 }  // namespace
 
 FlatParameters::FlatParameters(const std::vector<PlacedParameter>& parameters, WeightStore& weights,
-                               at::ScalarType type)
+                               const at::TensorOptions& options)
     : weights_(weights) {
-  const at::TensorOptions options = at::TensorOptions().dtype(type);
   flat_ = at::from_blob(weights.Slot(0), {weights.Elements()}, options);
   const at::Tensor gradient = at::from_blob(weights.GradientData(), {weights.Elements()}, options);
   for (const PlacedParameter& parameter : parameters) {
@@ -26,7 +25,7 @@ FlatParameters::FlatParameters(const std::vector<PlacedParameter>& parameters, W
 
 void FlatParameters::Bind(std::int32_t slot) {
   if (slot != bound_) {
-    flat_.storage().set_data_ptr_noswap(at::DataPtr(weights_.Slot(slot), at::kCPU));
+    flat_.storage().set_data_ptr_noswap(at::DataPtr(weights_.Slot(slot), flat_.device()));
     bound_ = slot;
   }
 }

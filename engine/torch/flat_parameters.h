@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/TensorOptions.h>
 
 #include "engine/model.h"
 #include "engine/weight_store.h"
@@ -23,8 +24,9 @@ namespace stagecraft {
 /// backward's. No version counter sees a change of slot, as with writes through `.data()`.
 class FlatParameters {
  public:
+  /// `options` has the type, and the device that the weights are on.
   FlatParameters(const std::vector<PlacedParameter>& parameters, WeightStore& weights,
-                 at::ScalarType type);
+                 const at::TensorOptions& options);
 
   void Bind(std::int32_t slot);
 

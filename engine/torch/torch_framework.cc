@@ -50,6 +50,15 @@ class StageWithPlainErrors : public ModelStage {
   void BackwardWeight(std::int32_t microbatch, std::int32_t slot) override {
     WithPlainErrors([&] { stage_->BackwardWeight(microbatch, slot); });
   }
+  std::size_t ReceivedBytes(OpKind recv, std::int32_t microbatch) override {
+    return stage_->ReceivedBytes(recv, microbatch);
+  }
+  std::size_t EvaluatedBytes(std::int32_t microbatch) override {
+    return stage_->EvaluatedBytes(microbatch);
+  }
+  void ReportAll() override {
+    WithPlainErrors([&] { stage_->ReportAll(); });
+  }
   Boundary Evaluate(std::int32_t microbatch, std::int32_t slot, Boundary input) override {
     return WithPlainErrors([&] { return stage_->Evaluate(microbatch, slot, std::move(input)); });
   }
@@ -79,7 +88,7 @@ std::string TorchFramework::Version() const {
   return "LibTorch " TORCH_VERSION;
 }
 
-std::unique_ptr<Device> TorchFramework::PrepareThread(std::int32_t /*rank*/) {
+std::unique_ptr<Device> TorchFramework::PrepareThread(const RankPlace& /*place*/) {
   at::set_num_threads(1);
   const at::Tensor square = at::zeros({64, 64});
   at::mm(square, square);  // The first product on a thread takes milliseconds more.
@@ -96,9 +105,3 @@ std::unique_ptr<Store> TorchFramework::ConnectStore(const StoreAddress& address)
 }
 
 }  // namespace stagecraft
-
-/// What `LoadFramework` looks up. The framework lives as long as the process.
-extern "C" __attribute__((visibility("default"))) stagecraft::Framework* StagecraftFramework() {
-  static stagecraft::TorchFramework framework;
-  return &framework;
-}

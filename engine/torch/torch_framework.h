@@ -9,7 +9,7 @@ class TorchFramework : public Framework {
  public:
   TorchFramework();
   std::string Version() const override;
-  std::unique_ptr<Device> PrepareThread(std::int32_t rank) override;
+  std::unique_ptr<Device> PrepareThread(const RankPlace& place) override;
   std::unique_ptr<ModelStage> MakeStage(StageSetup setup) override;
   std::unique_ptr<Store> ConnectStore(const StoreAddress& address) override;
 };

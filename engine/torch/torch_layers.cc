@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <ATen/CPUGeneratorImpl.h>
+#include <ATen/detail/CUDAHooksInterface.h>
 #include <ATen/ops/batch_norm.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/embedding.h>
@@ -16,6 +17,7 @@
 #include <ATen/ops/mean.h>
 #include <ATen/ops/relu.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
+#include <ATen/ops/stack.h>
 #include <ATen/ops/tanh.h>
 #include <ATen/ops/zeros.h>
 
@@ -28,6 +30,16 @@ namespace {
 /// torch.nn's defaults.
 constexpr double kNormEpsilon = 1e-5;
 constexpr double kStatisticsMomentum = 0.1;
+
+/// On the device of `x`; costs a microsecond in main memory.
+at::Generator GeneratorFor(const at::Tensor& x, std::uint64_t seed) {
+  if (!x.is_cuda()) {
+    return at::detail::createCPUGenerator(seed);
+  }
+  at::Generator generator = at::detail::getCUDAHooks().getNewGenerator(x.device().index());
+  generator.set_current_seed(seed);
+  return generator;
+}
 
 class LayerRun {
  public:
@@ -131,6 +143,9 @@ class LayerRun {
   /// x: [batch, length, in]; from a zero state.
   at::Tensor Lstm(const Layer& layer, const at::Tensor& x) {
     const std::array<at::Tensor, 4> weights = {Parameter(), Parameter(), Parameter(), Parameter()};
+    if (x.is_cuda()) {
+      return LstmByCells(x, weights);
+    }
     const at::Tensor state = at::zeros({1, x.size(0), layer.Size("out")}, x.options());
     return std::get<0>(at::lstm(x, {state, state}, weights, /*has_biases=*/true, /*num_layers=*/1,
                                 /*dropout=*/0.0, pass_.training, /*bidirectional=*/false,
@@ -144,9 +159,10 @@ class LayerRun {
     if (!pass_.training || rate == 0) {
       return x;
     }
-    const at::Generator generator = at::detail::createCPUGenerator(MixSeed(
-        {pass_.seed, static_cast<std::uint64_t>(layer_), static_cast<std::uint64_t>(ordinal),
-         static_cast<std::uint64_t>(pass_.microbatch)}));
+    const at::Generator generator =
+        GeneratorFor(x, MixSeed({pass_.seed, static_cast<std::uint64_t>(layer_),
+                                 static_cast<std::uint64_t>(ordinal),
+                                 static_cast<std::uint64_t>(pass_.microbatch)}));
     const at::Tensor kept = at::empty_like(x, at::MemoryFormat::Contiguous)
                                 .bernoulli_(1 - rate, generator)
                                 .div_(1 - rate);
@@ -176,6 +192,25 @@ class LayerRun {
 };
 
 }  // namespace
+
+at::Tensor LstmByCells(const at::Tensor& x, std::span<const at::Tensor, 4> weights) {
+  const std::int64_t hidden = weights[1].size(1);
+  at::Tensor h = at::zeros({x.size(0), hidden}, x.options());
+  at::Tensor c = h;
+  std::vector<at::Tensor> outputs;
+  const at::Tensor from_input = at::linear(x, weights[0], weights[2]);  // [batch, length, 4 out]
+  for (std::int64_t t = 0; t < x.size(1); ++t) {
+    const at::Tensor gates = from_input.select(1, t).add(at::linear(h, weights[1], weights[3]));
+    const at::Tensor in = gates.narrow(1, 0, hidden).sigmoid();
+    const at::Tensor forget = gates.narrow(1, hidden, hidden).sigmoid();
+    const at::Tensor cell = gates.narrow(1, 2 * hidden, hidden).tanh();
+    const at::Tensor out = gates.narrow(1, 3 * hidden, hidden).sigmoid();
+    c = forget.mul(c).add(in.mul(cell));
+    h = out.mul(c.tanh());
+    outputs.push_back(h);
+  }
+  return at::stack(outputs, 1);
+}
 
 at::Tensor RunLayers(const std::vector<Layer>& layers, at::Tensor x,
                      std::span<const at::Tensor> parameters, std::span<const at::Tensor> statistics,

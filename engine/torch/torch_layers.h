@@ -19,6 +19,12 @@ struct ForwardPass {
   std::int64_t microbatch = 0;
 };
 
+/// A layer of torch.nn.LSTM, batch first and from a zero state, step by step: on a GPU at::lstm
+/// would copy the weights into a buffer of cuDNN's at the forward, and its backward would not read
+/// the version that is bound then. x: [batch, length, in]; weights: [4 out, in], [4 out, out] and
+/// two biases [4 out]; returns [batch, length, out].
+at::Tensor LstmByCells(const at::Tensor& x, std::span<const at::Tensor, 4> weights);
+
 /// Runs `layers` one after the other. `parameters` and `statistics` are those of all layers, in the
 /// order of `ParametersOf` and `BuffersOf`.
 at::Tensor RunLayers(const std::vector<Layer>& layers, at::Tensor x,

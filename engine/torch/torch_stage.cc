@@ -1,5 +1,6 @@
 #include "engine/torch/torch_stage.h"
 
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/mse_loss.h>
 #include <ATen/ops/ones_like.h>
@@ -14,18 +16,17 @@
 
 #include "engine/torch/flat_parameters.h"
 #include "engine/torch/split_backward.h"
-#include "engine/torch/tensor_memory.h"
+#include "engine/torch/tensor_place.h"
 #include "engine/torch/torch_layers.h"
 
 namespace stagecraft {
 namespace {
 
-std::vector<at::Tensor> StatisticsOver(const StageSetup& setup) {
+std::vector<at::Tensor> StatisticsOver(const StageSetup& setup, const TensorPlace& place) {
   std::vector<at::Tensor> statistics;
   for (const PlacedParameter& buffer : setup.layout.buffers) {
-    std::byte* const data = setup.statistics + buffer.offset * BytesOf(setup.type);
     statistics.push_back(
-        at::from_blob(data, buffer.shape, at::TensorOptions().dtype(ScalarTypeOf(setup.type))));
+        place.Over(setup.statistics + buffer.offset * BytesOf(setup.type), buffer.shape));
   }
   return statistics;
 }
@@ -34,13 +35,15 @@ class TorchStage : public ModelStage {
  public:
   explicit TorchStage(StageSetup setup)
       : setup_(std::move(setup)),
-        parameters_(setup_.layout.parameters, *setup_.weights, ScalarTypeOf(setup_.type)),
-        statistics_(StatisticsOver(setup_)) {}
+        place_(setup_.device, setup_.type),
+        parameters_(setup_.layout.parameters, *setup_.weights, place_.Options()),
+        statistics_(StatisticsOver(setup_, place_)) {}
 
   void StartAt(std::int64_t microbatch) override { first_microbatch_ = microbatch; }
 
   Boundary Forward(std::int32_t microbatch, std::int32_t slot, Boundary input,
                    bool keep_input_only) override {
+    ReportKnown();
     parameters_.Bind(slot);
     InFlight& work = in_flight_[microbatch];
     work.input = InputOf(setup_.training, DataIndex(microbatch), std::move(input));
@@ -55,9 +58,9 @@ class TorchStage : public ModelStage {
     if (IsLast()) {
       work.target = TargetOf(setup_.training, DataIndex(microbatch));
       output = LossOf(output, work.target);
-      setup_.on_result({DataIndex(microbatch), output.item<double>(), work.target.size(0), 0});
+      Report({DataIndex(microbatch), 0, work.target.size(0), 0}, output.detach().reshape({1}));
     }
-    Boundary boundary = IsLast() ? Boundary{} : BoundaryOver(output);
+    Boundary boundary = IsLast() ? Boundary{} : place_.ToStage(output);
     if (!keep_input_only) {
       work.output = std::move(output);
     }
@@ -79,7 +82,7 @@ class TorchStage : public ModelStage {
     parameters_.Bind(slot);
     InFlight work = Take(microbatch);
     torch::autograd::backward({work.output}, {OutputGradient(work, std::move(gradient))});
-    return IsFirst() ? Boundary{} : BoundaryOver(work.input.grad());
+    return IsFirst() ? Boundary{} : place_.ToStage(work.input.grad());
   }
 
   Boundary BackwardInput(std::int32_t microbatch, std::int32_t slot, Boundary gradient) override {
@@ -90,7 +93,7 @@ class TorchStage : public ModelStage {
       return {};  // Nobody wants a gradient of the data: all is left to the weight half.
     }
     work.split = std::make_unique<SplitBackward>(std::move(work.output), std::move(work.input));
-    return BoundaryOver(work.split->Input(std::exchange(work.gradient, at::Tensor())));
+    return place_.ToStage(work.split->Input(std::exchange(work.gradient, at::Tensor())));
   }
 
   void BackwardWeight(std::int32_t microbatch, std::int32_t slot) override {
@@ -109,16 +112,32 @@ class TorchStage : public ModelStage {
     const at::Tensor output = Run(InputOf(setup_.evaluation, microbatch, std::move(input)),
                                   {.training = false, .gather_statistics = false});
     if (!IsLast()) {
-      return BoundaryOver(output);
+      return place_.ToStage(output);
     }
     const at::Tensor target = TargetOf(setup_.evaluation, microbatch);
-    MicrobatchResult result{microbatch, LossOf(output, target).item<double>(), target.size(0), 0};
+    const at::Tensor loss = LossOf(output, target).reshape({1});
     if (setup_.loss == Loss::kCrossEntropy) {
-      result.samples = target.numel();
-      result.right = output.argmax(-1).eq(target).sum().item<std::int64_t>();
+      const at::Tensor right = output.argmax(-1).eq(target).sum().reshape({1});
+      Report({microbatch, 0, target.numel(), 0},
+             at::cat({loss.to(at::kDouble), right.to(at::kDouble)}));
+    } else {
+      Report({microbatch, 0, target.size(0), 0}, loss);
     }
-    setup_.on_result(result);
     return {};
+  }
+
+  std::size_t ReceivedBytes(OpKind recv, std::int32_t microbatch) override {
+    return BytesOfSamples(recv == OpKind::kRecvForward ? setup_.input_sample : setup_.output_sample,
+                          setup_.training->Samples(DataIndex(microbatch)));
+  }
+  std::size_t EvaluatedBytes(std::int32_t microbatch) override {
+    return BytesOfSamples(setup_.input_sample, setup_.evaluation->Samples(microbatch));
+  }
+
+  void ReportAll() override {
+    while (!reports_.empty()) {
+      ReportFirst();
+    }
   }
 
  private:
@@ -129,6 +148,11 @@ class TorchStage : public ModelStage {
     at::Tensor output;    ///< Of the stage; the loss on the last.
     at::Tensor gradient;  ///< Of the output, between the halves of a split backward.
     std::unique_ptr<SplitBackward> split;
+  };
+  /// A result that may not be in main memory yet.
+  struct PendingReport {
+    MicrobatchResult result;
+    TensorPlace::Arriving numbers;
   };
 
   bool IsFirst() const { return setup_.stage == 0; }
@@ -150,13 +174,35 @@ class TorchStage : public ModelStage {
     if (!IsFirst()) {
       return FromBoundary(std::move(boundary), setup_.input_sample);
     }
-    HostTensor input = data->Input(microbatch);
-    return TensorOver(std::move(input.memory), input.shape, input.type);
+    return place_.FromData(data->Input(microbatch));
   }
 
-  static at::Tensor TargetOf(BatchSource* data, std::int64_t microbatch) {
-    HostTensor target = data->Target(microbatch);
-    return TensorOver(std::move(target.memory), target.shape, target.type);
+  at::Tensor TargetOf(BatchSource* data, std::int64_t microbatch) const {
+    return place_.FromData(data->Target(microbatch));
+  }
+
+  /// `numbers`: the loss, and behind it how many were right, if that is asked.
+  void Report(const MicrobatchResult& result, const at::Tensor& numbers) {
+    reports_.push_back({result, place_.ToMainMemory(numbers)});
+    ReportKnown();
+  }
+  void ReportKnown() {
+    while (!reports_.empty() && place_.IsKnown(reports_.front().numbers)) {
+      ReportFirst();
+    }
+  }
+  void ReportFirst() {
+    auto [result, numbers] = std::move(reports_.front());
+    reports_.pop_front();
+    result.loss = numbers.numbers[0].item<double>();
+    if (numbers.numbers.numel() > 1) {
+      result.right = static_cast<std::int64_t>(numbers.numbers[1].item<double>());
+    }
+    setup_.on_result(result);
+  }
+
+  std::size_t BytesOfSamples(const TensorShape& sample, std::int64_t samples) const {
+    return static_cast<std::size_t>(samples * Elements(sample) * BytesOf(setup_.type));
   }
 
   /// The number of samples follows from the size.
@@ -164,7 +210,7 @@ class TorchStage : public ModelStage {
     TensorShape shape{static_cast<std::int64_t>(boundary.bytes) /
                       (Elements(sample) * BytesOf(setup_.type))};
     shape.insert(shape.end(), sample.begin(), sample.end());
-    return TensorOver(std::move(boundary), shape, setup_.type);
+    return place_.FromStage(std::move(boundary), shape);
   }
 
   at::Tensor LossOf(const at::Tensor& output, const at::Tensor& target) const {
@@ -187,10 +233,12 @@ class TorchStage : public ModelStage {
   }
 
   StageSetup setup_;
+  TensorPlace place_;
   FlatParameters parameters_;
   std::vector<at::Tensor> statistics_;
   std::int64_t first_microbatch_ = 0;
   std::map<std::int32_t, InFlight> in_flight_;
+  std::deque<PendingReport> reports_;
 };
 
 }  // namespace

@@ -6,7 +6,8 @@
 
 namespace stagecraft {
 
-/// A stage that LibTorch computes, on the CPU. Throws `Error` if layers and layout disagree.
+/// A stage that LibTorch computes, in main memory or on a device. Throws `Error` if layers and
+/// layout disagree.
 std::unique_ptr<ModelStage> MakeTorchStage(StageSetup setup);
 
 }  // namespace stagecraft

@@ -84,10 +84,16 @@ class ScalarStageOnDevice : public ModelStage {
 
   /// What was given, once the compute stream may use it.
   Boundary Taken(Boundary given) {
-    if (given.ready) {
-      device_.Wait(device_.ComputeStream(), *given.ready);
+    if (!given.ready) {
+      return given;
     }
-    return given;
+    device_.Wait(device_.ComputeStream(), *given.ready);
+    if (given.ready->device == device_.Number()) {
+      return given;
+    }
+    Boundary copy = device_.CopyHere(given);
+    shelf_.Keep(std::move(given.owner), device_.ComputeStream());
+    return copy;
   }
 
   Boundary Product(std::int32_t slot, const Boundary& x) {
@@ -134,8 +140,8 @@ class ScalarStageOnDevice : public ModelStage {
 class DeviceFramework : public Framework {
  public:
   std::string Version() const override { return "scalars on a device"; }
-  std::unique_ptr<Device> PrepareThread(std::int32_t rank) override {
-    return std::make_unique<FakeDevice>(rank);
+  std::unique_ptr<Device> PrepareThread(const RankPlace& place) override {
+    return std::make_unique<FakeDevice>(place.local_rank % 2);
   }
   std::unique_ptr<ModelStage> MakeStage(StageSetup setup) override {
     return std::make_unique<ScalarStageOnDevice>(std::move(setup));

@@ -184,7 +184,16 @@ Nanoseconds FakeDevice::Between(const DeviceEvent& from, const DeviceEvent& to) 
   return As(to).state->time - As(from).state->time;
 }
 
-Boundary FakeDevice::Allocate(std::size_t bytes) {
+Boundary FakeDevice::CopyHere(const Boundary& tensor) {
+  Boundary copy = Allocate(tensor.bytes);
+  Launch(compute_, [to = copy.data, from = tensor.data, bytes = tensor.bytes] {
+    std::memcpy(to, from, bytes);
+  });
+  copy.ready = Record(compute_);
+  return copy;
+}
+
+Boundary FakeDevice::Allocate(std::size_t bytes, Stream /*stream*/) {
   std::byte* const data = heap_->memory.emplace_back(new std::byte[bytes]).get();
   std::memset(data, kNoise, bytes);
   const auto end_as_noise = [heap = heap_, bytes](std::byte* memory) {

@@ -30,13 +30,16 @@ class FakeDevice : public Device {
   /// Everything that waits for an event gives up: work behind it does not run any more.
   void GiveUp() { heap_->given_up = true; }
 
+  std::int32_t Number() const override { return number_; }
   Stream ComputeStream() override { return compute_; }
   Stream MakeStream() override;
   std::shared_ptr<DeviceEvent> Record(Stream stream) override;
   void Wait(Stream stream, const DeviceEvent& event) override;
   bool IsDone(const DeviceEvent& event) override;
   Nanoseconds Between(const DeviceEvent& from, const DeviceEvent& to) override;
-  Boundary Allocate(std::size_t bytes) override;
+  Boundary Allocate(std::size_t bytes, Stream stream) override;
+  Boundary Allocate(std::size_t bytes) { return Allocate(bytes, compute_); }
+  Boundary CopyHere(const Boundary& tensor) override;
   WeightMemory& Weights() override { return *weights_; }
   void SumInOrder(const DeviceValues& gathered, std::int32_t members, std::byte* sum,
                   Stream stream) override;

@@ -62,6 +62,7 @@ class FakeNccl : public Nccl {
   void ReleaseAborts() { aborts_released_ = true; }
 
   std::string Version() const override { return "fake"; }
+  std::int32_t VersionCode() const override { return 0; }
   Id MakeId() override;
   State Connect(Comm* comm, const Id& id, std::int32_t rank, std::int32_t ranks,
                 std::int32_t ctas) override;

@@ -73,7 +73,7 @@ class ScalarStageOfModel : public ModelStage {
 class ScalarFramework : public Framework {
  public:
   std::string Version() const override { return "scalars"; }
-  std::unique_ptr<Device> PrepareThread(std::int32_t) override { return nullptr; }
+  std::unique_ptr<Device> PrepareThread(const RankPlace&) override { return nullptr; }
   std::unique_ptr<ModelStage> MakeStage(StageSetup setup) override {
     return std::make_unique<ScalarStageOfModel>(std::move(setup));
   }

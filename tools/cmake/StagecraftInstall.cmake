@@ -14,6 +14,9 @@ install(TARGETS stagecraft RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 if(STAGECRAFT_TORCH_FOUND)
   install(TARGETS stagecraft_torch LIBRARY DESTINATION lib/stagecraft)  # Where the program looks.
 endif()
+if(STAGECRAFT_CUDA_FOUND)
+  install(TARGETS stagecraft_cuda LIBRARY DESTINATION lib/stagecraft)
+endif()
 
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/traces/recorded/
         DESTINATION ${CMAKE_INSTALL_DATADIR}/stagecraft/profiles)

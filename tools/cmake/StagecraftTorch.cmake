@@ -1,7 +1,8 @@
 # Finds LibTorch for the CPU and makes it the target stagecraft_libtorch. It is looked for in
 # TORCH_ROOT (a CMake or environment variable: the folder with include/ and lib/), where
 # tools/install-libtorch puts it, and in the environment's Python. STAGECRAFT_WITH_TORCH is AUTO
-# (used if found), ON (an error if not) or OFF. The result is STAGECRAFT_TORCH_FOUND.
+# (used if found), ON (an error if not) or OFF. The result is STAGECRAFT_TORCH_FOUND,
+# and STAGECRAFT_TORCH_ROOT.
 #
 # Not find_package(Torch): that needs a CUDA toolkit for wheels built with CUDA, and links the CUDA
 # libraries into everything.
@@ -34,6 +35,7 @@ endif()
 foreach(candidate IN LISTS candidates)
   if(EXISTS ${candidate}/lib/libtorch_cpu.so AND EXISTS ${candidate}/include/ATen/core/Tensor.h)
     get_filename_component(torch_root ${candidate} ABSOLUTE)
+    set(STAGECRAFT_TORCH_ROOT ${torch_root})
     set(STAGECRAFT_TORCH_FOUND TRUE)
     break()
   endif()

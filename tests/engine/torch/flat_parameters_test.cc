@@ -45,7 +45,7 @@ std::vector<at::Tensor> BySlots(const LayerCase& each, std::int32_t backward_slo
   WeightStore store = StoreFor(layout);
   Fill(store, 0, layout, test::LeavesFor(each, 100));
   Fill(store, 1, layout, test::LeavesFor(each, 200));
-  FlatParameters parameters(layout.parameters, store, at::kFloat);
+  FlatParameters parameters(layout.parameters, store, at::TensorOptions(at::kFloat));
   at::Tensor input = test::InputFor(each);
   input.set_requires_grad(!each.is_tokens);
   parameters.Bind(0);
@@ -94,7 +94,7 @@ TEST(FlatParameters, GradientsAddUpInTheStore) {
   const StageLayout layout = test::LayoutOf(each);
   WeightStore store = StoreFor(layout);
   Fill(store, 0, layout, test::LeavesFor(each, 100));
-  FlatParameters parameters(layout.parameters, store, at::kFloat);
+  FlatParameters parameters(layout.parameters, store, at::TensorOptions(at::kFloat));
   const at::Tensor input = test::InputFor(each);
   for (int time = 0; time < 2; ++time) {
     const at::Tensor output = test::RunCase(each, input, parameters.Leaves());

@@ -317,7 +317,7 @@ std::vector<double> ToDoubles(const HostTensor& tensor) {
 }  // namespace
 
 TrainedModel InterpretTraining(const Schedule& lowered, const TrainingTask& task) {
-  TorchFramework().PrepareThread(0);  // As many threads as each rank has: sums depend on it.
+  TorchFramework().PrepareThread({});  // As many threads as each rank has: sums depend on it.
   return task.type == ElementType::kFloat64 ? InterpretAs<double>(lowered, task)
                                             : InterpretAs<float>(lowered, task);
 }

@@ -19,7 +19,7 @@ TEST(TorchFramework, SaysWhichVersionItIs) {
 
 TEST(TorchFramework, ComputesOnOneThreadPerRank) {
   std::thread([] {
-    TorchFramework().PrepareThread(0);
+    TorchFramework().PrepareThread({});
     EXPECT_EQ(at::get_num_threads(), 1);
   }).join();
 }

@@ -72,7 +72,7 @@ std::vector<at::Tensor> BySlots(std::int32_t backward_slot) {
     const at::Tensor values = Values(static_cast<std::uint64_t>(slot));
     std::memcpy(store.Slot(slot), values.data_ptr(), values.nbytes());
   }
-  FlatParameters flat(parameters, store, at::kFloat);
+  FlatParameters flat(parameters, store, at::TensorOptions(at::kFloat));
   flat.Bind(0);
   return Gradients(flat.Leaves(), [&] { flat.Bind(backward_slot); });
 }

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "engine/torch/torch_framework.h"
+
+namespace stagecraft {
+
+/// LibTorch on GPUs, one for each rank, or shared in turn by more ranks than there are.
+class CudaFramework : public TorchFramework {
+ public:
+  std::string Version() const override;
+  std::unique_ptr<Device> PrepareThread(const RankPlace& place) override;
+  /// Asks in a process of its own: CUDA does not survive a fork.
+  DevicesFound FindDevices() override;
+  void SetDeviceOptions(const DeviceOptions& options) override { options_ = options; }
+  Nccl* GetNccl() override;
+
+ private:
+  DeviceOptions options_;
+  std::once_flag prepared_;
+  RankPlace place_;  ///< Of the process's rank; of one of them where ranks are threads.
+  std::unique_ptr<Nccl> nccl_;
+};
+
+}  // namespace stagecraft

@@ -1,0 +1,259 @@
+#include <algorithm>
+#include <cuda_runtime.h>
+#include <initializer_list>
+#include <string>
+
+#include "engine/cuda/device_kernels.h"
+#include "engine/optimizer_element.h"
+#include "schedules/diagnostic.h"
+
+// A thread takes 16 bytes of each buffer, which is what the memory gives at once, holds them in
+// registers from load to store, and is done: there are as many threads as there are such packs.
+// Buffers that an update does not have are null, which all threads see alike.
+
+namespace stagecraft::cuda {
+namespace {
+
+constexpr int kThreads = 256;
+constexpr std::size_t kPackBytes = 16;
+
+template <typename T, int N>
+struct alignas(sizeof(T) * N) Pack {
+  T values[N];
+};
+
+/// All buffers of an update, for a kernel.
+template <typename T>
+struct Pointers {
+  OptimizerBuffers<T> buffers;
+  const T* from = nullptr;
+  T* to = nullptr;         ///< Null if there is no step.
+  T* predicted = nullptr;  ///< Null if there is no prediction.
+};
+
+template <typename T>
+struct Rules {
+  StepRule<T> step;
+  PredictRule<T> prediction;
+  const double* clip = nullptr;
+};
+
+template <int N, typename T>
+__device__ Pack<T, N> Load(const T* buffer, std::int64_t at) {
+  return buffer == nullptr ? Pack<T, N>{} : *reinterpret_cast<const Pack<T, N>*>(buffer + at);
+}
+
+template <int N, typename T>
+__device__ void Store(T* buffer, std::int64_t at, const Pack<T, N>& pack) {
+  if (buffer != nullptr) {
+    *reinterpret_cast<Pack<T, N>*>(buffer + at) = pack;
+  }
+}
+
+/// N elements from `at` on.
+template <int N, typename T>
+__device__ void Update(const Rules<T>& rules, const Pointers<T>& memory, T clip, std::int64_t at) {
+  const OptimizerBuffers<T>& buffers = memory.buffers;
+  const bool steps = memory.to != nullptr;
+  Pack<T, N> weight = Load<N>(memory.from, at);
+  Pack<T, N> gradient = Load<N>(steps ? buffers.gradient : nullptr, at);
+  Pack<T, N> velocity = Load<N>(buffers.velocity, at);
+  Pack<T, N> moment1 = Load<N>(buffers.moment1, at);
+  Pack<T, N> moment2 = Load<N>(buffers.moment2, at);
+  Pack<T, N> last = Load<N>(steps ? nullptr : buffers.last, at);
+  Pack<T, N> difference = Load<N>(buffers.difference, at);
+  Pack<T, N> predicted{};
+#pragma unroll
+  for (int i = 0; i < N; ++i) {
+    OptimizerElement<T> element;
+    element.weight = weight.values[i];
+    element.gradient = gradient.values[i];
+    element.velocity = velocity.values[i];
+    element.moment1 = moment1.values[i];
+    element.moment2 = moment2.values[i];
+    element.last = last.values[i];
+    element.difference = difference.values[i];
+    if (steps) {
+      StepElement(rules.step, clip, element);
+      element.weight = element.updated;
+    }
+    if (memory.predicted != nullptr) {
+      PredictElement(rules.prediction, element);
+    }
+    weight.values[i] = element.weight;
+    gradient.values[i] = element.gradient;
+    velocity.values[i] = element.velocity;
+    moment1.values[i] = element.moment1;
+    moment2.values[i] = element.moment2;
+    last.values[i] = element.last;
+    difference.values[i] = element.difference;
+    predicted.values[i] = element.predicted;
+  }
+  if (steps) {
+    Store<N>(memory.to, at, weight);
+    Store<N>(buffers.gradient, at, gradient);
+    Store<N>(buffers.velocity, at, velocity);
+    Store<N>(buffers.moment1, at, moment1);
+    Store<N>(buffers.moment2, at, moment2);
+    Store<N>(buffers.last, at, last);
+    Store<N>(buffers.difference, at, difference);
+  }
+  Store<N>(memory.predicted, at, predicted);
+}
+
+template <int N, typename T>
+__global__ void __launch_bounds__(kThreads) UpdateAll(Rules<T> rules, Pointers<T> memory) {
+  const T clip = rules.clip == nullptr ? rules.step.clip : static_cast<T>(*rules.clip);
+  const std::int64_t thread = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
+  const std::int64_t elements = memory.buffers.elements;
+  const std::int64_t packs = elements / N;
+  if (thread < packs) {
+    Update<N>(rules, memory, clip, thread * N);
+  }
+  if (thread < elements % N) {  // What does not fill a pack.
+    Update<1>(rules, memory, clip, packs * N + thread);
+  }
+}
+
+__device__ void AddUpBlock(double* sums) {
+  for (int half = kThreads / 2; half > 0; half /= 2) {
+    __syncthreads();
+    if (threadIdx.x < half) {
+      sums[threadIdx.x] += sums[threadIdx.x + half];
+    }
+  }
+}
+
+template <typename T>
+__global__ void AddUpSquares(const T* gradient, std::int64_t elements, double count,
+                             double* partial) {
+  __shared__ double sums[kThreads];
+  double sum = 0;
+  const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * kThreads;
+  for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
+       i < elements; i += stride) {
+    const double mean = static_cast<double>(gradient[i]) / count;
+    sum += mean * mean;
+  }
+  sums[threadIdx.x] = sum;
+  AddUpBlock(sums);
+  if (threadIdx.x == 0) {
+    partial[blockIdx.x] = sums[0];
+  }
+}
+
+__global__ void FinishClip(const double* partial, double clip_norm, double* factor) {
+  constexpr double kEpsilon = 1e-6;  // torch.nn.utils.clip_grad_norm_'s.
+  __shared__ double sums[kThreads];
+  sums[threadIdx.x] = partial[threadIdx.x];
+  AddUpBlock(sums);
+  if (threadIdx.x == 0) {
+    *factor = fmin(1.0, clip_norm / (sqrt(sums[0]) + kEpsilon));
+  }
+}
+static_assert(kClipWorkspace == kThreads, "one thread of FinishClip for each block's sum");
+
+template <typename T>
+__global__ void SumAll(const T* gathered, std::int32_t members, std::int64_t elements, T* sum) {
+  const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
+  if (i >= elements) {
+    return;
+  }
+  auto total = static_cast<double>(gathered[i]);
+  for (std::int32_t member = 1; member < members; ++member) {
+    total += static_cast<double>(gathered[member * elements + i]);
+  }
+  sum[i] = static_cast<T>(total);
+}
+
+unsigned BlocksFor(std::int64_t threads) {
+  return static_cast<unsigned>(std::max<std::int64_t>((threads + kThreads - 1) / kThreads, 1));
+}
+
+void CheckLaunch(const char* kernel) {
+  const cudaError_t status = cudaGetLastError();
+  if (status != cudaSuccess) {
+    throw Error(std::string(kernel) + " was not started: " + cudaGetErrorString(status));
+  }
+}
+
+bool AreAligned(std::initializer_list<const void*> buffers) {
+  return std::all_of(buffers.begin(), buffers.end(), [](const void* buffer) {
+    return reinterpret_cast<std::uintptr_t>(buffer) % kPackBytes == 0;
+  });
+}
+
+template <typename T>
+void Launch(const Rules<T>& rules, const Pointers<T>& memory, void* stream) {
+  constexpr int kPack = kPackBytes / sizeof(T);
+  const OptimizerBuffers<T>& buffers = memory.buffers;
+  if (buffers.elements == 0) {
+    return;
+  }
+  auto* const on = static_cast<cudaStream_t>(stream);
+  if (AreAligned({buffers.gradient, buffers.velocity, buffers.moment1, buffers.moment2,
+                  buffers.last, buffers.difference, memory.from, memory.to, memory.predicted})) {
+    UpdateAll<kPack><<<BlocksFor(buffers.elements / kPack + 1), kThreads, 0, on>>>(rules, memory);
+  } else {
+    UpdateAll<1><<<BlocksFor(buffers.elements), kThreads, 0, on>>>(rules, memory);
+  }
+  CheckLaunch("an update of weights");
+}
+
+}  // namespace
+
+template <typename T>
+void Step(const OptimizerOptions& options, const OptimizerBuffers<T>& buffers, const StepCall& call,
+          const StepTargets<T>& targets, void* stream) {
+  Rules<T> rules{StepRule<T>(options, call.numbers), {}, call.clip};
+  if (call.prediction != nullptr) {
+    rules.prediction = PredictRule<T>(options, *call.prediction);
+    rules.prediction.repeats = RepeatsStep(options, call.numbers, *call.prediction);
+  }
+  Launch<T>(
+      rules,
+      {buffers, targets.from, targets.to, call.prediction != nullptr ? targets.predicted : nullptr},
+      stream);
+}
+
+template <typename T>
+void Predict(const OptimizerOptions& options, const OptimizerBuffers<T>& buffers,
+             const PredictNumbers& prediction, const PredictTargets<T>& targets, void* stream) {
+  Launch<T>({StepRule<T>(), PredictRule<T>(options, prediction), nullptr},
+            {buffers, targets.from, nullptr, targets.to}, stream);
+}
+
+template <typename T>
+void ClipFactor(const OptimizerBuffers<T>& buffers, std::int64_t count, double clip_norm,
+                double* numbers, void* stream) {
+  auto* const on = static_cast<cudaStream_t>(stream);
+  AddUpSquares<<<kClipWorkspace, kThreads, 0, on>>>(buffers.gradient, buffers.elements,
+                                                    static_cast<double>(count), numbers + 1);
+  FinishClip<<<1, kThreads, 0, on>>>(numbers + 1, clip_norm, numbers);
+  CheckLaunch("the norm of a gradient");
+}
+
+template <typename T>
+void SumInOrder(const T* gathered, std::int32_t members, std::int64_t elements, T* sum,
+                void* stream) {
+  if (elements > 0) {
+    SumAll<<<BlocksFor(elements), kThreads, 0, static_cast<cudaStream_t>(stream)>>>(
+        gathered, members, elements, sum);
+    CheckLaunch("the sum of gradients");
+  }
+}
+
+template void Step(const OptimizerOptions&, const OptimizerBuffers<float>&, const StepCall&,
+                   const StepTargets<float>&, void*);
+template void Step(const OptimizerOptions&, const OptimizerBuffers<double>&, const StepCall&,
+                   const StepTargets<double>&, void*);
+template void Predict(const OptimizerOptions&, const OptimizerBuffers<float>&,
+                      const PredictNumbers&, const PredictTargets<float>&, void*);
+template void Predict(const OptimizerOptions&, const OptimizerBuffers<double>&,
+                      const PredictNumbers&, const PredictTargets<double>&, void*);
+template void ClipFactor(const OptimizerBuffers<float>&, std::int64_t, double, double*, void*);
+template void ClipFactor(const OptimizerBuffers<double>&, std::int64_t, double, double*, void*);
+template void SumInOrder(const float*, std::int32_t, std::int64_t, float*, void*);
+template void SumInOrder(const double*, std::int32_t, std::int64_t, double*, void*);
+
+}  // namespace stagecraft::cuda

@@ -1,0 +1,81 @@
+#include "engine/torch/tensor_place.h"
+
+#include <exception>
+#include <utility>
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
+
+#include "engine/torch/tensor_memory.h"
+
+namespace stagecraft {
+namespace {
+
+at::Device DeviceOf(const Device* device) {
+  return device == nullptr ? at::Device(at::kCPU)
+                           : at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(device->Number()));
+}
+
+}  // namespace
+
+TensorPlace::TensorPlace(Device* device, ElementType type)
+    : device_(device),
+      type_(type),
+      options_(at::TensorOptions().dtype(ScalarTypeOf(type)).device(DeviceOf(device))),
+      shelf_(device == nullptr ? nullptr : std::make_shared<Shelf>(*device)) {}
+
+at::Tensor TensorPlace::FromStage(Boundary boundary, const TensorShape& shape) const {
+  if (device_ == nullptr) {
+    return TensorOver(std::move(boundary), shape, type_);
+  }
+  const Device::Stream compute = device_->ComputeStream();
+  device_->Wait(compute, *boundary.ready);
+  if (boundary.ready->device != device_->Number()) {
+    Boundary copy = device_->CopyHere(boundary);
+    shelf_->Keep(std::move(boundary.owner), compute);
+    boundary = std::move(copy);
+  }
+  void* const data = boundary.data;
+  const auto let_go = [shelf = shelf_, compute,
+                       owner = std::move(boundary.owner)](void*) mutable noexcept {
+    try {
+      shelf->Keep(std::move(owner), compute);
+    } catch (const std::exception&) {  // The device has failed, which the next op will say.
+    }
+  };
+  return at::from_blob(data, shape, let_go, options_);
+}
+
+at::Tensor TensorPlace::FromData(HostTensor data) const {
+  const at::Tensor tensor = TensorOver(std::move(data.memory), data.shape, data.type);
+  if (device_ == nullptr) {
+    return tensor;
+  }
+  // Pinned, since copies from other memory wait for the stream.
+  return tensor.pin_memory().to(options_.device(), /*non_blocking=*/true);
+}
+
+Boundary TensorPlace::ToStage(const at::Tensor& tensor) const {
+  Boundary boundary = BoundaryOver(tensor);
+  if (device_ != nullptr) {
+    boundary.ready = device_->Record(device_->ComputeStream());
+  }
+  return boundary;
+}
+
+at::Tensor TensorPlace::Over(std::byte* data, const TensorShape& shape) const {
+  return at::from_blob(data, shape, options_);
+}
+
+TensorPlace::Arriving TensorPlace::ToMainMemory(const at::Tensor& numbers) const {
+  const at::Tensor doubles = numbers.detach().to(at::kDouble);
+  if (device_ == nullptr) {
+    return {doubles, nullptr};
+  }
+  at::Tensor there =
+      at::empty(doubles.sizes(), at::TensorOptions().dtype(at::kDouble).pinned_memory(true));
+  there.copy_(doubles, /*non_blocking=*/true);
+  return {there, device_->Record(device_->ComputeStream())};
+}
+
+}  // namespace stagecraft

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/optimizer_kernels.h"
+#include "engine/random.h"
+
+namespace stagecraft::test {
+
+/// All buffers of an update, filled with numbers.
+template <typename T>
+struct OptimizerMemory {
+  explicit OptimizerMemory(std::int64_t elements = 2500) {  // Of blocks that do not fill up.
+    Random random(3);
+    for (std::vector<T>* buffer : {&weights, &gradient, &velocity, &moment1, &moment2, &last,
+                                   &difference, &other, &predicted}) {
+      for (std::int64_t i = 0; i < elements; ++i) {
+        buffer->push_back(static_cast<T>(random.Normal()));
+      }
+    }
+    for (T& value : moment2) {
+      value = std::abs(value);
+    }
+  }
+
+  /// Those that an optimizer has.
+  OptimizerBuffers<T> Buffers(const OptimizerOptions& options) {
+    const bool is_sgd = options.kind == OptimizerKind::kSgd;
+    return {static_cast<std::int64_t>(weights.size()),
+            gradient.data(),
+            is_sgd && options.momentum > 0 ? velocity.data() : nullptr,
+            is_sgd ? nullptr : moment1.data(),
+            is_sgd ? nullptr : moment2.data(),
+            last.data(),
+            difference.data()};
+  }
+
+  std::vector<T> weights, gradient, velocity, moment1, moment2, last, difference, other, predicted;
+
+  friend bool operator==(const OptimizerMemory&, const OptimizerMemory&) = default;
+};
+
+struct OptimizerCase {
+  std::string name;
+  OptimizerOptions options;
+  StepNumbers step;
+  PredictNumbers prediction;
+};
+
+/// Every optimizer with and without each of its options, at its first and a later update, and
+/// predictions that go on and back.
+inline std::vector<OptimizerCase> OptimizerCases() {
+  std::vector<std::pair<std::string, OptimizerOptions>> optimizers;
+  const auto add = [&](const std::string& name, auto change) {
+    OptimizerOptions options;
+    change(options);
+    optimizers.emplace_back(name, options);
+  };
+  add("sgd", [](OptimizerOptions&) {});
+  add("momentum", [](OptimizerOptions& o) { o.momentum = 0.9; });
+  add("dampening", [](OptimizerOptions& o) { o.momentum = 0.9, o.dampening = 0.25; });
+  add("nesterov", [](OptimizerOptions& o) { o.momentum = 0.9, o.nesterov = true; });
+  add("adam", [](OptimizerOptions& o) { o.kind = OptimizerKind::kAdam; });
+  add("adamw", [](OptimizerOptions& o) { o.kind = OptimizerKind::kAdamW; });
+  std::vector<OptimizerCase> cases;
+  for (const auto& [name, plain] : optimizers) {
+    for (int bits = 0; bits < 64; ++bits) {
+      OptimizerOptions options = plain;
+      options.weight_decay = (bits & 1) != 0 ? 0.1 : 0;
+      options.displacement = (bits & 2) != 0 ? Displacement::kNext : Displacement::kLast;
+      options.prediction_decay = (bits & 4) != 0;
+      options.constant_correction = (bits & 8) != 0;
+      const std::int64_t updates = (bits & 16) != 0 ? 4 : 0;
+      const std::int64_t horizon = (bits & 32) != 0 ? -2 : 3;
+      const double clip = (bits & 1) != 0 ? 0.5 : 1;
+      cases.push_back({name + " " + std::to_string(bits),
+                       options,
+                       {updates, 3, 0.01, clip, 0.5},
+                       {updates + 1, horizon, 0.02}});
+    }
+    cases.push_back({name + " before any update", plain, {0, 1, 0.01, 1, 0.5}, {0, 3, 0.02}});
+  }
+  return cases;
+}
+
+}  // namespace stagecraft::test
