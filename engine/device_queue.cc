@@ -49,7 +49,11 @@ void DeviceQueue::Mark(OpRef op) {
 }
 
 void DeviceQueue::Arrive(OpRef recv, const Boundary& tensor) {
-  if (recorder_ != nullptr && tensor.ready) {
+  if (!tensor.ready) {
+    return;
+  }
+  device_.Wait(device_.ComputeStream(), *tensor.ready);
+  if (recorder_ != nullptr) {
     device_.Wait(arrivals_, *tensor.ready);
     const Event there = device_.Record(arrivals_);
     entries_.push_back({recv, there, there, true, tensor.bytes});

@@ -42,7 +42,8 @@ class DeviceQueue {
   /// An op that takes no time, where the compute stream stands.
   void Mark(OpRef op);
 
-  /// A tensor that the next op will use: its time is that of its event.
+  /// A tensor that the next op will use: its time is that of its event, and the op does not begin
+  /// before it.
   void Arrive(OpRef recv, const Boundary& tensor);
 
   /// Until all has run. Throws as `Begin` does.

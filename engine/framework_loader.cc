@@ -7,7 +7,6 @@
 namespace stagecraft {
 namespace {
 
-constexpr const char* kFile = "libstagecraft_torch.so";
 constexpr const char* kEntry = "StagecraftFramework";
 
 std::string ProgramFolder() {
@@ -17,15 +16,23 @@ std::string ProgramFolder() {
 
 }  // namespace
 
-Framework& LoadFramework() {
+Framework& LoadFramework(FrameworkKind kind) {
+  const bool gpus = kind == FrameworkKind::kGpus;
   const std::filesystem::path beside = ProgramFolder();
-  const std::filesystem::path file = (beside / "../lib/stagecraft" / kFile).lexically_normal();
-  if (!std::filesystem::exists(file)) {
-    throw NoFramework("this program was built without LibTorch, which computes models (no " +
-                      file.string() +
-                      "); run tools/install-libtorch or set TORCH_ROOT, then build again");
+  const std::filesystem::path file =
+      (beside / "../lib/stagecraft" / (gpus ? "libstagecraft_cuda.so" : "libstagecraft_torch.so"))
+          .lexically_normal();
+  if (std::filesystem::exists(file)) {
+    return LoadFramework(file.string());
   }
-  return LoadFramework(file.string());
+  if (gpus) {
+    throw NoFramework("this program was built without its part for GPUs (no " + file.string() +
+                      "); build it where nvcc is, with a LibTorch that has its CUDA libraries "
+                      "(tools/install-libtorch --gpu)");
+  }
+  throw NoFramework("this program was built without LibTorch, which computes models (no " +
+                    file.string() +
+                    "); run tools/install-libtorch or set TORCH_ROOT, then build again");
 }
 
 Framework& LoadFramework(const std::string& file) {

@@ -18,14 +18,18 @@ struct Launcher {
   const char* ranks;
   const char* also;  ///< Must be set too.
   const char* run;
+  const char* local_rank;  ///< This and the next one need not be set.
+  const char* local_ranks;
 };
 
 // Open MPI first: it can run inside of a Slurm job, and torchrun inside of either.
 constexpr Launcher kLaunchers[] = {
-    {"torchrun", "RANK", "WORLD_SIZE", "TORCHELASTIC_RUN_ID", "TORCHELASTIC_RUN_ID"},
+    {"torchrun", "RANK", "WORLD_SIZE", "TORCHELASTIC_RUN_ID", "TORCHELASTIC_RUN_ID", "LOCAL_RANK",
+     "LOCAL_WORLD_SIZE"},
     {"Open MPI", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_SIZE",
-     "PMIX_NAMESPACE"},
-    {"Slurm", "SLURM_PROCID", "SLURM_NTASKS", "SLURM_STEP_ID", "SLURM_STEP_ID"}};
+     "PMIX_NAMESPACE", "OMPI_COMM_WORLD_LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_SIZE"},
+    {"Slurm", "SLURM_PROCID", "SLURM_NTASKS", "SLURM_STEP_ID", "SLURM_STEP_ID", "SLURM_LOCALID",
+     "SLURM_NTASKS_PER_NODE"}};
 
 class Reader {
  public:
@@ -49,6 +53,12 @@ class Reader {
     found.launcher = launcher.name;
     found.ranks = Number(launcher.ranks, 1, kMostRanks);
     found.rank = Number(launcher.rank, 0, found.ranks - 1);
+    if (variable_(launcher.local_ranks)) {
+      found.local_ranks = Number(launcher.local_ranks, 1, found.ranks);
+    }
+    if (variable_(launcher.local_rank)) {
+      found.local_rank = Number(launcher.local_rank, 0, found.ranks - 1);
+    }
     found.host = variable_("MASTER_ADDR").value_or(found.host);
     if (variable_("MASTER_PORT")) {
       found.port = Number("MASTER_PORT", 1, 65535);

@@ -73,12 +73,22 @@ class ModelStage : public Stage {
 struct RankPlace {
   std::int32_t rank = 0, ranks = 1;
   std::int32_t local_rank = 0, local_ranks = 1;
+  bool own_process = false;  ///< Else ranks are threads of one.
 };
 
 /// How devices compute.
 struct DeviceOptions {
   bool tf32 = false;          ///< Products of float32 with 10 bits of mantissa.
   bool deterministic = true;  ///< The same bits each time; may be slower.
+  bool traffic = false;       ///< Copies run beside all ops: to measure what that does to them.
+
+  friend bool operator==(const DeviceOptions&, const DeviceOptions&) = default;
+};
+
+/// Where a training computes: in main memory, or on GPUs.
+struct Compute {
+  bool on_gpus = false;
+  DeviceOptions options;
 };
 
 /// What a framework finds to compute on.

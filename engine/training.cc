@@ -58,7 +58,8 @@ class TrainingRank : public RankWork {
   TrainingRank(const TrainingSetup& setup, std::int32_t rank) : setup_(setup), rank_(rank) {
     const std::int32_t ranks = Plan().schedule.shape.ranks;
     const auto [local_rank, local_ranks] = setup.local.value_or(std::pair(rank, ranks));
-    device_ = setup.framework->PrepareThread({rank, ranks, local_rank, local_ranks});
+    device_ =
+        setup.framework->PrepareThread({rank, ranks, local_rank, local_ranks, setup.own_processes});
     training_ = setup.task->training();
     if (setup.task->evaluation) {
       evaluation_ = setup.task->evaluation();
@@ -321,13 +322,13 @@ TrainingPlan PlanTraining(const Schedule& lowered, std::int32_t every,
 
 std::uint64_t FingerprintOf(const TrainingTask& task, const TrainingPlan& plan) {
   const OptimizerOptions& o = task.optimizer;
-  return HashOf(fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {}",
-                            Fingerprint(plan.training.schedule), plan.rounds, plan.pauses.size(),
-                            WriteModel(task.model), fmt::join(task.sample, ","),
-                            static_cast<int>(task.type), static_cast<int>(task.loss), task.seed,
-                            static_cast<int>(o.kind), o.momentum, o.dampening, o.nesterov,
-                            o.weight_decay, o.beta1, o.beta2, o.epsilon, o.clip_norm,
-                            static_cast<int>(o.displacement), task.learning_rate.At(0)));
+  return HashOf(fmt::format(
+      "{} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {}",
+      Fingerprint(plan.training.schedule), plan.rounds, plan.pauses.size(), WriteModel(task.model),
+      fmt::join(task.sample, ","), static_cast<int>(task.type), static_cast<int>(task.loss),
+      task.seed, static_cast<int>(o.kind), o.momentum, o.dampening, o.nesterov, o.weight_decay,
+      o.beta1, o.beta2, o.epsilon, o.clip_norm, static_cast<int>(o.displacement),
+      task.learning_rate.At(0), task.compute.on_gpus));
 }
 
 std::string_view BytesOf(const TrainingReport& report) {

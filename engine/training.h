@@ -30,6 +30,7 @@ struct TrainingTask {
   OptimizerOptions optimizer;
   LearningRate learning_rate;
   std::uint64_t seed = 0;  ///< Of the initial weights and of dropout.
+  Compute compute;
   /// Makes the data of one rank; called on the rank's thread. `evaluation` may be empty.
   std::function<std::unique_ptr<BatchSource>()> training, evaluation;
 };
@@ -76,6 +77,7 @@ struct TrainingSetup {
   Framework* framework = nullptr;
   const Snapshot* start = nullptr;          ///< Where to go on; null for a fresh start.
   const std::atomic<bool>* stop = nullptr;  ///< Ends the job early, between two ops; may be null.
+  bool own_processes = false;               ///< Ranks are processes.
   /// Which of the ranks on its machine this process is, and how many they are; all are on this one
   /// if nothing is said.
   std::optional<std::pair<std::int32_t, std::int32_t>> local{};

@@ -90,16 +90,23 @@ class TrainCommand : public Command {
         PlanTraining(lowered.schedule, given.per_epoch,
                      static_cast<std::int32_t>(given.data.EvaluationMicrobatches()), given.range);
     plan.rounds = given.rounds;
-    TrainingReporter reporter(given, plan,
-                              {.start = start ? &*start : nullptr,
-                               .metrics = reports ? metrics_ : "",
-                               .quiet = json_ || !reports,
-                               .processes = processes_ || launch});
+    const Workers workers = processes_ || launch ? Workers::kProcesses : Workers::kThreads;
+    const Compute& compute = given.task.compute;
+    if (const auto shared = SharedGpus(compute, launch ? 1 : lowered.schedule.shape.ranks)) {
+      PrintDiagnostics({*shared});
+    }
+    TrainingReporter reporter(
+        given, plan,
+        {.start = start ? &*start : nullptr,
+         .metrics = reports ? metrics_ : "",
+         .quiet = json_ || !reports,
+         .processes = workers == Workers::kProcesses,
+         .compute = compute.on_gpus ? DescribeCompute(compute, workers) : ""});
     const bool record = !trace_.empty() || !record_.empty();
     TrainingOutcome outcome =
         RunTraining(given.task, plan,
                     {.launch = launch,
-                     .workers = processes_ ? Workers::kProcesses : Workers::kThreads,
+                     .workers = workers,
                      .record = record,
                      .start = start ? &*start : nullptr,
                      .on_report = [&](const TrainingReport& report) { reporter.Take(report); }});

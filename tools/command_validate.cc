@@ -122,7 +122,10 @@ class ValidateCommand : public Command {
                            "starts its ranks itself; expected it without another launcher");
     }
     const auto cores = static_cast<std::int32_t>(std::thread::hardware_concurrency());
-    if (given.schedule.schedule.shape.ranks > cores) {
+    if (const auto shared = SharedGpus(given.task.compute, given.schedule.schedule.shape.ranks)) {
+      PrintDiagnostics({*shared});
+    }
+    if (!given.task.compute.on_gpus && given.schedule.schedule.shape.ranks > cores) {
       throw CommandFailure(
           ExitCode::kUsage, "-p",
           fmt::format("{} ranks would share {} cores, so that times would say nothing; expected at "

@@ -9,7 +9,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
-#include "engine/framework_loader.h"
+#include "tools/training_run.h"
 
 namespace stagecraft {
 namespace {
@@ -84,8 +84,12 @@ Profile MeasuredProfile(const GivenTraining& given, std::vector<ProfileLayer> st
     layer.optimizer_bytes = sizes[stage].optimizer_bytes;
   }
   profile.source.model = task.model.name;
-  profile.source.device = fmt::format("{}, one thread per rank", ProcessorName());
-  profile.source.framework = LoadFramework().Version();
+  const std::string compute = DescribeCompute(task.compute, Workers::kThreads);
+  const std::size_t comma = compute.find(", ");
+  profile.source.device = comma == std::string::npos
+                              ? fmt::format("{}, one thread per rank", ProcessorName())
+                              : compute.substr(comma + 2);
+  profile.source.framework = compute.substr(0, comma);
   profile.source.date = fmt::format("{:%Y-%m-%d}", fmt::gmtime(std::time(nullptr)));
   profile.source.excluded = "waiting for tensors of other ranks; loading data is in forward";
   return profile;

@@ -54,7 +54,9 @@ Schedule OneAfterTheOther(std::int32_t stages, std::int32_t microbatches) {
 std::vector<ProfileLayer> MeasureSequentially(const TrainingTask& task, std::int32_t microbatches) {
   const auto stages = static_cast<std::int32_t>(task.model.stages.size());
   const TrainingPlan plan = PlanTraining(OneAfterTheOther(stages, microbatches), 0, 0);
-  const TrainingOutcome outcome = RunTraining(task, plan, {.record = true});
+  // A process of its own, since one that has used a GPU cannot start any that use it.
+  const Workers workers = task.compute.on_gpus ? Workers::kProcesses : Workers::kThreads;
+  const TrainingOutcome outcome = RunTraining(task, plan, {.workers = workers, .record = true});
   if (outcome.stopped) {
     throw CommandFailure(ExitCode::kFailed, "", "stopped before the end");
   }

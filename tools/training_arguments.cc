@@ -192,6 +192,7 @@ void TrainingArguments::AddTo(CLI::App& app, const ScheduleArguments& schedule,
     option->group(kModelGroup);
   }
   optimizer_.AddTo(app);
+  device_.AddTo(app);
 }
 
 bool TrainingArguments::ModelIsFile() const {
@@ -260,6 +261,7 @@ TrainingTask TrainingArguments::TaskFor(Model model, const TrainingData& data) c
   task.optimizer = optimizer_.Options();
   task.learning_rate = optimizer_.Rate();
   task.seed = static_cast<std::uint64_t>(seed_.value_or(0));
+  task.compute = device_.Get();
   task.training = data.Training(data.microbatches, task.seed);
   task.evaluation = data.Evaluation();
   return task;

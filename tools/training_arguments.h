@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/training.h"
+#include "tools/device_arguments.h"
 #include "tools/optimizer_arguments.h"
 #include "tools/schedule_arguments.h"
 #include "tools/training_data.h"
@@ -63,6 +64,7 @@ class TrainingArguments {
 
   const ScheduleArguments* schedule_ = nullptr;
   OptimizerArguments optimizer_;
+  DeviceArguments device_;
   std::string model_ = "mlp";
   std::optional<std::string> data_;
   std::optional<std::int32_t> width_, depth_, heads_, length_, vocabulary_, samples_;

@@ -77,11 +77,11 @@ TrainingReporter::TrainingReporter(const GivenTraining& given, const TrainingPla
   if (!options_.quiet) {
     const Shape& shape = plan.training.schedule.shape;
     Print(fmt::format(
-        "{}: {} ranks, {} stages, {} micro-batches of {} samples, as {}\n{}: {} parameters\n",
+        "{}: {} ranks, {} stages, {} micro-batches of {} samples, as {}\n{}: {} parameters\n{}",
         plan.training.schedule.name.empty() ? "schedule" : plan.training.schedule.name, shape.ranks,
         shape.stages, MicrobatchesInAll(), given.data.microbatch_size,
         options_.processes ? "processes" : "threads", given.task.model.name,
-        ParameterCount(given.task.model)));
+        ParameterCount(given.task.model), options_.compute.empty() ? "" : options_.compute + "\n"));
     FlushOutput();
   }
 }

@@ -20,6 +20,7 @@ struct TrainingReportOptions {
   std::string metrics;  ///< File of the JSON lines; empty for none.
   bool quiet = false;   ///< Nothing on standard output before the end.
   bool processes = false;
+  std::string compute;  ///< What computes, if that is to be said.
 };
 
 /// Says how a training goes: a line per epoch on standard output, progress with rate and time left

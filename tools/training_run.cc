@@ -1,6 +1,7 @@
 #include "tools/training_run.h"
 
 #include <atomic>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <memory>
@@ -11,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "engine/framework_loader.h"
+#include "engine/nccl_transport.h"
 #include "engine/peer_job.h"
 #include "engine/peers.h"
 #include "engine/process_job.h"
@@ -76,12 +78,34 @@ std::vector<std::string> RunLaunched(const TrainingSetup& setup, const LaunchEnv
                    ConnectMesh(*store, options));
 }
 
-Framework& Load() {
+/// Throws `CommandFailure` (usage) if there is no LibTorch, or no GPU where one is asked for.
+Framework& Load(const Compute& compute) {
   try {
-    return LoadFramework();
+    Framework& framework =
+        LoadFramework(compute.on_gpus ? FrameworkKind::kGpus : FrameworkKind::kMainMemory);
+    if (compute.on_gpus) {
+      const DevicesFound found = framework.FindDevices();
+      if (found.count == 0) {
+        throw CommandFailure(
+            ExitCode::kUsage, "--device cuda",
+            fmt::format("found no GPU: {}; expected one, or --device cpu", found.text));
+      }
+      framework.SetDeviceOptions(compute.options);
+    }
+    return framework;
   } catch (const NoFramework& error) {
-    throw CommandFailure(ExitCode::kUsage, "", error.what());
+    throw CommandFailure(ExitCode::kUsage, compute.on_gpus ? "--device cuda" : "", error.what());
   }
+}
+
+/// Connects GPUs of several processes.
+ConnectDevices OverNccl(Framework& framework, const ExecutionPlan& plan,
+                        std::chrono::nanoseconds deadline) {
+  return
+      [&framework, &plan, deadline](std::int32_t rank, SocketTransport& sockets, Device& device) {
+        return std::make_unique<NcclTransport>(rank, plan, sockets, device, *framework.GetNccl(),
+                                               NcclOptions{.deadline = deadline});
+      };
 }
 
 }  // namespace
@@ -108,18 +132,49 @@ std::optional<LaunchEnvironment> CurrentLaunch(std::int32_t ranks) {
   return launch;
 }
 
+std::string DescribeCompute(const Compute& compute, Workers workers) {
+  Framework& framework = Load(compute);
+  if (!compute.on_gpus) {
+    return framework.Version();
+  }
+  return fmt::format("{}, {}{}{}, TF32 {}, {}", framework.Version(), framework.FindDevices().text,
+                     workers == Workers::kProcesses ? ", " : "",
+                     workers == Workers::kProcesses ? framework.GetNccl()->Version() : "",
+                     compute.options.tf32 ? "on" : "off",
+                     compute.options.deterministic ? "deterministic" : "not deterministic");
+}
+
+std::optional<Diagnostic> SharedGpus(const Compute& compute, std::int32_t ranks) {
+  const std::int32_t gpus = compute.on_gpus ? Load(compute).FindDevices().count : ranks;
+  if (gpus >= ranks) {
+    return std::nullopt;
+  }
+  Diagnostic warning;
+  warning.severity = Severity::kWarning;
+  warning.message = fmt::format(
+      "{} ranks share {} GPU{}: their ops run at the same time and slow each other down, which no "
+      "cost says; as many ranks as GPUs give times that can be predicted",
+      ranks, gpus, gpus == 1 ? "" : "s");
+  return warning;
+}
+
 TrainingOutcome RunTraining(const TrainingTask& task, const TrainingPlan& plan,
                             const TrainingRunOptions& options) {
-  Framework& framework = Load();
+  Framework& framework = Load(task.compute);
   Recorder recorder(plan.training.schedule);
-  const TrainingSetup setup{.task = &task,
-                            .plan = &plan,
-                            .framework = &framework,
-                            .start = options.start,
-                            .stop = &stop_requested};
+  TrainingSetup setup{.task = &task,
+                      .plan = &plan,
+                      .framework = &framework,
+                      .start = options.start,
+                      .stop = &stop_requested};
+  setup.own_processes = options.launch || options.workers == Workers::kProcesses;
+  if (options.launch) {
+    setup.local = {options.launch->local_rank, options.launch->local_ranks};
+  }
   JobOptions job;
   job.recorder = options.record ? &recorder : nullptr;
   job.stop = &stop_requested;
+  job.connect_devices = OverNccl(framework, plan.training, job.deadline);
   if (options.on_report) {
     job.on_report = [&](std::int32_t, std::string_view bytes) {
       options.on_report(ReadTrainingReport(bytes));

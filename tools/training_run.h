@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "engine/launch_environment.h"
@@ -35,6 +36,13 @@ struct TrainingOutcome {
   std::chrono::nanoseconds elapsed{0};
   bool stopped = false;  ///< Ctrl-C came before the end.
 };
+
+/// What computes, for reports: `LibTorch 2.11.0 with CUDA, 1 x NVIDIA H200 ..., TF32 off,
+/// deterministic`. Throws `CommandFailure` (usage) if that is not there.
+std::string DescribeCompute(const Compute& compute, Workers workers);
+
+/// What is to be said of ranks that share GPUs; nothing if none do.
+std::optional<Diagnostic> SharedGpus(const Compute& compute, std::int32_t ranks);
 
 /// Runs `plan` with LibTorch. Until it returns, the first Ctrl-C stops it between two ops; a second
 /// one ends the program. Throws `CommandFailure`: usage if there is no LibTorch, failed if a rank

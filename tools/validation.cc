@@ -143,6 +143,7 @@ std::string ValidationToText(const Validation& validation) {
       ErrorText(validation.runs.back().predicted, validation.runs.back().measured));
   if (!validation.checks.empty()) {
     text += ChecksToText(validation);
+    text += fmt::format("  with       {}\n", validation.compute);
   }
   if (run.worst) {
     text += fmt::format("  worst op   {} on rank {} started {} {}\n",
@@ -197,6 +198,7 @@ Json ValidationToJson(const Validation& validation) {
     }
     json["training"] = {{"first_microbatch", validation.first_microbatch},
                         {"alternates", validation.alternates},
+                        {"compute", validation.compute},
                         {"jitter", checks.jitter},
                         {"dispatch_ns", checks.delays.dispatch.count()},
                         {"hop_ns", checks.delays.hop.count()},

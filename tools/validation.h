@@ -39,6 +39,7 @@ struct Validation {
   std::vector<TrainingChecks> checks;   ///< Per run.
   std::vector<std::int32_t> staleness;  ///< Per stage.
   std::int32_t first_microbatch = 0;    ///< That the prediction is of.
+  std::string compute;                  ///< What computed.
   bool alternates = false;              ///< It is of every other stretch between drains from there.
 
   std::size_t MedianIndex() const { return (runs.size() - 1) / 2; }

@@ -23,9 +23,11 @@ void SetDefault(const char* name, const std::string& value) {
 }
 
 /// Before CUDA starts.
-void SetEnvironment(const DeviceOptions& options) {
-  // Kernels that were loaded at their first use would wait for transfers that wait for this rank.
-  SetDefault("CUDA_MODULE_LOADING", "EAGER");
+void SetEnvironment(const DeviceOptions& options, bool own_process) {
+  if (own_process) {
+    // Kernels that were loaded at their first use would wait for transfers that wait for this rank.
+    SetDefault("CUDA_MODULE_LOADING", "EAGER");
+  }
   SetDefault("CUDA_DEVICE_MAX_CONNECTIONS", "32");
   if (options.deterministic) {
     SetDefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8");
@@ -69,18 +71,23 @@ std::string CudaFramework::Version() const {
 }
 
 DevicesFound CudaFramework::FindDevices() {
-  return FindCudaDevices();
+  if (!found_) {
+    found_ = FindCudaDevices();
+  }
+  return *found_;
 }
 
 std::unique_ptr<Device> CudaFramework::PrepareThread(const RankPlace& place) {
   std::call_once(prepared_, [&] {
-    SetEnvironment(options_);
+    SetEnvironment(options_, place.own_process);
     SetContext(options_);
-    place_ = place;
   });
   const std::int32_t devices = c10::cuda::device_count();
   if (devices == 0) {
     throw Error("no GPU is left for this rank (CUDA_VISIBLE_DEVICES may hide it)");
+  }
+  if (place.own_process && place.local_ranks > devices) {
+    AllowSharedGpus(place, GetNccl()->VersionCode());
   }
   TorchFramework::PrepareThread(place);
   // A backward runs on the thread that asks for it; else all ranks of a GPU would share one.
@@ -95,9 +102,6 @@ std::unique_ptr<Device> CudaFramework::PrepareThread(const RankPlace& place) {
 Nccl* CudaFramework::GetNccl() {
   if (!nccl_) {
     nccl_ = LoadNccl();
-    if (place_.local_ranks > c10::cuda::device_count()) {
-      AllowSharedGpus(place_, nccl_->VersionCode());
-    }
   }
   return nccl_.get();
 }

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "engine/torch/torch_framework.h"
@@ -21,7 +22,7 @@ class CudaFramework : public TorchFramework {
  private:
   DeviceOptions options_;
   std::once_flag prepared_;
-  RankPlace place_;  ///< Of the process's rank; of one of them where ranks are threads.
+  std::optional<DevicesFound> found_;
   std::unique_ptr<Nccl> nccl_;
 };
 

@@ -108,6 +108,31 @@ TEST(DeviceQueue, AnOpIsTimedWhereItRunsAndNotWhereItIsGivenOut) {
   EXPECT_EQ(timeline.spans[2].start, timeline.spans[2].end);
 }
 
+TEST(DeviceQueue, AnOpBeginsWhenItsTensorIsThere) {
+  Bench bench;
+  DeviceQueue queue(bench.device, *bench.transport, &bench.recorder);
+  const Device::Stream other = bench.device.MakeStream();
+  std::atomic<bool> go{false};
+  bench.device.Launch(other, [&] {
+    while (!go) {
+      std::this_thread::yield();
+    }
+  });
+  Boundary tensor = bench.device.Allocate(8);
+  tensor.ready = bench.device.Record(other);
+  bench.Give(queue, 0, [] {});
+  queue.Arrive({0, 1}, tensor);
+  bench.Give(queue, 2, [] {});
+  const std::shared_ptr<DeviceEvent> begins = bench.device.Record(bench.device.ComputeStream());
+  go = true;
+  queue.Drain();
+  EXPECT_TRUE(bench.device.IsDone(*begins));
+  // Both on the device's clock: the op's span is as long as nothing takes, not as the wait.
+  const Timeline timeline = bench.recorder.Recorded();
+  const Nanoseconds span = timeline.spans[2].end - timeline.spans[2].start;
+  EXPECT_LE(span, bench.device.Between(*tensor.ready, *begins));
+}
+
 TEST(DeviceQueue, TheProgramIsNoFurtherAheadThanItMay) {
   Bench bench;
   DeviceQueue queue(bench.device, *bench.transport, nullptr, {.lead = 2});

@@ -23,11 +23,18 @@ TEST(LoadFramework, SaysWhyThereIsNone) {
 
 TEST(LoadFramework, BesideAProgramThatHasNoneSaysHowToGetIt) {
   try {
-    LoadFramework();  // This test is not where the program is.
+    LoadFramework(FrameworkKind::kMainMemory);  // This test is not where the program is.
     FAIL() << "expected none";
   } catch (const NoFramework& error) {
     EXPECT_NE(std::string(error.what()).find("run tools/install-libtorch or set TORCH_ROOT"),
               std::string::npos)
+        << error.what();
+  }
+  try {
+    LoadFramework(FrameworkKind::kGpus);
+    FAIL() << "expected none";
+  } catch (const NoFramework& error) {
+    EXPECT_NE(std::string(error.what()).find("built without its part for GPUs"), std::string::npos)
         << error.what();
   }
 }

@@ -26,6 +26,8 @@ TEST(LaunchEnvironment, IsNoneWhereNoLauncherIs) {
 TEST(LaunchEnvironment, OfTorchrun) {
   const Variables variables = {{"RANK", "1"},
                                {"WORLD_SIZE", "4"},
+                               {"LOCAL_RANK", "1"},
+                               {"LOCAL_WORLD_SIZE", "2"},
                                {"MASTER_ADDR", "node7"},
                                {"MASTER_PORT", "4711"},
                                {"TORCHELASTIC_RUN_ID", "abc"},
@@ -35,6 +37,8 @@ TEST(LaunchEnvironment, OfTorchrun) {
   EXPECT_EQ(found.launcher, "torchrun");
   EXPECT_EQ(found.rank, 1);
   EXPECT_EQ(found.ranks, 4);
+  EXPECT_EQ(found.local_rank, 1);
+  EXPECT_EQ(found.local_ranks, 2);
   EXPECT_EQ(found.host, "node7");
   EXPECT_EQ(found.port, 4711);
   EXPECT_TRUE(found.store_is_there);
