@@ -11,6 +11,7 @@ namespace stagecraft {
 
 /// What a rank's process tells the launcher: a letter, a length of 8 bytes, so many bytes.
 ///
+///   T  what does your clock say? (8 bytes come back)
 ///   R  ready to start    P  a report    D  done: spans, then the result
 ///   A  stopped because another rank ended the job    F  failed: `PackFailure`
 struct ControlMessage {

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <utility>
 
+#include "engine/clock_offset.h"
 #include "engine/control_message.h"
 
 namespace stagecraft {
@@ -97,8 +98,11 @@ bool ControlRoom::HandleMessage(std::int32_t rank, Member& member) {
     return false;
   }
   member.ready = member.ready || message->type == 'R';
-  member.told = member.told || (message->type != 'R' && message->type != 'P');
-  if (message->type == 'P' && options_.on_report) {
+  member.told =
+      member.told || (message->type != 'T' && message->type != 'R' && message->type != 'P');
+  if (message->type == 'T') {
+    AnswerWithClock(member.control.Get());
+  } else if (message->type == 'P' && options_.on_report) {
     options_.on_report(rank, message->body);
   } else if (message->type == 'D') {
     member.done = true;

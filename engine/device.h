@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <string>
+#include <optional>
 #include <utility>
 
 #include "engine/boundary.h"
@@ -57,6 +57,9 @@ class Device {
   /// A copy of what lies in another device, made on the compute stream; until that has run,
   /// `tensor` must stay.
   virtual Boundary CopyHere(const Boundary& tensor) = 0;
+
+  /// What its clock shows now, in MHz; nothing if that cannot be known.
+  virtual std::optional<std::int32_t> Clock() { return std::nullopt; }
 
   /// Where weights are, and what updates them, on the compute stream.
   virtual WeightMemory& Weights() = 0;

@@ -14,7 +14,8 @@ namespace stagecraft {
 /// all. The others return nothing.
 ///
 /// Every rank throws if the job fails: a `JobError` with the cause on rank 0 and where it happened,
-/// an `Error` elsewhere. Spans of ranks on other machines begin when those hear of the start.
+/// an `Error` elsewhere. Spans are on the clock of rank 0, with which the others compare theirs
+/// before the start (engine/clock_offset.h).
 std::vector<std::string> RunAsPeer(const ExecutionPlan& plan, const MakeWork& make_work,
                                    const JobOptions& options, std::int32_t rank, Mesh mesh);
 

@@ -202,6 +202,7 @@ class TrainingRank : public RankWork {
                     DeviceQueueOptions{.deadline = seat_->deadline});
       executor.RunOn(*queue);
     }
+    ReportClock();
     for (const Drain& pause : setup_.plan->pauses) {
       const std::int32_t end = pause.end[static_cast<std::size_t>(rank_)];
       while (executor.Next() < end) {
@@ -213,6 +214,7 @@ class TrainingRank : public RankWork {
         executor.RunUntil(executor.Next() + 1);
         next_ = executor.Next();
       }
+      ReportClock();  // While it is at work.
       executor.Drain();
       ReportAll();
       if (setup_.plan->evaluation) {
@@ -236,6 +238,14 @@ class TrainingRank : public RankWork {
     executor.Drain();
     ReportAll();
     evaluating_ = false;
+  }
+
+  void ReportClock() {
+    if (const auto clock = device_ ? device_->Clock() : std::nullopt) {
+      const TrainingReport report{
+          .kind = TrainingReport::Kind::kClock, .pause = pauses_, .result = {}, .clock = *clock};
+      seat_->report(BytesOf(report));
+    }
   }
 
   void ReportAll() {

@@ -62,10 +62,11 @@ std::uint64_t FingerprintOf(const TrainingTask& task, const TrainingPlan& plan);
 
 /// What a rank tells while it trains, as the bytes of a job's report.
 struct TrainingReport {
-  enum class Kind : std::uint8_t { kTraining, kEvaluation };
+  enum class Kind : std::uint8_t { kTraining, kEvaluation, kClock };
   Kind kind = Kind::kTraining;
   std::int32_t pause = 0;  ///< Of an evaluation: how many pauses came before, over all rounds.
   MicrobatchResult result;
+  std::int32_t clock = 0;  ///< MHz of the rank's device, at the begin and end of a round.
 };
 std::string_view BytesOf(const TrainingReport& report);
 TrainingReport ReadTrainingReport(std::string_view bytes);

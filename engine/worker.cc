@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/brief_wait.h"
+#include "engine/clock_offset.h"
 #include "engine/control_message.h"
 #include "engine/socket_transport.h"
 
@@ -32,11 +33,13 @@ class Worker {
       if (options_.connect_devices && work->GetDevice() != nullptr) {
         devices = options_.connect_devices(seat_.rank, sockets, *work->GetDevice());
       }
+      const Clock::duration ahead =
+          seat_.shares_clock ? Clock::duration(0) : MeasureClockOffset(seat_.control);
       SendMessage(seat_.control, 'R', "");
       Clock::time_point begin;
       if (recv(seat_.control, &begin, sizeof begin, MSG_WAITALL) == sizeof begin) {
         failure.op = "end";
-        Work(*work, devices ? *devices : sockets, seat_.shares_clock ? begin : Clock::now());
+        Work(*work, devices ? *devices : sockets, begin - ahead);
       }  // Else the job was over before it began.
       return std::nullopt;
     } catch (const Aborted&) {

@@ -16,7 +16,7 @@ struct WorkerSeat {
   std::map<std::int32_t, Descriptor> sockets{};  ///< Connected to the ranks that it talks to.
   int control = -1;                              ///< Connected to the `ControlRoom`.
   std::atomic<std::int32_t>* position = nullptr;
-  bool shares_clock = true;  ///< With the control room: then their time 0 is the same.
+  bool shares_clock = true;  ///< With the control room; else the two clocks are compared.
 };
 
 /// Makes and runs the work of one rank, from its set-up to its result, and tells the control room

@@ -44,8 +44,17 @@ class ProfileCommand : public Command {
     Progress progress;
     progress.Begin("measuring");
     constexpr std::int32_t kDefault = 64;
-    Profile profile =
-        MeasuredProfile(given, MeasureSequentially(given.task, microbatches_.value_or(kDefault)));
+    const std::int32_t microbatches = microbatches_.value_or(kDefault);
+    SequentialRun alone = MeasureSequentially(given.task, microbatches);
+    std::string notes;
+    if (given.task.compute.on_gpus) {
+      given.task.compute.options.traffic = true;
+      progress.Begin("measuring beside copies");
+      notes = NotesOf(alone, MeasureSequentially(given.task, microbatches));
+      given.task.compute.options.traffic = false;
+    }
+    Profile profile = MeasuredProfile(given, std::move(alone.stages));
+    profile.source.notes = std::move(notes);
     profile.is_stages = training_.ModelIsFile();
     for (std::size_t i = 0; i < profile.layers.size(); ++i) {
       profile.layers[i].name = NameOf(given.task.model.stages[i]);
@@ -60,6 +69,27 @@ class ProfileCommand : public Command {
   }
 
  private:
+  /// Clocks, and how much slower ops are beside copies within the GPU's memory.
+  static std::string NotesOf(const SequentialRun& alone, const SequentialRun& beside_copies) {
+    const auto sum = [](const SequentialRun& run, auto time) {
+      Nanoseconds all(0);
+      for (const ProfileLayer& stage : run.stages) {
+        all += (stage.at.front().*time).value_or(Nanoseconds(0));
+      }
+      return static_cast<double>(all.count());
+    };
+    const auto slower = [&](auto time) { return sum(beside_copies, time) / sum(alone, time); };
+    std::string clocks = "clock not known";
+    if (!alone.clocks.empty()) {
+      const auto [low, high] = std::minmax_element(alone.clocks.begin(), alone.clocks.end());
+      clocks = fmt::format("clock {} to {} MHz", *low, *high);
+    }
+    return fmt::format(
+        "{}; beside copies within the GPU's memory: forward x {:.2f}, backward x "
+        "{:.2f}",
+        clocks, slower(&MeasuredCosts::forward), slower(&MeasuredCosts::backward));
+  }
+
   /// `linear relu`.
   static std::string NameOf(const std::vector<Layer>& layers) {
     std::string name;
@@ -93,7 +123,8 @@ class ProfileCommand : public Command {
     }
     return fmt::format("{}, micro-batches of {} samples\n{}, {}\n\n{}", profile.source.model,
                        profile.microbatch_sizes.front(), profile.source.framework,
-                       profile.source.device, ToPlainText(table));
+                       profile.source.device, ToPlainText(table)) +
+           (profile.source.notes.empty() ? "" : "\n" + profile.source.notes + "\n");
   }
 
   ScheduleArguments schedule_;  // Without flags: nothing is scheduled here.

@@ -51,7 +51,7 @@ Schedule OneAfterTheOther(std::int32_t stages, std::int32_t microbatches) {
 
 }  // namespace
 
-std::vector<ProfileLayer> MeasureSequentially(const TrainingTask& task, std::int32_t microbatches) {
+SequentialRun MeasureSequentially(const TrainingTask& task, std::int32_t microbatches) {
   const auto stages = static_cast<std::int32_t>(task.model.stages.size());
   const TrainingPlan plan = PlanTraining(OneAfterTheOther(stages, microbatches), 0, 0);
   // A process of its own, since one that has used a GPU cannot start any that use it.
@@ -60,8 +60,9 @@ std::vector<ProfileLayer> MeasureSequentially(const TrainingTask& task, std::int
   if (outcome.stopped) {
     throw CommandFailure(ExitCode::kFailed, "", "stopped before the end");
   }
-  return MeasureStages(plan.training.schedule, *outcome.recorded,
-                       {{microbatches / 4, microbatches}});
+  return {
+      MeasureStages(plan.training.schedule, *outcome.recorded, {{microbatches / 4, microbatches}}),
+      outcome.clocks};
 }
 
 }  // namespace stagecraft

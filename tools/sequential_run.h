@@ -8,10 +8,16 @@
 
 namespace stagecraft {
 
+/// What each stage's ops took, and what the clocks of devices showed meanwhile, in MHz.
+struct SequentialRun {
+  std::vector<ProfileLayer> stages;
+  std::vector<std::int32_t> clocks;
+};
+
 /// Trains `microbatches` micro-batches with all stages one after the other on one rank, where
-/// nothing waits or competes, and gives what each stage's ops took: means without the first
+/// nothing waits or competes; durations are means without the first
 /// quarter. There is a step and, with several stages, a prediction per micro-batch. Throws what
 /// `RunTraining` throws.
-std::vector<ProfileLayer> MeasureSequentially(const TrainingTask& task, std::int32_t microbatches);
+SequentialRun MeasureSequentially(const TrainingTask& task, std::int32_t microbatches);
 
 }  // namespace stagecraft

@@ -243,7 +243,7 @@ std::vector<double> TrainingArguments::CostsOfUnits(const std::vector<std::vecto
   if (cuts_by_measuring_) {
     constexpr std::int32_t kMicrobatches = 24;
     const std::vector<ProfileLayer> measured =
-        MeasureSequentially(TaskFor({model_, units}, data), kMicrobatches);
+        MeasureSequentially(TaskFor({model_, units}, data), kMicrobatches).stages;
     for (std::size_t i = 0; i < costs.size(); ++i) {
       const MeasuredCosts& at = measured[i].at.front();
       costs[i] = static_cast<double>((*at.forward + *at.backward).count());

@@ -175,13 +175,16 @@ TrainingOutcome RunTraining(const TrainingTask& task, const TrainingPlan& plan,
   job.recorder = options.record ? &recorder : nullptr;
   job.stop = &stop_requested;
   job.connect_devices = OverNccl(framework, plan.training, job.deadline);
-  if (options.on_report) {
-    job.on_report = [&](std::int32_t, std::string_view bytes) {
-      options.on_report(ReadTrainingReport(bytes));
-    };
-  }
-  const StopOnSignal stop_on_signal;
   TrainingOutcome outcome;
+  job.on_report = [&](std::int32_t, std::string_view bytes) {
+    const TrainingReport report = ReadTrainingReport(bytes);
+    if (report.kind == TrainingReport::Kind::kClock) {
+      outcome.clocks.push_back(report.clock);
+    } else if (options.on_report) {
+      options.on_report(report);
+    }
+  };
+  const StopOnSignal stop_on_signal;
   const Clock::time_point begin = Clock::now();
   try {
     if (options.launch) {

@@ -32,7 +32,8 @@ struct TrainingRunOptions {
 struct TrainingOutcome {
   Snapshot snapshot;
   std::optional<Timeline> recorded;
-  std::vector<SlotContent> reads;  ///< Per op id, if recorded: the version that it found.
+  std::vector<SlotContent> reads;    ///< Per op id, if recorded: the version that it found.
+  std::vector<std::int32_t> clocks;  ///< MHz that devices showed meanwhile.
   std::chrono::nanoseconds elapsed{0};
   bool stopped = false;  ///< Ctrl-C came before the end.
 };

@@ -1,16 +1,17 @@
 // Updates and predictions on a GPU, as a share of what copying within its memory reaches in the
 // same run; bytes count each array that is read or written once. Without a GPU it says so.
 
+#include "engine/cuda/device_kernels.h"
+
 #include <algorithm>
 #include <cstdint>
+#include <cuda_runtime_api.h>
 #include <stdexcept>
 #include <vector>
 
 #include <benchmark/benchmark.h>
-#include <cuda_runtime_api.h>
 
 #include "bench/cuda/gpu_timing.h"
-#include "engine/cuda/device_kernels.h"
 
 namespace stagecraft {
 namespace {
@@ -42,9 +43,10 @@ double CopyBandwidth() {
   const GpuFloats to;
   double best = 1;
   for (int i = 0; i < 10; ++i) {
-    best = std::min(best, SecondsOnGpu([&] {
-      cudaMemcpyAsync(to.Get(), from.Get(), kBytes, cudaMemcpyDeviceToDevice, nullptr);
-    }));
+    best =
+        std::min(best, SecondsOnGpu([&] {
+                   cudaMemcpyAsync(to.Get(), from.Get(), kBytes, cudaMemcpyDeviceToDevice, nullptr);
+                 }));
   }
   return 2.0 * kBytes / best;
 }
@@ -81,10 +83,10 @@ void Update(benchmark::State& state, OptimizerKind kind, Target target) {
         cuda::Predict<float>(options, buffers, prediction, {weights.Get(), predicted.Get()},
                              nullptr);
       } else {
-        cuda::Step<float>(options, buffers,
-                          {step, nullptr,
-                           target == Target::kWithPrediction ? &prediction : nullptr},
-                          {weights.Get(), to, predicted.Get()}, nullptr);
+        cuda::Step<float>(
+            options, buffers,
+            {step, nullptr, target == Target::kWithPrediction ? &prediction : nullptr},
+            {weights.Get(), to, predicted.Get()}, nullptr);
       }
     });
     state.SetIterationTime(took);

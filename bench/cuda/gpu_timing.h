@@ -1,9 +1,9 @@
 #pragma once
 
+#include <cuda_runtime_api.h>
 #include <functional>
 
 #include <benchmark/benchmark.h>
-#include <cuda_runtime_api.h>
 
 namespace stagecraft {
 

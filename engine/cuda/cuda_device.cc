@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <mutex>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -14,6 +15,8 @@
 #include "engine/cuda/cuda_check.h"
 #include "engine/cuda/cuda_weights.h"
 #include "engine/cuda/device_kernels.h"
+#include "engine/cuda/gpu_clock.h"
+#include "engine/cuda/traffic.h"
 
 namespace stagecraft {
 namespace {
@@ -70,11 +73,14 @@ cudaStream_t StreamOf(Device::Stream stream) {
 
 class CudaDevice : public Device {
  public:
-  explicit CudaDevice(std::int32_t number)
+  CudaDevice(std::int32_t number, bool traffic)
       : number_(number),
         compute_(c10::cuda::getStreamFromPool(false, static_cast<c10::DeviceIndex>(number))),
         weights_(MakeCudaWeights(compute_.stream())) {
     c10::cuda::setCurrentCUDAStream(compute_);
+    if (traffic) {
+      traffic_.emplace();
+    }
   }
   ~CudaDevice() override {
     // What a failed job left running ends with the process.
@@ -148,6 +154,8 @@ class CudaDevice : public Device {
     return copy;
   }
 
+  std::optional<std::int32_t> Clock() override { return GpuClock(number_); }
+
   WeightMemory& Weights() override { return *weights_; }
 
   void SumInOrder(const DeviceValues& gathered, std::int32_t members, std::byte* sum,
@@ -166,13 +174,14 @@ class CudaDevice : public Device {
   c10::cuda::CUDAStream compute_;
   std::unique_ptr<WeightMemory> weights_;
   std::vector<cudaStream_t> streams_;
+  std::optional<Traffic> traffic_;
 };
 
 }  // namespace
 
-std::unique_ptr<Device> MakeCudaDevice(std::int32_t number) {
+std::unique_ptr<Device> MakeCudaDevice(std::int32_t number, bool traffic) {
   c10::cuda::set_device(static_cast<c10::DeviceIndex>(number));
-  return std::make_unique<CudaDevice>(number);
+  return std::make_unique<CudaDevice>(number, traffic);
 }
 
 }  // namespace stagecraft

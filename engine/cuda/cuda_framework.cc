@@ -93,7 +93,7 @@ std::unique_ptr<Device> CudaFramework::PrepareThread(const RankPlace& place) {
   // A backward runs on the thread that asks for it; else all ranks of a GPU would share one.
   c10::AutogradState::get_tls_state().set_multithreading_enabled(false);
   at::globalContext().lazyInitDevice(c10::DeviceType::CUDA);
-  std::unique_ptr<Device> device = MakeCudaDevice(place.local_rank % devices);
+  std::unique_ptr<Device> device = MakeCudaDevice(place.local_rank % devices, options_.traffic);
   const at::Tensor square = at::zeros({64, 64}, at::TensorOptions().device(at::kCUDA));
   at::mm(square, square);  // Makes this thread's cuBLAS.
   return device;

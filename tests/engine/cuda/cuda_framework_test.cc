@@ -70,16 +70,14 @@ class OnGpuTest : public test::GpuTest {
   /// A forward with the version in slot 0, then a backward with slot 1.
   std::vector<at::Tensor> BySlots(const LayerCase& each, Device& device) {
     const StageLayout layout = test::LayoutOf(each);
-    WeightStore store({.elements = layout.elements,
-                       .needs = {.slots = 2},
-                       .memory = &device.Weights()});
+    WeightStore store(
+        {.elements = layout.elements, .needs = {.slots = 2}, .memory = &device.Weights()});
     for (std::int32_t slot = 0; slot < 2; ++slot) {
-      const std::vector<at::Tensor> leaves =
-          test::LeavesFor(each, slot == 0 ? 100U : 200U);
+      const std::vector<at::Tensor> leaves = test::LeavesFor(each, slot == 0 ? 100U : 200U);
       for (std::size_t i = 0; i < leaves.size(); ++i) {
-        store.Memory().CopyIn(store.Slot(slot) + layout.parameters[i].offset * 4,
-                              {static_cast<const std::byte*>(leaves[i].data_ptr()),
-                               leaves[i].nbytes()});
+        store.Memory().CopyIn(
+            store.Slot(slot) + layout.parameters[i].offset * 4,
+            {static_cast<const std::byte*>(leaves[i].data_ptr()), leaves[i].nbytes()});
       }
     }
     FlatParameters parameters(layout.parameters, store,
@@ -152,8 +150,7 @@ TEST_F(OnGpuTest, TrainsLikeMainMemoryAndToTheSameBitsEachTime) {
     }
     for (const char* const name : {"gpipe", "1f1b", "pipedream", "pipedream-2bw", "spectrain",
                                    "xpipe", "pipeoptim", "pipelined-backprop", "pipemare"}) {
-      const TrainingTask task =
-          test::SmallTask(model, 2, test::Adam(), ElementType::kFloat64);
+      const TrainingTask task = test::SmallTask(model, 2, test::Adam(), ElementType::kFloat64);
       const TrainingPlan plan =
           PlanTraining(Lower(Make(name, {.ranks = 2, .microbatches = 4, .batches = 2})), 0, 0);
       const Trained there = Train(framework_, task, plan);

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cuda_runtime_api.h>
 #include <string>
 #include <vector>
 
-#include <cuda_runtime_api.h>
 #include <gtest/gtest.h>
 
 #include "engine/cuda/cuda_check.h"
@@ -126,17 +126,15 @@ TEST_F(DeviceKernels, GiveThemForEverySizeAndPlace) {
 
 TEST_F(DeviceKernels, ClipLikeMainMemory) {
   OptimizerMemory<float> memory(100'003);
-  const double norm =
-      GradientNorm(OptimizerBuffers<float>{.elements = 100'003, .gradient = memory.gradient.data()},
-                   2);
+  const double norm = GradientNorm(
+      OptimizerBuffers<float>{.elements = 100'003, .gradient = memory.gradient.data()}, 2);
   std::vector<double> numbers(1 + cuda::kClipWorkspace);
   std::vector<double> again = numbers;
   for (std::vector<double>* result : {&numbers, &again}) {
     const OnGpu<float> gradient(memory.gradient, 0);
     const OnGpu<double> factor(*result, 0);
-    cuda::ClipFactor(
-        OptimizerBuffers<float>{.elements = 100'003, .gradient = gradient.Data()}, 2, 0.5,
-        factor.Data(), nullptr);
+    cuda::ClipFactor(OptimizerBuffers<float>{.elements = 100'003, .gradient = gradient.Data()}, 2,
+                     0.5, factor.Data(), nullptr);
   }
   EXPECT_NEAR(numbers[0], 0.5 / (norm + 1e-6), 1e-12);
   EXPECT_EQ(numbers, again);

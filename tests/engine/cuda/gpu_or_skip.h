@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cuda_runtime_api.h>
+
 #include <gtest/gtest.h>
 
 namespace stagecraft::test {

@@ -1,5 +1,7 @@
 #include "engine/torch/torch_layers.h"
 
+#include <array>
+
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/allclose.h>
 #include <ATen/ops/equal.h>
@@ -12,6 +14,7 @@
 #include <ATen/ops/tanh.h>
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include "tests/engine/torch/layer_cases.h"
 
@@ -107,6 +110,27 @@ TEST(RunLayers, BatchNormGathersItsStatisticsOnlyIfItIsTold) {
   const at::Tensor kept = statistics[0].clone();
   RunLayers(layers, x, parameters, statistics, {.training = false, .gather_statistics = false});
   EXPECT_TRUE(at::equal(statistics[0], kept));
+}
+
+TEST(RunLayers, AnLstmByCellsIsThatOfLibTorch) {
+  const at::TensorOptions options = at::TensorOptions().dtype(at::kDouble);
+  const at::Tensor x = at::randn({3, 6, 5}, test::Generator(1), options).requires_grad_();
+  const std::array<at::Tensor, 4> weights = {
+      at::randn({16, 5}, test::Generator(2), options).requires_grad_(),
+      at::randn({16, 4}, test::Generator(3), options).requires_grad_(),
+      at::randn({16}, test::Generator(4), options).requires_grad_(),
+      at::randn({16}, test::Generator(5), options).requires_grad_()};
+  const at::Tensor gradient = at::randn({3, 6, 4}, test::Generator(6), options);
+  const std::vector<at::Tensor> inputs = {x, weights[0], weights[1], weights[2], weights[3]};
+  const at::Tensor by_cells = LstmByCells(x, weights);
+  const at::Tensor of_libtorch =
+      RunLayers({MakeLayer(LayerKind::kLstm, {5, 4})}, x, weights, {}, {});
+  EXPECT_TRUE(at::allclose(by_cells, of_libtorch, 1e-12, 1e-14));
+  const auto gradients = torch::autograd::grad({by_cells}, inputs, {gradient});
+  const auto expected = torch::autograd::grad({of_libtorch}, inputs, {gradient});
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    EXPECT_TRUE(at::allclose(gradients[i], expected[i], 1e-11, 1e-13)) << i;
+  }
 }
 
 }  // namespace
