@@ -60,10 +60,15 @@ void DeviceQueue::Arrive(OpRef recv, const Boundary& tensor) {
   }
 }
 
-void DeviceQueue::Drain() {
+void DeviceQueue::CatchUp() {
   while (!entries_.empty()) {
     Take();
   }
+  transport_.Check();
+}
+
+void DeviceQueue::Drain() {
+  CatchUp();
   if (recorder_ != nullptr) {
     SetAnchor();
   }

@@ -47,6 +47,9 @@ class DeviceQueue {
   void Arrive(OpRef recv, const Boundary& tensor);
 
   /// Until all has run. Throws as `Begin` does.
+  void CatchUp();
+
+  /// The same, at a pause: takes its time to compare clocks again.
   void Drain();
 
  private:

@@ -108,6 +108,11 @@ void Executor::RunOp(std::int32_t index) {
     return;
   }
   if (!IsCommunication(op.kind)) {
+    if (queue_ != nullptr && op.kind == OpKind::kStep) {
+      // If the job ends, what still waits for a tensor on the device gets none, and computes
+      // something all the same: that must never become weights.
+      queue_->CatchUp();
+    }
     const Nanoseconds begin = Begin(index);
     Update(index, op);
     End(index, begin);

@@ -280,6 +280,13 @@ void NcclTransport::Check() {
 }
 
 void NcclTransport::Finish() {
+  try {
+    sockets_.Check();
+  } catch (const Aborted&) {  // Who comes here all the same was asked to stop.
+    AbortAll();
+    finished_ = true;
+    return;
+  }
   STAGECRAFT_CHECK(posted_.empty(), "a rank uses all that it receives");
   WaitUntil(
       [&] {

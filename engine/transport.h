@@ -75,7 +75,8 @@ class Transport {
   virtual void Check() {}
 
   /// Says that this rank's program has run to its end; waits until the others it talks to need
-  /// nothing more from here.
+  /// nothing more from here. If the job has been ended, makes what still waits on a device stop, so
+  /// that weights can be saved.
   virtual void Finish() {}
 
   /// Ends the job: everything that waits, here and on all other ranks, throws `Aborted`.

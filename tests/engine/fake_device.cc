@@ -108,7 +108,8 @@ FakeDevice::FakeDevice(std::int32_t number)
 
 FakeDevice::~FakeDevice() {
   if (!IsIdle()) {
-    GiveUp();
+    EndTheNoise();
+    heap_->is_closing = true;
   }
   for (const std::unique_ptr<Line>& line : lines_) {
     const std::lock_guard lock(line->mutex);
@@ -144,7 +145,7 @@ void FakeDevice::Run(Line& line) {
     line.work.pop_front();
     line.busy = true;
     lock.unlock();
-    if (!heap_->given_up) {
+    if (!heap_->is_closing) {
       work();
     }
     lock.lock();
@@ -170,7 +171,7 @@ std::shared_ptr<DeviceEvent> FakeDevice::Record(Stream stream) {
 
 void FakeDevice::Wait(Stream stream, const DeviceEvent& event) {
   Launch(stream, [heap = heap_, state = As(event).state] {
-    while (!state->done && !heap->given_up) {
+    while (!state->done && !heap->is_closing) {
       std::this_thread::yield();
     }
   });
@@ -197,7 +198,7 @@ Boundary FakeDevice::Allocate(std::size_t bytes, Stream /*stream*/) {
   std::byte* const data = heap_->memory.emplace_back(new std::byte[bytes]).get();
   std::memset(data, kNoise, bytes);
   const auto end_as_noise = [heap = heap_, bytes](std::byte* memory) {
-    if (!heap->given_up) {
+    if (!heap->is_quiet) {
       std::memset(memory, kNoise, bytes);
     }
   };

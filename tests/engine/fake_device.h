@@ -27,8 +27,8 @@ class FakeDevice : public Device {
   /// Puts `work` into a stream.
   void Launch(Stream stream, Work work);
 
-  /// Everything that waits for an event gives up: work behind it does not run any more.
-  void GiveUp() { heap_->given_up = true; }
+  /// Memory that is let go of may still be in use from now on, as after an abort.
+  void EndTheNoise() { heap_->is_quiet = true; }
 
   std::int32_t Number() const override { return number_; }
   Stream ComputeStream() override { return compute_; }
@@ -55,7 +55,8 @@ class FakeDevice : public Device {
   };
   /// Outlives the device where another still has something of it.
   struct Heap {
-    std::atomic<bool> given_up{false};
+    std::atomic<bool> is_quiet{false};    ///< Memory keeps what it had.
+    std::atomic<bool> is_closing{false};  ///< What waits gives up, and no more work is done.
     std::vector<std::unique_ptr<std::byte[]>> memory;
   };
   void Run(Line& line);

@@ -174,8 +174,8 @@ void FakeNccl::Abort(Comm comm) {
   while (faults_.abort_hangs && !aborts_released_) {
     std::this_thread::yield();
   }
+  device_.EndTheNoise();
   member.aborted = true;
-  device_.GiveUp();
 }
 
 }  // namespace stagecraft::test

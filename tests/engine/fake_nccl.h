@@ -36,6 +36,7 @@ class FakeFabric {
   };
   struct Memory {
     std::atomic<std::int32_t> next{0};
+    std::atomic<bool> stop{false};  ///< For tests that stop a job: all ranks see it.
     Comm comms[kComms];
   };
   Memory& Get() { return *memory_; }

@@ -2,6 +2,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <unistd.h>
@@ -150,6 +151,60 @@ TEST(NcclProcesses, WhatNcclSaysOfAFailedCallIsPassedOn) {
     });
     EXPECT_EQ(failure.rfind("rank 1, op ", 0), 0U) << call << ": " << failure;
     EXPECT_NE(failure.find("it was told to fail"), std::string::npos) << call << ": " << failure;
+  }
+}
+
+/// The weights of each stage after so many batches.
+std::vector<Safetensors> WeightsAfterBatches(std::int32_t most) {
+  std::vector<Safetensors> weights;
+  test::ScalarFramework framework;
+  for (std::int32_t batches = 1; batches <= most; ++batches) {
+    const Schedule schedule = Make("1f1b", {.ranks = 3, .microbatches = 4, .batches = batches});
+    const TrainingTask task = test::MomentumTask(3);
+    const TrainingPlan plan = PlanTraining(Lower(schedule), 0, 0);
+    const TrainingSetup setup{.task = &task, .plan = &plan, .framework = &framework};
+    weights.push_back(
+        ReadTrainingResult(RunAsThreads(plan.training, TrainingWork(setup), {})).weights);
+  }
+  return weights;
+}
+
+TEST(NcclProcesses, AStoppedJobSavesWeightsThatItReallyHad) {
+  constexpr std::int32_t kBatches = 6;
+  const std::vector<Safetensors> after = WeightsAfterBatches(kBatches);
+  for (int at = 5; at < 40; at += 6) {
+    Job job(Make("1f1b", {.ranks = 3, .microbatches = 4, .batches = kBatches}));
+    const TrainingSetup setup{.task = &job.task,
+                              .plan = &job.plan,
+                              .framework = &job.framework,
+                              .stop = &job.fabric.Get().stop};
+    const auto stop_at = [&job, at](std::int32_t rank) {
+      FakeNccl::Faults faults;
+      faults.before_call = [&job, rank, left = at](const std::string&) mutable {
+        if (rank == 1 && left-- == 0) {
+          job.fabric.Get().stop = true;
+        }
+      };
+      return faults;
+    };
+    JobOptions options;
+    options.deadline = kDeadline;
+    options.connect_devices =
+        test::OverFakeNccl(job.plan.training, job.fabric, stop_at, {.deadline = kDeadline});
+    const Snapshot snapshot =
+        ReadTrainingResult(RunAsProcesses(job.plan.training, TrainingWork(setup), options));
+    EXPECT_FALSE(WasDrained(snapshot)) << at;
+    for (std::int32_t stage = 0; stage < 3; ++stage) {
+      const std::int64_t updates = UpdatesOf(snapshot, stage);
+      if (updates == 0) {
+        continue;
+      }
+      const std::string name = "stage" + std::to_string(stage) + ".0.weight";
+      const HostTensor& found = snapshot.weights.tensors.at(name);
+      const HostTensor& expected = after[static_cast<std::size_t>(updates) - 1].tensors.at(name);
+      EXPECT_EQ(std::memcmp(found.memory.data, expected.memory.data, found.memory.bytes), 0)
+          << "stage " << stage << " after " << updates << " updates, stopped at " << at;
+    }
   }
 }
 

@@ -236,5 +236,25 @@ TEST(TrainCommandUsage, SaysWhatDoesNotFit) {
   }
 }
 
+TEST(TrainCommandUsage, AskingForAGpuWhereThereIsNoneIsASentence) {
+  const Outcome outcome = Stagecraft("train 1f1b -p 1 -m 1 -n 1 --device cuda");
+  if (outcome.code == 0) {
+    GTEST_SKIP() << "there is a GPU";
+  }
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_EQ(outcome.err.rfind("--device cuda: error: ", 0), 0U) << outcome.err;
+}
+
+TEST(TrainCommandUsage, WhatIsOfGpusOnlySaysSo) {
+  EXPECT_EQ(Stagecraft("train 1f1b -p 2 --tf32").err,
+            "--tf32: error: is of GPUs; expected it with --device cuda\n");
+  const Outcome autocast = Stagecraft("train 1f1b -p 2 --device cuda --autocast");
+  EXPECT_EQ(autocast.code, 2);
+  EXPECT_NE(autocast.err.find("keeps casts of weights by their address"), std::string::npos)
+      << autocast.err;
+  EXPECT_NE(Stagecraft("train 1f1b -p 2 --device gpu").err.find("expected cpu or cuda"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace stagecraft

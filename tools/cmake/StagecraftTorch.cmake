@@ -1,4 +1,4 @@
-# Finds LibTorch for the CPU and makes it the target stagecraft_libtorch. It is looked for in
+# Finds LibTorch and makes it the target stagecraft_libtorch. It is looked for in
 # TORCH_ROOT (a CMake or environment variable: the folder with include/ and lib/), where
 # tools/install-libtorch puts it, and in the environment's Python. STAGECRAFT_WITH_TORCH is AUTO
 # (used if found), ON (an error if not) or OFF. The result is STAGECRAFT_TORCH_FOUND,
