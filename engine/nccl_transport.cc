@@ -66,14 +66,14 @@ void ExitWith3(const std::string& why) {
 
 }  // namespace
 
-NcclTransport::NcclTransport(std::int32_t rank, const ExecutionPlan& plan, SocketTransport& sockets,
-                             Device& device, Nccl& nccl, NcclOptions options)
+NcclTransport::NcclTransport(std::int32_t rank, const ExecutionPlan& plan, const NcclParts& parts,
+                             NcclOptions options)
     : rank_(rank),
-      sockets_(sockets),
-      device_(device),
-      nccl_(nccl),
+      sockets_(parts.sockets),
+      device_(parts.device),
+      nccl_(parts.nccl),
       options_(std::move(options)),
-      peers_(sockets.Peers()) {
+      peers_(sockets_.Peers()) {
   if (!options_.exit_at_once) {
     options_.exit_at_once = ExitWith3;
   }

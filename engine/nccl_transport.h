@@ -27,6 +27,13 @@ struct NcclOptions {
   std::function<void(const std::string& why)> exit_at_once{};
 };
 
+/// What a transport over NCCL works with; all must live on.
+struct NcclParts {
+  SocketTransport& sockets;
+  Device& device;
+  Nccl& nccl;
+};
+
 /// One rank's end over NCCL: tensors go from device to device. Sockets connect the same ranks, and
 /// carry what NCCL cannot: who joins which communicator, that somebody has failed or is gone, the
 /// good-byes.
@@ -47,9 +54,9 @@ struct NcclOptions {
 /// another; if that takes too long the process ends.
 class NcclTransport : public Transport {
  public:
-  /// Connects; all ranks of `plan` do so together. Everything must live on. Throws as waits do.
-  NcclTransport(std::int32_t rank, const ExecutionPlan& plan, SocketTransport& sockets,
-                Device& device, Nccl& nccl, NcclOptions options);
+  /// Connects; all ranks of `plan` do so together. Throws as waits do.
+  NcclTransport(std::int32_t rank, const ExecutionPlan& plan, const NcclParts& parts,
+                NcclOptions options);
   /// Tears all down, if `Finish` has not.
   ~NcclTransport() override;
   NcclTransport(const NcclTransport&) = delete;

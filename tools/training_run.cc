@@ -103,7 +103,8 @@ ConnectDevices OverNccl(Framework& framework, const ExecutionPlan& plan,
                         std::chrono::nanoseconds deadline) {
   return
       [&framework, &plan, deadline](std::int32_t rank, SocketTransport& sockets, Device& device) {
-        return std::make_unique<NcclTransport>(rank, plan, sockets, device, *framework.GetNccl(),
+        return std::make_unique<NcclTransport>(rank, plan,
+                                               NcclParts{sockets, device, *framework.GetNccl()},
                                                NcclOptions{.deadline = deadline});
       };
 }

@@ -52,6 +52,7 @@ constexpr std::int32_t kMostDevices = 64;
 
 /// Never destroyed: CUDA may be gone before static objects are.
 EventPool& EventsOf(std::int32_t device) {
+  // NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): of the process, as said.
   static auto& pools = *new std::array<EventPool, kMostDevices>;
   return pools.at(static_cast<std::size_t>(device));
 }
@@ -59,6 +60,8 @@ EventPool& EventsOf(std::int32_t device) {
 struct CudaEvent : DeviceEvent {
   explicit CudaEvent(std::int32_t number) : DeviceEvent(number), event(EventsOf(number).Take()) {}
   ~CudaEvent() override { EventsOf(device).Give(event); }
+  CudaEvent(const CudaEvent&) = delete;
+  CudaEvent& operator=(const CudaEvent&) = delete;
 
   const cudaEvent_t event;
 };
@@ -88,6 +91,8 @@ class CudaDevice : public Device {
       cudaStreamDestroy(stream);
     }
   }
+  CudaDevice(const CudaDevice&) = delete;
+  CudaDevice& operator=(const CudaDevice&) = delete;
 
   std::int32_t Number() const override { return number_; }
   Stream ComputeStream() override { return compute_.stream(); }

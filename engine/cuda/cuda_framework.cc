@@ -82,7 +82,7 @@ std::unique_ptr<Device> CudaFramework::PrepareThread(const RankPlace& place) {
     SetEnvironment(options_, place.own_process);
     SetContext(options_);
   });
-  const std::int32_t devices = c10::cuda::device_count();
+  const c10::DeviceIndex devices = c10::cuda::device_count();
   if (devices == 0) {
     throw Error("no GPU is left for this rank (CUDA_VISIBLE_DEVICES may hide it)");
   }

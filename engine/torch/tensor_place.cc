@@ -47,7 +47,7 @@ at::Tensor TensorPlace::FromStage(Boundary boundary, const TensorShape& shape) c
 }
 
 at::Tensor TensorPlace::FromData(HostTensor data) const {
-  const at::Tensor tensor = TensorOver(std::move(data.memory), data.shape, data.type);
+  at::Tensor tensor = TensorOver(std::move(data.memory), data.shape, data.type);
   if (device_ == nullptr) {
     return tensor;
   }

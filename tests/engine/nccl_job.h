@@ -55,7 +55,8 @@ inline ConnectDevices OverFakeNccl(const ExecutionPlan& plan, FakeFabric& fabric
   return [&plan, &fabric, faults = std::move(faults), options](
              std::int32_t rank, SocketTransport& sockets, Device& device) {
     auto nccl = std::make_unique<FakeNccl>(fabric, dynamic_cast<FakeDevice&>(device), faults(rank));
-    auto transport = std::make_unique<NcclTransport>(rank, plan, sockets, device, *nccl, options);
+    auto transport =
+        std::make_unique<NcclTransport>(rank, plan, NcclParts{sockets, device, *nccl}, options);
     return std::make_unique<OwningNcclTransport>(std::move(nccl), std::move(transport));
   };
 }

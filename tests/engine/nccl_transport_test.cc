@@ -73,8 +73,8 @@ class TwoRanks : public ::testing::Test {
   std::vector<std::string> Connect(NcclOptions options = {.deadline = kDeadline}) {
     return Both([&](int rank) {
       Rank& each = ranks_[rank];
-      each.transport = std::make_unique<NcclTransport>(rank, plan_, *each.sockets, each.device,
-                                                       *each.nccl, options);
+      each.transport = std::make_unique<NcclTransport>(
+          rank, plan_, NcclParts{*each.sockets, each.device, *each.nccl}, options);
     });
   }
 
@@ -206,7 +206,7 @@ TEST_F(NcclTransportTest, APeerThatNeverJoinsIsMissedAtTheDeadline) {
     Boundary id = MakeBoundary(sizeof(Nccl::Id));
     std::memcpy(id.data, ranks_[0].nccl->MakeId().data(), id.bytes);
     ranks_[0].sockets->Send(1, {OpKind::kSendForward, 0, -1}, std::move(id));
-    NcclTransport(1, plan_, *alone.sockets, alone.device, *alone.nccl, options);
+    NcclTransport(1, plan_, NcclParts{*alone.sockets, alone.device, *alone.nccl}, options);
     FAIL() << "expected an error";
   } catch (const Error& error) {
     EXPECT_STREQ(error.what(), "waited 20 ms for NCCL on 0>1; expected it within that deadline");
@@ -218,7 +218,7 @@ TEST_F(NcclTransportTest, AnIdOfAnotherSizeIsRefused) {
   Prepare();
   ranks_[0].sockets->Send(1, {OpKind::kSendForward, 0, -1}, MakeBoundary(3));
   try {
-    NcclTransport(1, plan_, *ranks_[1].sockets, ranks_[1].device, *ranks_[1].nccl, {});
+    NcclTransport(1, plan_, NcclParts{*ranks_[1].sockets, ranks_[1].device, *ranks_[1].nccl}, {});
     FAIL() << "expected an error";
   } catch (const Error& error) {
     EXPECT_STREQ(error.what(), "rank 0 sent 3 bytes to join 0>1; expected 128");

@@ -5,45 +5,10 @@
 
 #include <gtest/gtest.h>
 
-#include "engine/random.h"
+#include "tests/engine/optimizer_cases.h"
 
 namespace stagecraft {
 namespace {
-
-constexpr std::int64_t kElements = 2500;  // Two blocks and a half.
-
-template <typename T>
-struct Memory {
-  explicit Memory(bool all = true) {
-    Random random(3);
-    for (std::vector<T>* buffer : {&weights, &gradient, &velocity, &moment1, &moment2, &last,
-                                   &difference, &other, &predicted}) {
-      for (std::int64_t i = 0; i < kElements; ++i) {
-        buffer->push_back(static_cast<T>(random.Normal()));
-      }
-    }
-    for (T& value : moment2) {
-      value = std::abs(value);
-    }
-    has_all = all;
-  }
-
-  OptimizerBuffers<T> Buffers(const OptimizerOptions& options) {
-    const bool is_sgd = options.kind == OptimizerKind::kSgd;
-    return {kElements,
-            gradient.data(),
-            is_sgd && options.momentum > 0 ? velocity.data() : nullptr,
-            is_sgd ? nullptr : moment1.data(),
-            is_sgd ? nullptr : moment2.data(),
-            last.data(),
-            has_all ? difference.data() : nullptr};
-  }
-
-  bool has_all = true;
-  std::vector<T> weights, gradient, velocity, moment1, moment2, last, difference, other, predicted;
-
-  friend bool operator==(const Memory&, const Memory&) = default;
-};
 
 std::vector<OptimizerOptions> Options() {
   std::vector<OptimizerOptions> all(6);
@@ -68,8 +33,8 @@ constexpr StepNumbers kStep{
 template <typename T>
 void InPlaceIsOutOfPlace() {
   for (const OptimizerOptions& options : Options()) {
-    Memory<T> in_place;
-    Memory<T> out_of_place;
+    test::OptimizerMemory<T> in_place;
+    test::OptimizerMemory<T> out_of_place;
     Step<T>(options, in_place.Buffers(options), kStep, in_place.weights.data(),
             in_place.weights.data());
     Step<T>(options, out_of_place.Buffers(options), kStep, out_of_place.weights.data(),
@@ -77,8 +42,8 @@ void InPlaceIsOutOfPlace() {
     EXPECT_EQ(in_place.weights, out_of_place.other);
     EXPECT_EQ(in_place.velocity, out_of_place.velocity);
     EXPECT_EQ(in_place.difference, out_of_place.difference);
-    EXPECT_EQ(out_of_place.weights, Memory<T>().weights);
-    EXPECT_EQ(in_place.gradient, std::vector<T>(kElements, T{0}));
+    EXPECT_EQ(out_of_place.weights, test::OptimizerMemory<T>().weights);
+    EXPECT_EQ(in_place.gradient, std::vector<T>(in_place.gradient.size(), T{0}));
   }
 }
 
@@ -92,8 +57,8 @@ void FusedIsSeparate() {
   for (const OptimizerOptions& options : Options()) {
     for (const std::int64_t horizon : {1, 3, -2}) {
       const PredictNumbers prediction{.updates = 5, .horizon = horizon, .rate = 0.02};
-      Memory<T> fused;
-      Memory<T> separate;
+      test::OptimizerMemory<T> fused;
+      test::OptimizerMemory<T> separate;
       StepAndPredict<T>(options, fused.Buffers(options), kStep, prediction,
                         {fused.weights.data(), fused.weights.data(), fused.predicted.data()});
       Step<T>(options, separate.Buffers(options), kStep, separate.weights.data(),
@@ -112,7 +77,7 @@ TEST(OptimizerKernels, FusedIsSeparate) {
 
 TEST(OptimizerKernels, APredictionBeforeTheFirstUpdateIsACopy) {
   for (const OptimizerOptions& options : Options()) {
-    Memory<float> memory;
+    test::OptimizerMemory<float> memory;
     Predict<float>(options, memory.Buffers(options), {.updates = 0, .horizon = 3, .rate = 0.1},
                    memory.weights.data(), memory.predicted.data());
     EXPECT_EQ(memory.predicted, memory.weights);
