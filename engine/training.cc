@@ -332,13 +332,14 @@ TrainingPlan PlanTraining(const Schedule& lowered, std::int32_t every,
 
 std::uint64_t FingerprintOf(const TrainingTask& task, const TrainingPlan& plan) {
   const OptimizerOptions& o = task.optimizer;
-  return HashOf(fmt::format(
-      "{} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {}",
-      Fingerprint(plan.training.schedule), plan.rounds, plan.pauses.size(), WriteModel(task.model),
-      fmt::join(task.sample, ","), static_cast<int>(task.type), static_cast<int>(task.loss),
-      task.seed, static_cast<int>(o.kind), o.momentum, o.dampening, o.nesterov, o.weight_decay,
-      o.beta1, o.beta2, o.epsilon, o.clip_norm, static_cast<int>(o.displacement),
-      task.learning_rate.At(0), task.compute.on_gpus));
+  return HashOf(
+      fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {}",
+                  Fingerprint(plan.training.schedule), plan.rounds, plan.pauses.size(),
+                  WriteModel(task.model), fmt::join(task.sample, ","), static_cast<int>(task.type),
+                  static_cast<int>(task.loss), task.seed, static_cast<int>(o.kind), o.momentum,
+                  o.dampening, o.nesterov, o.weight_decay, o.beta1, o.beta2, o.epsilon, o.clip_norm,
+                  static_cast<int>(o.displacement), task.learning_rate.At(0), task.compute.on_gpus,
+                  task.compute.options.tf32, task.compute.options.deterministic));
 }
 
 std::string_view BytesOf(const TrainingReport& report) {
