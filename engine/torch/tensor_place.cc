@@ -68,13 +68,12 @@ at::Tensor TensorPlace::Over(std::byte* data, const TensorShape& shape) const {
 }
 
 TensorPlace::Arriving TensorPlace::ToMainMemory(const at::Tensor& numbers) const {
-  const at::Tensor doubles = numbers.detach().to(at::kDouble);
   if (device_ == nullptr) {
-    return {doubles, nullptr};
+    return {numbers.detach(), nullptr};
   }
-  at::Tensor there =
-      at::empty(doubles.sizes(), at::TensorOptions().dtype(at::kDouble).pinned_memory(true));
-  there.copy_(doubles, /*non_blocking=*/true);
+  at::Tensor there = at::empty(
+      numbers.sizes(), at::TensorOptions().dtype(numbers.scalar_type()).pinned_memory(true));
+  there.copy_(numbers.detach(), /*non_blocking=*/true);
   return {there, device_->Record(device_->ComputeStream())};
 }
 

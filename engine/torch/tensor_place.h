@@ -38,7 +38,7 @@ class TensorPlace {
 
   /// Numbers on their way to main memory.
   struct Arriving {
-    at::Tensor numbers;  ///< Of float64, in main memory once `known`.
+    at::Tensor numbers;  ///< In main memory once `known`.
     std::shared_ptr<DeviceEvent> known;
   };
   Arriving ToMainMemory(const at::Tensor& numbers) const;
