@@ -84,8 +84,10 @@ class ScalarStageOnDevice : public ModelStage {
 
   /// What was given, once the compute stream may use it.
   Boundary Taken(Boundary given) {
-    if (!given.ready) {
-      return given;
+    if (!given.ready) {  // Data, which come from main memory.
+      Boundary data = device_.Allocate(given.bytes);
+      std::memcpy(data.data, given.data, given.bytes);
+      return data;
     }
     device_.Wait(device_.ComputeStream(), *given.ready);
     if (given.ready->device == device_.Number()) {
