@@ -282,11 +282,14 @@ void NcclTransport::Check() {
 void NcclTransport::Finish() {
   try {
     sockets_.Check();
-  } catch (const Aborted&) {  // Who comes here all the same was asked to stop.
+    Close();
+  } catch (const Aborted&) {  // Some ranks were asked to stop: what there is here can be saved.
     AbortAll();
-    finished_ = true;
-    return;
   }
+  finished_ = true;
+}
+
+void NcclTransport::Close() {
   STAGECRAFT_CHECK(posted_.empty(), "a rank uses all that it receives");
   WaitUntil(
       [&] {
@@ -307,7 +310,6 @@ void NcclTransport::Finish() {
       nccl_.Destroy(std::exchange(link->comm, nullptr));
     }
   }
-  finished_ = true;
 }
 
 void NcclTransport::Abort() noexcept {

@@ -108,6 +108,8 @@ class NcclTransport : public Transport {
   void WaitUntil(const std::function<bool()>& is_over, const std::string& what);
   void CheckPeers();
   void LetGoOfSent();
+  /// Good-byes, then all communicators in the order of connecting.
+  void Close();
   void AbortAll();
 
   std::int32_t rank_;

@@ -84,6 +84,7 @@ class TrainingRank : public RankWork {
         throw;
       }
       stopped_ = true;
+      seat.transport.Abort();  // Else whoever waits for this rank would miss it.
     }
   }
 
