@@ -146,7 +146,9 @@ void NcclTransport::Connect(Link& link) {
 }
 
 void NcclTransport::WarmUp(Link& link) {
-  const Boundary room = device_.Allocate(kWarmUpBytes * (link.members.size() + 1), link.stream);
+  // Kept in the link: if waiting fails, the transfer goes on in this memory until NCCL is aborted.
+  link.room = device_.Allocate(kWarmUpBytes * (link.members.size() + 1), link.stream);
+  const Boundary& room = link.room;
   if (!link.is_edge) {
     Settle(link, nccl_.AllGather(link.comm, room.data, room.data + kWarmUpBytes, kWarmUpBytes,
                                  link.stream));
@@ -158,6 +160,7 @@ void NcclTransport::WarmUp(Link& link) {
   const Event done = device_.Record(link.stream);
   WaitUntil([&] { return device_.IsDone(*done); },
             fmt::format("the first transfer of {}", link.name));
+  link.room = {};
 }
 
 void NcclTransport::Settle(const Link& link, Nccl::State state) {

@@ -87,7 +87,7 @@ class NcclTransport : public Transport {
     Nccl::Comm comm = nullptr;
     Device::Stream stream = nullptr;
     bool is_edge = false;
-    Boundary room{};  ///< For all-reduces.
+    Boundary room{};  ///< For the first transfer, then for all-reduces.
   };
   /// What is on its way, in either direction.
   struct Parcel {
