@@ -169,11 +169,29 @@ class CommunicationCheck {
       }
       const std::int32_t expected = counts.Next(send.rank);
       if (At(turn, send) != expected) {
-        findings_.Add("channel-order", ref,
-                      fmt::format("RECV {} from rank {}, but its SEND is number {} of the channel",
-                                  expected, send.rank, At(turn, send)));
+        findings_.Add(
+            "channel-order", ref,
+            fmt::format("RECV {} of the channel from rank {} to rank {}, whose SEND {} is {}; its "
+                        "own, {}, is number {}",
+                        expected, send.rank, rank, expected,
+                        SendName(turn, send.rank, rank, expected), ToString(schedule_.At(send)),
+                        At(turn, send)));
       }
     }
+  }
+
+  /// The SEND that is number `number` of a channel.
+  std::string SendName(const std::vector<std::vector<std::int32_t>>& turn, std::int32_t from,
+                       std::int32_t to, std::int32_t number) const {
+    const auto rank = static_cast<std::size_t>(from);
+    for (std::size_t i = 0; i < turn[rank].size(); ++i) {
+      const Op& op = schedule_.programs[rank][i];
+      if (TraitsOf(op.kind).is_send && turn[rank][i] == number &&
+          dependencies_.matching_recv[rank][i].rank == to) {
+        return ToString(op);
+      }
+    }
+    return "missing";
   }
 
   const Schedule& schedule_;

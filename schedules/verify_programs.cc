@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <string>
 #include <unordered_set>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -114,7 +115,7 @@ class PairCheck {
     stage_ = stage;
     microbatch_ = microbatch;
     if (!pair.forward) {
-      Missing("forward-once", "its forward; expected one F");
+      Missing("forward-once", "its forward; expected one F", pair.backward);
     }
     if (schedule_.mode == Mode::kForward) {
       for (const OpRef extra : {pair.recompute, pair.backward, pair.weight}) {
@@ -140,15 +141,22 @@ class PairCheck {
   }
 
  private:
-  void Missing(std::string_view rule, std::string_view what) {
-    findings_.Add(rule, fmt::format("stage {}, micro-batch {}", stage_, microbatch_),
-                  fmt::format("lacks {}", what));
+  /// `other`: what is there of the micro-batch, if anything.
+  void Missing(std::string_view rule, std::string_view what, OpRef other) {
+    std::string message = fmt::format("lacks {}", what);
+    if (other) {
+      findings_.Add(rule, other, std::move(message));
+    } else {
+      findings_.Add(rule, fmt::format("stage {}, micro-batch {}", stage_, microbatch_),
+                    std::move(message));
+    }
   }
 
   void CheckBackward(const PairPlaces& pair) {
     if (!pair.backward) {
       Missing("backward-once",
-              pair.weight ? "the I before its W" : "its backward; expected B, or I and W");
+              pair.weight ? "the I before its W" : "its backward; expected B, or I and W",
+              pair.weight ? pair.weight : pair.forward);
       return;
     }
     const bool full = schedule_.At(pair.backward).kind == OpKind::kBackward;

@@ -81,7 +81,9 @@ std::vector<VerifyCase> ShapeCases() {
 std::vector<VerifyCase> PairCases() {
   return {
       {"forward-once", "Missing", Programs(1, {"0: 0B0@0 0S@0"}),
-       "stage 0, micro-batch 0: error: lacks its forward; expected one F [forward-once]\n",
+       "rank 0, op 0 (0B0@0): error: lacks its forward; expected one F [forward-once]\n"
+       "  rank 0 | 0B0@0 0S@0\n"
+       "           ^\n",
        Smallest()},
       {"forward-once", "Twice", Programs(1, {"0: 0F0@0 0F0@0 0B0@0 0S@0"}),
        "rank 0, op 1 (0F0@0): error: a second one; the first is 0F0@0 on rank 0, op 0 "
@@ -96,8 +98,10 @@ std::vector<VerifyCase> PairCases() {
        "                       ^\n",
        Programs(1, {"0: 0F0@0 0R0@0 0B0@0 0S@0"})},
       {"backward-once", "Missing", Programs(2, {"0: 0F0@0 0F1@0 0B0@0 0S@0"}),
-       "stage 0, micro-batch 1: error: lacks its backward; expected B, or I and W "
-       "[backward-once]\n",
+       "rank 0, op 1 (0F1@0): error: lacks its backward; expected B, or I and W "
+       "[backward-once]\n"
+       "  rank 0 | 0F0@0 0F1@0 0B0@0 0S@0\n"
+       "                 ^\n",
        Programs(2, {"0: 0F0@0 0F1@0 0B0@0 0B1@0 0S@0"})},
       {"backward-once", "IWithoutW", Programs(2, {"0: 0F0@0 0F1@0 0B0@0 0I1@0 0S@0"}),
        "rank 0, op 3 (0I1@0): error: an I without its W [backward-once]\n"
@@ -105,7 +109,9 @@ std::vector<VerifyCase> PairCases() {
        "                             ^\n",
        Programs(2, {"0: 0F0@0 0F1@0 0B0@0 0I1@0 0W1@0 0S@0"})},
       {"backward-once", "WWithoutI", Programs(1, {"0: 0F0@0 0W0@0 0S@0"}),
-       "stage 0, micro-batch 0: error: lacks the I before its W [backward-once]\n",
+       "rank 0, op 1 (0W0@0): error: lacks the I before its W [backward-once]\n"
+       "  rank 0 | 0F0@0 0W0@0 0S@0\n"
+       "                 ^\n",
        Programs(1, {"0: 0F0@0 0I0@0 0W0@0 0S@0"})},
       {"backward-once", "BesideAFullBackward", Programs(1, {"0: 0F0@0 0B0@0 0W0@0 0S@0"}),
        "rank 0, op 2 (0W0@0): error: beside a full backward, 0B0@0 on rank 0 [backward-once]\n"

@@ -86,8 +86,10 @@ TEST(Verify, ListsTwentyOfARuleAndCountsTheRest) {
   const std::vector<Diagnostic> found = Verify(Programs(25, {program}));
   ASSERT_EQ(found.size(), static_cast<std::size_t>(kMaxPerRule) + 1);
   EXPECT_EQ(ToString(found[0]),
-            "stage 0, micro-batch 0: error: lacks its backward; expected B, or I and W "
-            "[backward-once]");
+            "rank 0, op 0 (0F0@0): error: lacks its backward; expected B, or I and W "
+            "[backward-once]\n"
+            "  rank 0 | 0F0@0 0F1@0 0F2@0 0F3@0 0F4@0 ...\n"
+            "           ^");
   EXPECT_EQ(ToString(found.back()), "error: 5 more of this kind [backward-once]");
 }
 

@@ -40,7 +40,8 @@ TEST(CheckCommand, ReportsEveryFaultOfABadSchedule) {
   EXPECT_EQ(outcome.out.find("ok"), std::string::npos) << outcome.out;
   // Backward before its forward, and micro-batch 1 has no backward.
   EXPECT_NE(outcome.err.find("0B0"), std::string::npos) << outcome.err;
-  EXPECT_NE(outcome.err.find("micro-batch 1"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("(0F1@0): error: lacks its backward"), std::string::npos)
+      << outcome.err;
 }
 
 TEST(CheckCommand, TextThatCannotBeParsedIsBadUsage) {
