@@ -2,8 +2,11 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
+#include "schedules/activation_limit.h"
+#include "schedules/auto_problem.h"
 #include "schedules/schedule.h"
 
 namespace stagecraft {
@@ -17,6 +20,13 @@ enum class HorizonRule : std::uint8_t {
 
 enum class Checkpoint : std::uint8_t { kNone, kAll, kExceptLast };
 enum class Rounding : std::uint8_t { kFloor, kHalfEven };
+
+/// Whether a forward and a backward that run together are one cell.
+enum class Cells : std::uint8_t { kJoined, kSeparate };
+
+enum class PlacementKind : std::uint8_t { kLoop, kZigzag, kBidirectional };
+
+inline constexpr std::int32_t kDefaultChunks = 2;
 
 /// What a generator is asked for. `registry.h` says which fields each one takes and checks them.
 struct GeneratorOptions {
@@ -33,6 +43,13 @@ struct GeneratorOptions {
   bool vertical_sync = false;
   std::vector<std::int32_t> replicas{};  ///< Ranks per stage; empty: one each.
   Rounding rounding = Rounding::kFloor;
+  std::optional<std::int32_t> chunks{};  ///< Stages per rank; default `kDefaultChunks`.
+  std::optional<std::int32_t> group{};   ///< Micro-batches before the next chunk; default: ranks.
+  Cells cells = Cells::kJoined;
+  PlacementKind placement = PlacementKind::kZigzag;
+  std::optional<ActivationLimit> limit{};
+  std::vector<StageEstimate> estimates{};  ///< For automatic schedules; empty: all 1.
+  AutoWatch watch{};                       ///< Is told how such a search stands.
 };
 
 // One file each. All require options that `CheckOptions` (registry.h) accepts.
@@ -49,5 +66,26 @@ Schedule XPipe(const GeneratorOptions& options);
 Schedule PipeOptim(const GeneratorOptions& options);
 Schedule PipeMare(const GeneratorOptions& options);
 Schedule PipelinedBackprop(const GeneratorOptions& options);
+Schedule InterleavedOneFOneB(const GeneratorOptions& options);
+Schedule BreadthFirst(const GeneratorOptions& options);
+Schedule ZeroBubbleH1(const GeneratorOptions& options);
+Schedule ZeroBubbleH2(const GeneratorOptions& options);
+Schedule ZeroBubbleV(const GeneratorOptions& options);
+Schedule DualPipe(const GeneratorOptions& options);
+Schedule DualPipeV(const GeneratorOptions& options);
+Schedule Chimera(const GeneratorOptions& options);
+Schedule Greedy(const GeneratorOptions& options);
+Schedule ZeroBubbleAuto(const GeneratorOptions& options);
+Schedule ZeroBubbleAutoV(const GeneratorOptions& options);
+
+// What a generator needs beside sizes in range and the options that it takes: one sentence on what
+// was found and what was expected, or nothing.
+std::string RefuseInterleaved(const GeneratorOptions& options);
+std::string RefuseDualPipe(const GeneratorOptions& options);
+std::string RefuseDualPipeV(const GeneratorOptions& options);
+std::string RefuseChimera(const GeneratorOptions& options);
+std::string RefuseGreedy(const GeneratorOptions& options);
+std::string RefuseZeroBubbleAuto(const GeneratorOptions& options);
+std::string RefuseZeroBubbleAutoV(const GeneratorOptions& options);
 
 }  // namespace stagecraft

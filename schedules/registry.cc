@@ -8,14 +8,14 @@
 #include <fmt/format.h>
 
 #include "schedules/closest.h"
-#include "schedules/stream.h"
+#include "schedules/option_check.h"
 
 namespace stagecraft {
 namespace {
 
 constexpr std::uint32_t kStream = kTakesUpdateEvery | kTakesDrainEvery;
 
-constexpr std::array<Generator, 13> kGenerators = {{
+constexpr std::array<Generator, 24> kGenerators = {{
     {.name = "sequential",
      .make = Sequential,
      .summary = "plain training: all -p stages on one rank",
@@ -57,6 +57,103 @@ constexpr std::array<Generator, 13> kGenerators = {{
      .takes = kTakesWarmup,
      .flushes = true,
      .whole_batches = false},
+    {.name = "interleaved-1f1b",
+     .make = InterleavedOneFOneB,
+     .summary = "1F1B with several stages per rank, in a loop: less bubble, more transfers",
+     .bounded = "1 weight copy, (v-1)g + 2(D-1-r) + 1 chunks of activations, staleness 0",
+     .source = "Narayanan et al., SC 2021",
+     .takes = kTakesChunks | kTakesGroup,
+     .flushes = true,
+     .whole_batches = false,
+     .refuse = RefuseInterleaved},
+    {.name = "breadth-first",
+     .make = BreadthFirst,
+     .summary = "GPipe with several stages per rank, in a loop",
+     .bounded = "1 weight copy, m activation sets, staleness 0",
+     .source = "Lamy-Poirier, MLSys 2023",
+     .takes = kTakesChunks,
+     .flushes = true,
+     .whole_batches = false},
+    {.name = "zb-h1",
+     .make = ZeroBubbleH1,
+     .summary = "1F1B with a split backward: W fills the bubble at the end",
+     .bounded = "1 weight copy, D activation sets, staleness 0",
+     .source = "Qi et al., ICLR 2024",
+     .takes = 0,
+     .flushes = true,
+     .whole_batches = false},
+    {.name = "zb-h2",
+     .make = ZeroBubbleH2,
+     .summary = "no bubble for twice the activations",
+     .bounded = "1 weight copy, 2D - 1 activation sets, staleness 0",
+     .source = "Qi et al., ICLR 2024",
+     .takes = 0,
+     .flushes = true,
+     .whole_batches = false},
+    {.name = "zb-v",
+     .make = ZeroBubbleV,
+     .summary = "no bubble in the memory of 1F1B, two stages per rank in a V",
+     .bounded = "1 weight copy, D activation sets, staleness 0",
+     .source = "Qi et al., NeurIPS 2024",
+     .takes = 0,
+     .flushes = true,
+     .whole_batches = false},
+    {.name = "dualpipe",
+     .make = DualPipe,
+     .summary = "two directions at once, forward and backward as one cell",
+     .bounded = "2 weight copies (one of each of 2 stages), D + 1 activation sets, staleness 0",
+     .source = "DeepSeek-AI, arXiv 2412.19437",
+     .takes = kTakesCells,
+     .flushes = true,
+     .whole_batches = false,
+     .refuse = RefuseDualPipe},
+    {.name = "dualpipe-v",
+     .make = DualPipeV,
+     .summary = "DualPipe on a V: two stages per rank, nothing replicated",
+     .bounded = "1 weight copy, 2D + 1 chunks of activations, staleness 0",
+     .source = "DeepSeek-AI, DualPipe repository, 2025",
+     .takes = kTakesCells,
+     .flushes = true,
+     .whole_batches = false,
+     .refuse = RefuseDualPipeV},
+    {.name = "chimera",
+     .make = Chimera,
+     .summary = "two directions at once, each fills the bubbles of the other",
+     .bounded = "2 weight copies (one of each of 2 stages), D activation sets, staleness 0",
+     .source = "Li and Hoefler, SC 2021",
+     .takes = 0,
+     .flushes = true,
+     .whole_batches = false,
+     .refuse = RefuseChimera},
+    {.name = "greedy",
+     .make = Greedy,
+     .summary = "on any placement: oldest backward first, else oldest forward",
+     .bounded = "1 weight copy, activation sets as --limit says, staleness 0",
+     .source = "Liu et al., SC 2023 (the waves)",
+     .takes = kTakesChunks | kTakesPlacement | kTakesLimit,
+     .flushes = true,
+     .whole_batches = false,
+     .refuse = RefuseGreedy},
+    {.name = "zb-auto",
+     .make = ZeroBubbleAuto,
+     .summary = "the best order of F, I and W found for the costs, within --limit",
+     .bounded = "1 weight copy, activations as --limit says, staleness 0",
+     .source = "Qi et al., ICLR 2024",
+     .takes = kTakesLimit,
+     .flushes = true,
+     .whole_batches = false,
+     .refuse = RefuseZeroBubbleAuto,
+     .automatic = StraightPlacement},
+    {.name = "zb-auto-v",
+     .make = ZeroBubbleAutoV,
+     .summary = "the same on two stages per rank in a V",
+     .bounded = "1 weight copy, activations as --limit says, staleness 0",
+     .source = "Qi et al., NeurIPS 2024",
+     .takes = kTakesLimit,
+     .flushes = true,
+     .whole_batches = false,
+     .refuse = RefuseZeroBubbleAutoV,
+     .automatic = VPlacement},
     {.name = "async-1f1b",
      .make = AsyncOneFOneB,
      .summary = "1F1B without flush or stash: reads whatever is newest",
@@ -128,164 +225,6 @@ constexpr std::array<Generator, 13> kGenerators = {{
      .whole_batches = true},
 }};
 
-constexpr std::int32_t kMaxRanks = 1 << 14;
-constexpr std::int64_t kMaxPairs = std::int64_t{1} << 25;  ///< (rank, micro-batch): 3 GB of ops.
-
-/// Collects one sentence per argument that makes no sense.
-class OptionCheck {
- public:
-  OptionCheck(const Generator& generator, const GeneratorOptions& options)
-      : generator_(generator), options_(options) {}
-
-  std::vector<Diagnostic> Check() {
-    CheckSizes();
-    CheckTaken();
-    if (faults_.empty()) {
-      CheckReplicas();
-    }
-    if (faults_.empty()) {
-      CheckUpdates();
-      CheckRest();
-    }
-    return std::move(faults_);
-  }
-
- private:
-  template <typename... Values>
-  void Fault(fmt::format_string<Values...> text, Values&&... values) {
-    Diagnostic& fault = faults_.emplace_back();
-    fault.where = generator_.name;
-    fault.message = fmt::format(text, std::forward<Values>(values)...);
-  }
-
-  void CheckSizes() {
-    if (options_.ranks < 1 || options_.ranks > kMaxRanks) {
-      Fault("{} ranks; expected -p from 1 to {}", options_.ranks, kMaxRanks);
-    }
-    if (options_.microbatches < 1) {
-      Fault("{} micro-batches; expected -m of at least 1", options_.microbatches);
-    }
-    if (options_.batches < 1) {
-      Fault("{} batches; expected -n of at least 1", options_.batches);
-    }
-    if (!faults_.empty()) {
-      return;
-    }
-    const std::int64_t total = std::int64_t{options_.microbatches} * options_.batches;
-    if (total > kMaxPairs / options_.ranks) {
-      Fault("{} ranks and {} micro-batches in all; expected a product of at most {}",
-            options_.ranks, total, kMaxPairs);
-    }
-  }
-
-  void CheckOne(Takes takes, bool given, std::string_view flag) {
-    if (given && (generator_.takes & takes) == 0) {
-      Fault("does not take {}; see `stagecraft schedules`", flag);
-    }
-  }
-
-  void CheckTaken() {
-    CheckOne(kTakesUpdateEvery, options_.update_every.has_value(), "--update-every");
-    CheckOne(kTakesDrainEvery, options_.drain_every != 0, "--drain-every");
-    CheckOne(kTakesHorizon, options_.horizon != HorizonRule::kExact, "--horizon");
-    CheckOne(kTakesCheckpoint, options_.checkpoint != Checkpoint::kNone, "--checkpoint");
-    CheckOne(kTakesWarmup, options_.warmup.has_value(), "--warmup");
-    CheckOne(kTakesVerticalSync, options_.vertical_sync, "--vertical-sync");
-    CheckOne(kTakesReplicas, !options_.replicas.empty(), "--replicas");
-    CheckOne(kTakesRounding, options_.rounding != Rounding::kFloor, "--rounding");
-  }
-
-  void CheckReplicas() {
-    if (options_.replicas.empty()) {
-      return;
-    }
-    std::int64_t sum = 0;
-    for (const std::int32_t count : options_.replicas) {
-      if (count < 1 || count > kMaxRanks) {
-        Fault("{} replicas of a stage; expected from 1 to {}", count, kMaxRanks);
-        return;
-      }
-      sum += count;
-    }
-    if (sum != options_.ranks) {
-      Fault("--replicas {} need {} ranks, but -p is {}", fmt::join(options_.replicas, ","), sum,
-            options_.ranks);
-    }
-    if (options_.vertical_sync) {
-      Fault(
-          "--vertical-sync with --replicas; stages that update at different rates have no "
-          "version in common, so expected one of the two");
-    }
-  }
-
-  std::int32_t UpdateEvery() const {
-    return options_.update_every.value_or(generator_.updates_every_ranks ? options_.ranks : 1);
-  }
-
-  /// Micro-batches in all, and between drains, come in whole updates of every stage.
-  void CheckUpdates() {
-    const std::int32_t every = UpdateEvery();
-    if (generator_.flushes) {
-      return;
-    }
-    if (every < 1) {
-      Fault("an update every {} micro-batches; expected at least 1", every);
-      return;
-    }
-    if (options_.drain_every < 0) {
-      Fault("a drain every {} micro-batches; expected at least 1, or 0 for none",
-            options_.drain_every);
-      return;
-    }
-    CheckWholeUpdates(every, 1);
-    for (const std::int32_t replicas : options_.replicas) {
-      if (every != 1 && every % replicas != 0) {
-        Fault("an update every {} micro-batches on {} replicas; expected 1 or a multiple of {}",
-              every, replicas, replicas);
-      } else {
-        CheckWholeUpdates(every, replicas);
-      }
-      if (!faults_.empty()) {
-        return;
-      }
-    }
-  }
-
-  void CheckWholeUpdates(std::int32_t every, std::int32_t replicas) {
-    const std::int32_t per_update = MicrobatchesPerUpdate(every, replicas);
-    const std::int64_t total = std::int64_t{options_.microbatches} * options_.batches;
-    if (total % per_update != 0) {
-      Fault(
-          "{} micro-batches in all (-m times -n) and an update every {}; expected a multiple, "
-          "since a last update with fewer is not made up",
-          total, per_update);
-    }
-    if (options_.drain_every % per_update != 0) {
-      Fault("a drain every {} micro-batches and an update every {}; expected a multiple",
-            options_.drain_every, per_update);
-    }
-  }
-
-  void CheckRest() {
-    if (generator_.one_per_update && UpdateEvery() != 1) {
-      Fault("an update every {} micro-batches; it is defined for 1 only", UpdateEvery());
-    }
-    if (generator_.deals_out_batches && options_.microbatches % options_.ranks != 0) {
-      Fault("{} micro-batches on {} ranks; expected -m to be a multiple of -p",
-            options_.microbatches, options_.ranks);
-    }
-    const std::int32_t most = 2 * (options_.ranks - 1);
-    if (options_.warmup && (*options_.warmup < 0 || *options_.warmup > most)) {
-      Fault("a warm-up of {} forwards; expected --warmup from 0 to 2(p - 1) = {}", *options_.warmup,
-            most);
-    }
-  }
-
-  const Generator& generator_;
-  const GeneratorOptions& options_;
-  std::vector<Diagnostic> faults_;
-};
-
 }  // namespace
 
 std::span<const Generator> Generators() {
@@ -296,10 +235,6 @@ const Generator* FindGenerator(std::string_view name) {
   const auto found = std::find_if(kGenerators.begin(), kGenerators.end(),
                                   [&](const Generator& g) { return g.name == name; });
   return found == kGenerators.end() ? nullptr : &*found;
-}
-
-std::vector<Diagnostic> CheckOptions(const Generator& generator, const GeneratorOptions& options) {
-  return OptionCheck(generator, options).Check();
 }
 
 Result<Schedule> Generate(std::string_view name, const GeneratorOptions& options) {

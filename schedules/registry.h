@@ -2,11 +2,12 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
-#include <vector>
 
 #include "schedules/diagnostic.h"
 #include "schedules/generators.h"
+#include "schedules/placements.h"
 #include "schedules/schedule.h"
 
 namespace stagecraft {
@@ -21,6 +22,11 @@ enum Takes : std::uint32_t {
   kTakesVerticalSync = 1U << 5U,
   kTakesReplicas = 1U << 6U,
   kTakesRounding = 1U << 7U,
+  kTakesChunks = 1U << 8U,
+  kTakesGroup = 1U << 9U,
+  kTakesCells = 1U << 10U,
+  kTakesPlacement = 1U << 11U,
+  kTakesLimit = 1U << 12U,
 };
 
 /// One schedule that can be generated.
@@ -37,6 +43,10 @@ struct Generator {
   bool one_per_update = false;       ///< Defined for one micro-batch per update only.
   bool reads_over_drains = false;    ///< Behind a drain it reads the version before the newest.
   bool deals_out_batches = false;    ///< Every rank gets as many micro-batches of each batch.
+  /// What it needs beside that: a sentence, or nothing. May be null. Called with sizes in range.
+  std::string (*refuse)(const GeneratorOptions&) = nullptr;
+  /// The placement of an automatic schedule, which takes `estimates` and `watch`; else null.
+  Placement (*automatic)(std::int32_t ranks) = nullptr;
 };
 
 /// All of them, in the order of the listing.
@@ -44,9 +54,6 @@ std::span<const Generator> Generators();
 
 /// Null if there is none of that name.
 const Generator* FindGenerator(std::string_view name);
-
-/// One sentence per argument that makes no sense for `generator`; empty if it can make a schedule.
-std::vector<Diagnostic> CheckOptions(const Generator& generator, const GeneratorOptions& options);
 
 /// Looks up, checks and makes. An unknown name gets a did-you-mean.
 Result<Schedule> Generate(std::string_view name, const GeneratorOptions& options);

@@ -9,15 +9,6 @@ bool operator==(const Schedule& a, const Schedule& b) {
          a.programs == b.programs;
 }
 
-std::vector<std::vector<std::int32_t>> StraightPlacement(std::int32_t stages) {
-  std::vector<std::vector<std::int32_t>> placement;
-  placement.reserve(static_cast<std::size_t>(stages));
-  for (std::int32_t stage = 0; stage < stages; ++stage) {
-    placement.push_back({stage});
-  }
-  return placement;
-}
-
 std::vector<std::vector<std::int32_t>> RanksOfStages(const Schedule& schedule) {
   std::vector<std::vector<std::int32_t>> ranks(static_cast<std::size_t>(schedule.shape.stages));
   for (std::size_t rank = 0; rank < schedule.placement.size(); ++rank) {

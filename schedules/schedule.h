@@ -45,9 +45,6 @@ struct Schedule {
 /// Same shape, mode, placement and programs.
 bool operator==(const Schedule& a, const Schedule& b);
 
-/// Stage r on rank r, for `stages` ranks: the placement of every straight pipeline.
-std::vector<std::vector<std::int32_t>> StraightPlacement(std::int32_t stages);
-
 /// The ranks that hold each stage, ascending. Requires stages in range.
 std::vector<std::vector<std::int32_t>> RanksOfStages(const Schedule& schedule);
 

@@ -49,6 +49,7 @@ class Command {
 // One file each: `command_NAME.cc`. `app` is the command's own part of the command line.
 std::unique_ptr<Command> MakeSchedulesCommand(CLI::App& app);
 std::unique_ptr<Command> MakeGenerateCommand(CLI::App& app);
+std::unique_ptr<Command> MakeConvertCommand(CLI::App& app);
 std::unique_ptr<Command> MakeCheckCommand(CLI::App& app);
 std::unique_ptr<Command> MakeShowCommand(CLI::App& app);
 std::unique_ptr<Command> MakeSimulateCommand(CLI::App& app);

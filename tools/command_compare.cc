@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -10,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "schedules/fingerprint.h"
+#include "schedules/option_check.h"
 #include "tools/baseline.h"
 #include "tools/command.h"
 #include "tools/comparison.h"
@@ -17,6 +19,7 @@
 #include "tools/cost_arguments.h"
 #include "tools/file_access.h"
 #include "tools/flags.h"
+#include "tools/order_search.h"
 #include "tools/schedule_arguments.h"
 #include "tools/simulated_run.h"
 #include "tools/terminal.h"
@@ -25,6 +28,20 @@ namespace stagecraft {
 namespace {
 
 constexpr std::int32_t kDefaultBatches = 32;
+
+/// What one of -p parts of a model is taken to cost if nothing is said about it.
+StageCosts AssumedCosts() {
+  StageCosts costs;
+  costs.forward = std::chrono::milliseconds(1);
+  costs.backward = std::chrono::milliseconds(2);
+  costs.sizes.activation_bytes = 100'000'000;
+  costs.sizes.parameter_bytes = 100'000'000;
+  return costs;
+}
+
+const char* const kAssumed =
+    "assumed, since no duration is given: F 1 ms, B 2 ms, activations and weights 100 MB each, for "
+    "one of -p parts of the model";
 enum class Format : std::uint8_t { kMarkdown, kCsv, kJson };
 
 /// A schedule to compare, and how many of the given micro-batches one of its own is.
@@ -36,8 +53,9 @@ struct Contestant {
 class CompareCommand : public Command {
  public:
   explicit CompareCommand(CLI::App& app) {
-    app.add_option("NAME|FILE", names_, "what to compare; the first is what others relate to")
-        ->required();
+    CLI::Option* names =
+        app.add_option("NAME|FILE", names_, "what to compare; the first is what others relate to");
+    app.add_flag("--all", all_, "everything that can be generated for -p and -m")->excludes(names);
     AddChoice(app, "--unit", {"microbatch", "batch"}, unit_,
               "what is pipelined: the same micro-batches by all, or whole batches where an "
               "approach's paper does so [microbatch]");
@@ -53,19 +71,21 @@ class CompareCommand : public Command {
         "  stagecraft compare gpipe pipedream pipedream-2bw spectrain pipeoptim --profile vgg16 "
         "--stages 4 --microbatch-size 16 --bandwidth 100GB/s\n"
         "  stagecraft compare gpipe pipedream pipeoptim --profile gnmt --stages 4 --unit batch\n"
-        "  stagecraft compare gpipe 1f1b -p 4 -m 8 --forward 1ms --backward 2ms --format csv\n");
+        "  stagecraft compare gpipe 1f1b -p 4 -m 8 --forward 1ms --backward 2ms --format csv\n"
+        "  stagecraft compare --all -p 4 -m 8\n");
   }
 
   ExitCode Run() override {
-    const CostSource source = costs_.Load();
+    const CostSource source = LoadCosts();
     const std::optional<nlohmann::ordered_json> baseline = LoadBaseline();
     const std::optional<std::int32_t> ranks = costs_.DefaultRanks(source);
-    CheckTaken(schedule_.Options(ranks));
+    const std::vector<std::string> names = NamesFor(schedule_.Options(ranks));
+    CheckTaken(names, schedule_.Options(ranks));
     Comparison comparison;
     Progress progress;
-    for (const std::string& name : names_) {
+    for (const std::string& name : names) {
       progress.Begin("simulating " + name);
-      Contestant contestant = Load(name, ranks);
+      Contestant contestant = Load(name, ranks, source);
       comparison.rows.push_back(RunOne(name, std::move(contestant), source, progress));
     }
     Describe(source, ranks, comparison.settings);
@@ -80,10 +100,45 @@ class CompareCommand : public Command {
   }
 
  private:
+  /// What was given, and assumptions if that has no duration.
+  CostSource LoadCosts() const {
+    CostSource source = costs_.Load();
+    return source.HasDurations() ? source : costs_.LoadWithDefaults(AssumedCosts());
+  }
+
+  /// The names that were given, or all that accept these options; says which don't, and why.
+  std::vector<std::string> NamesFor(const GeneratorOptions& options) const {
+    if (!all_) {
+      if (names_.empty()) {
+        throw CommandFailure(ExitCode::kUsage, "NAME|FILE",
+                             "expected what to compare, or --all; see `stagecraft schedules`");
+      }
+      return names_;
+    }
+    std::vector<std::string> names;
+    for (const Generator& generator : Generators()) {
+      std::vector<Diagnostic> faults =
+          CheckOptions(generator, OptionsFor(generator, options).options);
+      if (faults.empty()) {
+        names.emplace_back(generator.name);
+        continue;
+      }
+      for (Diagnostic& fault : faults) {
+        fault.severity = Severity::kWarning;
+        fault.message += "; left out";
+      }
+      PrintDiagnostics(faults);
+    }
+    if (names.empty()) {
+      throw CommandFailure(ExitCode::kUsage, "--all", "nothing can be generated for these options");
+    }
+    return names;
+  }
+
   /// An option that none of the approaches takes is a mistake; one that some take is theirs.
-  void CheckTaken(const GeneratorOptions& options) const {
+  void CheckTaken(const std::vector<std::string>& names, const GeneratorOptions& options) const {
     std::vector<Diagnostic> faults;
-    for (const std::string& name : names_) {
+    for (const std::string& name : names) {
       const Generator* generator = FindGenerator(name);
       if (generator == nullptr) {
         return;
@@ -101,26 +156,38 @@ class CompareCommand : public Command {
     throw CommandFailure(ExitCode::kUsage, faults);
   }
 
-  Contestant Load(const std::string& name, std::optional<std::int32_t> ranks) const {
+  /// `options` as this generator takes them, and how many of the micro-batches one of its own is.
+  struct Suited {
+    GeneratorOptions options;
+    std::int32_t factor = 1;
+  };
+  Suited OptionsFor(const Generator& generator, const GeneratorOptions& options) const {
+    Suited suited{OnlyTaken(generator, options)};
+    if (unit_ == ComparisonUnit::kBatch) {
+      if (generator.whole_batches) {
+        suited.factor = options.microbatches;
+        suited.options.microbatches = 1;
+      } else if ((generator.takes & kTakesUpdateEvery) != 0 && !options.update_every) {
+        suited.options.update_every = options.microbatches;
+      }
+    }
+    return suited;
+  }
+
+  Contestant Load(const std::string& name, std::optional<std::int32_t> ranks,
+                  const CostSource& source) const {
     Contestant contestant;
     const Generator* generator = FindGenerator(name);
     if (generator == nullptr) {
-      contestant.given = schedule_.Load(name, ranks, /*shared_flags=*/true);
+      contestant.given = schedule_.LoadFileAmongOthers(name);
       return contestant;
     }
-    GeneratorOptions options = OnlyTaken(*generator, schedule_.Options(ranks));
-    if (unit_ == ComparisonUnit::kBatch) {
-      if (generator->whole_batches) {
-        contestant.factor = options.microbatches;
-        options.microbatches = 1;
-      } else if ((generator->takes & kTakesUpdateEvery) != 0 && !options.update_every) {
-        options.update_every = options.microbatches;
-      }
-    }
-    Result<Schedule> made = Generate(name, options);
-    contestant.given.schedule = ValueOrUsage(std::move(made));
+    Suited suited = OptionsFor(*generator, schedule_.Options(ranks));
+    contestant.factor = suited.factor;
+    const CostedMachine machine{source, costs_, suited.factor, suited.options.ranks};
+    contestant.given.schedule = ValueOrUsage(GenerateFor(name, suited.options, &machine));
     contestant.given.generator = generator;
-    contestant.given.options = options;
+    contestant.given.options = std::move(suited.options);
     return contestant;
   }
 
@@ -128,7 +195,10 @@ class CompareCommand : public Command {
                        Progress& progress) const {
     Schedule& schedule = contestant.given.schedule;
     costs_.CheckStages(contestant.given);
-    Costs costs = source.For(schedule, contestant.factor);
+    // A generator's stages are parts of the same model, however many; a file's are its own.
+    Costs costs = contestant.given.generator != nullptr
+                      ? source.ForParts(schedule, contestant.given.options.ranks, contestant.factor)
+                      : source.For(schedule, contestant.factor);
     Topology topology = costs_.TopologyFor(schedule);
     ComparisonRow row;
     row.approach = name;
@@ -136,6 +206,9 @@ class CompareCommand : public Command {
     row.microbatch_size = costs.microbatch_size;
     row.fingerprint = Fingerprint(schedule);
     row.derived = costs.derived;
+    if (!costs_.AnyDurations()) {
+      row.derived.insert(row.derived.begin(), kAssumed);
+    }
     Lowered lowered =
         LowerAndVerify(std::move(schedule), {.receive = receive_,
                                              .receive_given = !receive_flag_->empty(),
@@ -186,6 +259,7 @@ class CompareCommand : public Command {
   }
 
   std::vector<std::string> names_;
+  bool all_ = false;
   ComparisonUnit unit_ = ComparisonUnit::kMicrobatch;
   Format format_ = Format::kMarkdown;
   std::string baseline_;

@@ -6,7 +6,9 @@
 
 #include "schedules/text.h"
 #include "tools/command.h"
+#include "tools/cost_arguments.h"
 #include "tools/file_access.h"
+#include "tools/order_search.h"
 #include "tools/schedule_arguments.h"
 #include "tools/simulated_run.h"
 
@@ -22,16 +24,29 @@ class GenerateCommand : public Command {
     schedule_.AddTo(app);
     receive_flag_ = AddReceive(app, receive_);
     receive_flag_->description("also write SENDs and RECVs, receives posted by this policy");
+    costs_.AddTo(app, CostArguments::Which::kPlanning);
     app.add_option("-o", output_, "file to write; - is standard output [-]")->type_name("FILE");
     app.footer(
         "Examples:\n"
         "  stagecraft generate 1f1b -p 4 -m 8\n"
         "  stagecraft generate pipedream -p 4 -m 8 -n 3 --vertical-sync -o -\n"
-        "  stagecraft generate gpipe -p 2 -m 4 --checkpoint all --receive just-in-time\n");
+        "  stagecraft generate gpipe -p 2 -m 4 --checkpoint all --receive just-in-time\n"
+        "  stagecraft generate zb-auto -p 8 -m 24 --limit 1.5p --forward 18ms --backward-input "
+        "18ms "
+        "--backward-weight 9ms --latency 0.6ms\n"
+        "Costs are for schedules that are searched for: zb-auto, zb-auto-v.\n");
   }
 
   ExitCode Run() override {
-    GivenSchedule given = schedule_.Load(name_);
+    const CostSource source = costs_.Load();
+    const CostedMachine machine{source, costs_};
+    const bool costed = costs_.Any();
+    GivenSchedule given =
+        schedule_.Load(name_, costs_.DefaultRanks(source), costed ? &machine : nullptr);
+    if (costed && (given.generator == nullptr || given.generator->automatic == nullptr)) {
+      throw CommandFailure(ExitCode::kUsage, name_,
+                           "does not depend on costs; expected none of their flags");
+    }
     Schedule schedule = std::move(given.schedule);
     if (!receive_flag_->empty()) {
       schedule = LowerAndVerify(std::move(schedule), {.receive = receive_,
@@ -46,6 +61,7 @@ class GenerateCommand : public Command {
  private:
   std::string name_;
   ScheduleArguments schedule_;
+  CostArguments costs_;
   ReceivePolicy receive_;
   CLI::Option* receive_flag_ = nullptr;
   std::string output_ = "-";

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "schedules/option_check.h"
 #include "schedules/registry.h"
 #include "tools/command.h"
 #include "tools/terminal.h"
@@ -14,23 +15,11 @@ namespace stagecraft {
 namespace {
 
 std::string Parameters(const Generator& generator) {
-  struct Named {
-    Takes bit;
-    std::string_view flag;
-  };
-  constexpr Named kNamed[] = {{kTakesUpdateEvery, "--update-every"},
-                              {kTakesDrainEvery, "--drain-every"},
-                              {kTakesHorizon, "--horizon"},
-                              {kTakesCheckpoint, "--checkpoint"},
-                              {kTakesWarmup, "--warmup"},
-                              {kTakesVerticalSync, "--vertical-sync"},
-                              {kTakesReplicas, "--replicas"},
-                              {kTakesRounding, "--rounding"}};
   std::string text = "-p -m -n";
-  for (const Named& named : kNamed) {
-    if ((generator.takes & named.bit) != 0) {
+  for (const OptionTraits& option : AllOptionTraits()) {
+    if ((generator.takes & option.takes) != 0) {
       text += " ";
-      text += named.flag;
+      text += option.flag;
     }
   }
   return text;

@@ -1,10 +1,14 @@
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "sim/dry_run.h"
 #include "tools/command.h"
 #include "tools/file_access.h"
 #include "tools/flags.h"
@@ -26,6 +30,9 @@ class SimulateCommand : public Command {
     CLI::Option* json = app.add_flag("--json", json_, "print JSON (simulate.schema.json)");
     app.add_option("--trace", trace_, "write a Chrome trace for Perfetto; gzip if it ends in .gz")
         ->type_name("FILE");
+    app.add_flag("--dry-run", dry_run_,
+                 "only count the steps of torch's dry run, in which every action takes one")
+        ->excludes(json);
     app.add_flag("--diagram", diagram_, "also draw the timeline as text")->excludes(json);
     app.footer(
         "Examples:\n"
@@ -41,6 +48,11 @@ class SimulateCommand : public Command {
                            "expected the name of a file, since standard output has the report");
     }
     Progress progress;
+    if (dry_run_) {
+      const std::optional<std::int64_t> steps = DryRunSteps(arguments_.LoadLowered(progress));
+      Print(steps ? fmt::format("{} steps\n", *steps) : "stuck\n");
+      return steps ? ExitCode::kFine : ExitCode::kRefused;
+    }
     const SimulatedRun run = arguments_.Run(engine_, progress);
     if (!trace_.empty()) {
       progress.Begin("writing the trace");
@@ -63,6 +75,7 @@ class SimulateCommand : public Command {
   Engine engine_ = Engine::kReplay;
   bool json_ = false;
   bool diagram_ = false;
+  bool dry_run_ = false;
   std::string trace_;
 };
 

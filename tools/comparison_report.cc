@@ -18,6 +18,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kStagesListed = 8;
+constexpr std::size_t kStagesListedIfAlike = 4;
 
 template <typename T>
 Json OrNull(const std::optional<T>& value) {
@@ -28,11 +29,16 @@ std::string ToText(const std::optional<std::int32_t>& value) {
   return value ? std::to_string(*value) : "-";
 }
 
-/// `4,3,2,1`: a figure of every stage, or its range where there are many stages.
+/// `4,3,2,1`: a figure of every stage, or its range where there are many stages or all are alike.
 template <typename Figure>
 std::string PerStage(const Metrics& metrics, Figure figure) {
   std::string text;
-  if (metrics.stages.size() <= kStagesListed) {
+  const auto same = [&](const StageMetrics& stage) {
+    return figure(stage) == figure(metrics.stages.front());
+  };
+  const bool alike = metrics.stages.size() > kStagesListedIfAlike &&
+                     std::all_of(metrics.stages.begin(), metrics.stages.end(), same);
+  if (metrics.stages.size() <= kStagesListed && !alike) {
     for (const StageMetrics& stage : metrics.stages) {
       text += text.empty() ? "" : ",";
       text += ToText(figure(stage));
@@ -159,20 +165,31 @@ Json SettingsToJson(const ComparisonSettings& settings) {
 
 std::string ComparisonToMarkdown(const Comparison& comparison) {
   Table table;
-  table.columns = {
-      {"approach", Align::kLeft}, {"samples/s"},       {"relative"},  {"bubble"}, {"peak memory"},
-      {"weight copies"},          {"activation sets"}, {"staleness"}, {"nominal"}};
+  table.columns = {{"approach", Align::kLeft},
+                   {"samples/s"},
+                   {"relative"},
+                   {"bubble"},
+                   {"window"},
+                   {"peak memory"},
+                   {"weight copies"},
+                   {"activation sets"},
+                   {"staleness"},
+                   {"nominal"}};
   for (const ComparisonRow& row : comparison.rows) {
     const std::optional<double> relative = Relative(comparison, row);
     table.rows.push_back({row.approach, FormatNumber(row.metrics.samples_per_second),
                           relative ? fmt::format("{:.3f}", *relative) : "-",
-                          FormatShare(row.metrics.bubble), FormatBytes(WorstPeak(row.metrics)),
-                          PerStage(row.metrics, Slots), PerStage(row.metrics, Sets),
-                          PerStage(row.metrics, Steady), PerStage(row.metrics, Nominal)});
+                          FormatShare(row.metrics.bubble), FormatShare(row.metrics.window_bubble),
+                          FormatBytes(WorstPeak(row.metrics)), PerStage(row.metrics, Slots),
+                          PerStage(row.metrics, Sets), PerStage(row.metrics, Steady),
+                          PerStage(row.metrics, Nominal)});
   }
   return SettingsToText(comparison.settings) + "\n" + ToMarkdown(table) +
-         "\nPeak memory is the worst rank's. Weight copies, activation sets, staleness (updates "
-         "missed, steady) and\nnominal staleness (after prediction) are per stage.\n" +
+         "\nBubble: idle time of all ranks over the whole run; window: of the worst rank between "
+         "its "
+         "first and\nlast op. Peak memory is the worst rank's. Weight copies, activation sets, "
+         "staleness (updates missed,\nsteady) and nominal staleness (after prediction) are per "
+         "stage.\n" +
          NotesOf(comparison);
 }
 
@@ -181,8 +198,8 @@ std::string ComparisonToCsv(const Comparison& comparison) {
   for (const char* name :
        {"approach", "unit", "microbatches", "microbatch_size_samples", "makespan_ns",
         "throughput_samples_per_s", "relative_throughput", "steady_samples_per_s", "bubble_share",
-        "peak_bytes", "weight_copies", "activation_sets", "staleness_updates",
-        "nominal_staleness_updates", "fingerprint"}) {
+        "window_bubble_share", "peak_bytes", "weight_copies", "activation_sets",
+        "staleness_updates", "nominal_staleness_updates", "fingerprint"}) {
     table.columns.push_back({name, Align::kLeft});
   }
   const auto number = [](const std::optional<double>& value) {
@@ -195,7 +212,7 @@ std::string ComparisonToCsv(const Comparison& comparison) {
         {row.approach, batch ? "batch" : "microbatch", std::to_string(row.microbatches),
          number(row.microbatch_size), std::to_string(metrics.makespan.count()),
          number(metrics.samples_per_second), number(Relative(comparison, row)),
-         number(SteadySamplesPerSecond(row)), number(metrics.bubble),
+         number(SteadySamplesPerSecond(row)), number(metrics.bubble), number(metrics.window_bubble),
          std::to_string(WorstPeak(metrics)), PerStage(metrics, Slots), PerStage(metrics, Sets),
          PerStage(metrics, Steady), PerStage(metrics, Nominal), row.fingerprint});
   }

@@ -45,8 +45,8 @@ void CostArguments::AddTo(CLI::App& app, Which which) {
     AddTimes(app);
   }
   AddSizes(app);
-  if (which == Which::kAll) {
-    AddTopology(app);
+  if (which == Which::kAll || which == Which::kPlanning) {
+    AddTopology(app, which == Which::kAll);
   }
   AddProfile(app);
 }
@@ -54,6 +54,15 @@ void CostArguments::AddTo(CLI::App& app, Which which) {
 bool CostArguments::AnySizes() const {
   return !profile_.empty() || std::any_of(inline_.sizes.begin(), inline_.sizes.end(),
                                           [](const auto& values) { return !values.empty(); });
+}
+
+bool CostArguments::AnyDurations() const {
+  return CostSource(inline_, std::nullopt, microbatch_size_).HasDurations() || !profile_.empty();
+}
+
+bool CostArguments::Any() const {
+  return AnySizes() || AnyDurations() || latency_ > Nanoseconds(0) || bandwidth_ > 0 ||
+         !speeds_.empty() || stages_.has_value();
 }
 
 void CostArguments::AddTimes(CLI::App& app) {
@@ -92,7 +101,7 @@ void CostArguments::AddSizes(CLI::App& app) {
   }
 }
 
-void CostArguments::AddTopology(CLI::App& app) {
+void CostArguments::AddTopology(CLI::App& app, bool with_send) {
   app.add_option_function<std::string>(
          "--latency",
          [this](const std::string& text) {
@@ -123,6 +132,9 @@ void CostArguments::AddTopology(CLI::App& app) {
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->group(kMachineGroup);
+  if (!with_send) {
+    return;
+  }
   AddChoice(app, "--send", {"eager", "rendezvous", "blocking"}, send_,
             "what a sender waits for: nothing, the receive for the transfer only, or the arrival "
             "[eager]")
@@ -171,6 +183,23 @@ CostSource CostArguments::Load() const {
   }
   return {inline_, ValueOrUsage(ParsePipeDreamGraph(text, file, *profile_batch_)),
           microbatch_size_};
+}
+
+CostSource CostArguments::LoadWithDefaults(const StageCosts& assumed) const {
+  InlineCosts costs = inline_;
+  for (std::size_t i = 0; i < kDurationFlags.size(); ++i) {
+    const Nanoseconds value = assumed.*kDurationFlags[i].member;
+    if (costs.durations[i].empty() && value > Nanoseconds(0)) {
+      costs.durations[i] = {value};
+    }
+  }
+  for (std::size_t i = 0; i < kSizeFlags.size(); ++i) {
+    const std::int64_t value = assumed.sizes.*kSizeFlags[i].member;
+    if (costs.sizes[i].empty() && value > 0) {
+      costs.sizes[i] = {value};
+    }
+  }
+  return {std::move(costs), std::nullopt, microbatch_size_};
 }
 
 Topology CostArguments::TopologyFor(const Schedule& schedule) const {

@@ -20,18 +20,26 @@ namespace stagecraft {
 /// The flags that say what ops, transfers and weights cost.
 class CostArguments {
  public:
-  enum class Which { kAll, kCosts, kSizes };
+  enum class Which { kAll, kPlanning, kCosts, kSizes };
 
-  /// Declares them: all, all but those of the machine, or only those that say how large things are.
+  /// Declares them: all, all but how sends wait, all but those of the machine, or only those that
+  /// say how large things are.
   void AddTo(CLI::App& app, Which which = Which::kAll);
 
   SendMode Send() const { return send_; }
 
-  /// Whether anything was given that says how large things are.
+  /// Whether anything was given that says how large things are, or how long ops take.
   bool AnySizes() const;
+  bool AnyDurations() const;
+
+  /// Whether any of the flags was given a value that matters.
+  bool Any() const;
 
   /// Reads the profile, if any, and prints its warnings. Throws `CommandFailure` (usage).
   CostSource Load() const;
+
+  /// The same without a profile, with what `assumed` says in place of what is not given.
+  CostSource LoadWithDefaults(const StageCosts& assumed) const;
 
   /// Throws `CommandFailure` (usage) if a speed is given for a rank that `schedule` lacks.
   Topology TopologyFor(const Schedule& schedule) const;
@@ -46,7 +54,7 @@ class CostArguments {
  private:
   void AddTimes(CLI::App& app);
   void AddSizes(CLI::App& app);
-  void AddTopology(CLI::App& app);
+  void AddTopology(CLI::App& app, bool with_send);
   void AddProfile(CLI::App& app);
 
   InlineCosts inline_;

@@ -175,6 +175,42 @@ Costs CostSource::For(const Schedule& schedule, std::int32_t factor) const {
   return costs;
 }
 
+Costs CostSource::ForParts(const Schedule& schedule, std::int32_t parts,
+                           std::int32_t factor) const {
+  const std::int32_t stages = schedule.shape.stages;
+  if (stages == parts) {
+    return For(schedule, factor);
+  }
+  InlineCosts cut = inline_;
+  bool any = false;
+  const auto scale = [&](auto& values) {
+    if (values.size() == 1) {
+      values.front() = values.front() * parts / stages;
+      any = true;
+    }
+  };
+  for (std::vector<Nanoseconds>& values : cut.durations) {
+    scale(values);
+  }
+  scale(cut.joined);
+  for (std::size_t i = 0; i < kSizeFlags.size(); ++i) {
+    if (kSizeFlags[i].member != &StageSizes::output_bytes) {
+      scale(cut.sizes[i]);
+    }
+  }
+  Costs costs = CostSource(std::move(cut), profile_, microbatch_size_).For(schedule, factor);
+  if (any) {
+    costs.derived.push_back(fmt::format(
+        "the model in {} stage{}: each costs {}/{} of what the flags say of one of {} parts",
+        stages, stages == 1 ? "" : "s", parts, stages, parts));
+  }
+  return costs;
+}
+
+bool CostSource::HasDurations() const {
+  return profile_ || !GivesNoDuration(inline_);
+}
+
 Costs CostSource::FromProfile(std::int32_t stages, std::int32_t factor) const {
   const Partition partition =
       profile_->is_stages ? WholePartition(*profile_, stages)

@@ -43,10 +43,12 @@ inline constexpr std::array<DurationFlag, 8> kDurationFlags = {{
     {"--allreduce", &StageCosts::allreduce, "A: all-reduce of the gradients", false},
 }};
 
-inline constexpr std::array<SizeFlag, 3> kSizeFlags = {{
+inline constexpr std::array<SizeFlag, 4> kSizeFlags = {{
     {"--boundary", &StageSizes::output_bytes, "a stage's output, per micro-batch", true},
     {"--activation", &StageSizes::activation_bytes, "kept for the backward, per micro-batch", true},
     {"--parameters", &StageSizes::parameter_bytes, "one copy of a stage's weights", false},
+    {"--released", &StageSizes::released_by_backward_input,
+     "part of --activation that an I gives back [0]", true},
 }};
 
 /// Costs from flags: of each flag one value for all stages or one per stage; empty if not given.
@@ -71,6 +73,14 @@ class CostSource {
   /// Costs of every stage of `schedule` for micro-batches of `factor` times the given size. Throws
   /// `CommandFailure` (usage).
   Costs For(const Schedule& schedule, std::int32_t factor = 1) const;
+
+  /// The same, where a flag's one value is that of one of `parts` equal parts of the model: what a
+  /// schedule that cuts it into another number of stages gets, exactly. Boundaries stay as they
+  /// are.
+  Costs ForParts(const Schedule& schedule, std::int32_t parts, std::int32_t factor = 1) const;
+
+  /// Whether there is any duration.
+  bool HasDurations() const;
 
  private:
   Costs FromProfile(std::int32_t stages, std::int32_t factor) const;

@@ -28,6 +28,7 @@ struct CommandEntry {
 constexpr CommandEntry kCommands[] = {
     {"schedules", "list what can be generated", MakeSchedulesCommand},
     {"generate", "write a schedule file", MakeGenerateCommand},
+    {"convert", "read and write torch.distributed.pipelining's schedule files", MakeConvertCommand},
     {"check", "verify a schedule in all three send modes, and limits", MakeCheckCommand},
     {"show", "draw a schedule; versions, staleness, weight copies, memory", MakeShowCommand},
     {"simulate", "predict when each op runs", MakeSimulateCommand},

@@ -11,12 +11,11 @@
 #include <fmt/format.h>
 
 #include "schedules/closest.h"
-#include "schedules/text.h"
 #include "tools/command.h"
-#include "tools/file_access.h"
 #include "tools/flags.h"
+#include "tools/order_search.h"
 #include "tools/quantity.h"
-#include "tools/terminal.h"
+#include "tools/schedule_file.h"
 
 namespace stagecraft {
 namespace {
@@ -29,7 +28,29 @@ const char* const kGroup = "Schedule, if NAME is to be generated";
 bool LooksLikeFile(const std::string& name) {
   std::error_code error;
   return name == "-" || name.find('/') != std::string::npos || name.ends_with(".sched") ||
-         std::filesystem::exists(name, error);
+         IsTorchFile(name) || std::filesystem::exists(name, error);
+}
+
+/// `12`, `2p`, `1.5p`, `40GB`.
+Result<ActivationLimit> ParseActivationLimit(std::string_view text) {
+  const bool times_ranks = text.ends_with('p');
+  const bool is_number = text.find_first_not_of("0123456789.") == std::string_view::npos;
+  if (times_ranks || is_number) {
+    if (times_ranks) {
+      text.remove_suffix(1);
+    }
+    Result<double> amount = ParsePositive(text);
+    if (!amount) {
+      return {std::nullopt, std::move(amount.diagnostics)};
+    }
+    using Unit = ActivationLimit::Unit;
+    return {ActivationLimit{*amount.value, times_ranks ? Unit::kTimesRanks : Unit::kSets}, {}};
+  }
+  Result<std::int64_t> bytes = ParseBytes(text);
+  if (!bytes) {
+    return {std::nullopt, std::move(bytes.diagnostics)};
+  }
+  return {ActivationLimit{static_cast<double>(*bytes.value), ActivationLimit::Unit::kBytes}, {}};
 }
 
 [[noreturn]] void RefuseUnknown(const std::string& name) {
@@ -78,7 +99,24 @@ void ScheduleArguments::AddTo(CLI::App& app, std::int32_t default_batches) {
                }
              },
              "ranks per stage, such as 3,1 [1,1,...]")
-          ->type_name("R,R,...")};
+          ->type_name("R,R,..."),
+      AddInteger(app, "--chunks", {1, kMost, "V"}, rest_.chunks,
+                 fmt::format("stages per rank [{}]", kDefaultChunks)),
+      AddInteger(app, "--group", {1, kMost, "G"}, rest_.group,
+                 "micro-batches before a rank goes on to its next stage [P]"),
+      AddChoice(app, "--cells", {"joined", "separate"}, rest_.cells,
+                "whether DualPipe's forwards and backwards that run together are one cell "
+                "[joined]"),
+      AddChoice(app, "--placement", {"loop", "zigzag", "bidirectional"}, rest_.placement,
+                "where a greedy schedule has its stages [zigzag]"),
+      app.add_option_function<std::string>(
+             "--limit",
+             [this](const std::string& text) {
+               rest_.limit = FlagValue("--limit", ParseActivationLimit(text));
+             },
+             "activations that a rank may hold: sets (12), sets per rank of the pipeline (2p), or "
+             "bytes (40GB) [1p; greedy: none]")
+          ->type_name("LIMIT")};
   for (CLI::Option* option : app.get_options([this](const CLI::Option* candidate) {
          return std::find(flags_.begin(), flags_.end(), candidate) != flags_.end();
        })) {
@@ -104,41 +142,40 @@ GeneratorOptions ScheduleArguments::Options(std::optional<std::int32_t> stages) 
 }
 
 GivenSchedule ScheduleArguments::Load(const std::string& name_or_file,
-                                      std::optional<std::int32_t> stages, bool shared_flags) const {
-  return LoadOrGenerate(name_or_file, stages, shared_flags, nullptr);
+                                      std::optional<std::int32_t> stages,
+                                      const CostedMachine* machine) const {
+  GivenSchedule given;
+  given.generator = FindGenerator(name_or_file);
+  if (given.generator == nullptr) {
+    return LoadFile(name_or_file, /*shared_flags=*/false);
+  }
+  given.options = Options(stages);
+  given.schedule = ValueOrUsage(GenerateFor(name_or_file, given.options, machine));
+  return given;
+}
+
+GivenSchedule ScheduleArguments::LoadFileAmongOthers(const std::string& name_or_file) const {
+  return LoadFile(name_or_file, /*shared_flags=*/true);
 }
 
 GivenSchedule ScheduleArguments::LoadAdjusted(const std::string& name_or_file,
                                               std::optional<std::int32_t> stages,
                                               const Adjust& adjust) const {
-  return LoadOrGenerate(name_or_file, stages, true, adjust);
-}
-
-GivenSchedule ScheduleArguments::LoadOrGenerate(const std::string& name_or_file,
-                                                std::optional<std::int32_t> stages,
-                                                bool shared_flags, const Adjust& adjust) const {
   GivenSchedule given;
   given.generator = FindGenerator(name_or_file);
   if (given.generator == nullptr) {
-    if (!LooksLikeFile(name_or_file)) {
-      RefuseUnknown(name_or_file);
-    }
-    given.schedule = LoadFile(name_or_file, shared_flags);
-    return given;
+    return LoadFile(name_or_file, /*shared_flags=*/true);
   }
   given.options = Options(stages);
-  if (adjust) {
-    adjust(*given.generator, given.options);
-  }
-  Result<Schedule> made = Generate(name_or_file, given.options);
-  if (!made) {
-    throw CommandFailure(ExitCode::kUsage, std::move(made.diagnostics));
-  }
-  given.schedule = *std::move(made.value);
+  adjust(*given.generator, given.options);
+  given.schedule = ValueOrUsage(GenerateFor(name_or_file, given.options, nullptr));
   return given;
 }
 
-Schedule ScheduleArguments::LoadFile(const std::string& file, bool shared_flags) const {
+GivenSchedule ScheduleArguments::LoadFile(const std::string& file, bool shared_flags) const {
+  if (!LooksLikeFile(file)) {
+    RefuseUnknown(file);
+  }
   for (const CLI::Option* flag : flags_) {
     if (!shared_flags && !flag->empty()) {
       throw CommandFailure(
@@ -146,12 +183,9 @@ Schedule ScheduleArguments::LoadFile(const std::string& file, bool shared_flags)
           fmt::format("is for schedules that are generated, but {} is a file", file));
     }
   }
-  Result<Schedule> parsed = Parse(ReadFile(file), file == "-" ? "standard input" : file);
-  if (!parsed) {
-    throw CommandFailure(ExitCode::kUsage, std::move(parsed.diagnostics));
-  }
-  PrintDiagnostics(parsed.diagnostics);
-  return *std::move(parsed.value);
+  GivenSchedule given;
+  given.schedule = ReadSchedule(file);
+  return given;
 }
 
 CLI::Option* AddReceive(CLI::App& app, ReceivePolicy& policy) {
@@ -163,24 +197,6 @@ CLI::Option* AddReceive(CLI::App& app, ReceivePolicy& policy) {
           },
           "where receives are posted, if the schedule has none [early]")
       ->type_name("early|just-in-time|lookahead:K");
-}
-
-GeneratorOptions OnlyTaken(const Generator& generator, GeneratorOptions options) {
-  const GeneratorOptions defaults;
-  const auto drop = [&](Takes bit, auto member) {
-    if ((generator.takes & bit) == 0) {
-      options.*member = defaults.*member;
-    }
-  };
-  drop(kTakesUpdateEvery, &GeneratorOptions::update_every);
-  drop(kTakesDrainEvery, &GeneratorOptions::drain_every);
-  drop(kTakesHorizon, &GeneratorOptions::horizon);
-  drop(kTakesCheckpoint, &GeneratorOptions::checkpoint);
-  drop(kTakesWarmup, &GeneratorOptions::warmup);
-  drop(kTakesVerticalSync, &GeneratorOptions::vertical_sync);
-  drop(kTakesReplicas, &GeneratorOptions::replicas);
-  drop(kTakesRounding, &GeneratorOptions::rounding);
-  return options;
 }
 
 }  // namespace stagecraft

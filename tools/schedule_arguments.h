@@ -18,6 +18,8 @@ class Option;
 
 namespace stagecraft {
 
+struct CostedMachine;
+
 /// A schedule that the command line asked for.
 struct GivenSchedule {
   Schedule schedule;
@@ -37,11 +39,14 @@ class ScheduleArguments {
   GeneratorOptions Options(std::optional<std::int32_t> stages) const;
 
   /// Generates or reads. Throws `CommandFailure` (usage) with everything that is wrong; the
-  /// schedule itself is not verified. A file takes no generator's flags, unless they are there for
-  /// others (`shared_flags`).
+  /// schedule itself is not verified. A file takes no generator's flags. `machine`: what an
+  /// automatic schedule is made for.
   GivenSchedule Load(const std::string& name_or_file,
                      std::optional<std::int32_t> stages = std::nullopt,
-                     bool shared_flags = false) const;
+                     const CostedMachine* machine = nullptr) const;
+
+  /// Reads a file beside which generator's flags may stand, for others.
+  GivenSchedule LoadFileAmongOthers(const std::string& name_or_file) const;
 
   /// The same, with the last word on the options of a generator; a file may stand beside its flags.
   using Adjust = std::function<void(const Generator& generator, GeneratorOptions& options)>;
@@ -52,9 +57,7 @@ class ScheduleArguments {
   bool HasBatches() const { return batches_.has_value(); }
 
  private:
-  GivenSchedule LoadOrGenerate(const std::string& name_or_file, std::optional<std::int32_t> stages,
-                               bool shared_flags, const Adjust& adjust) const;
-  Schedule LoadFile(const std::string& file, bool shared_flags) const;
+  GivenSchedule LoadFile(const std::string& file, bool shared_flags) const;
 
   std::optional<std::int32_t> ranks_;
   std::optional<std::int32_t> microbatches_;
@@ -67,8 +70,5 @@ class ScheduleArguments {
 
 /// Adds `--receive POLICY`.
 CLI::Option* AddReceive(CLI::App& app, ReceivePolicy& policy);
-
-/// `options` without what `generator` does not take: for commands that share them among several.
-GeneratorOptions OnlyTaken(const Generator& generator, GeneratorOptions options);
 
 }  // namespace stagecraft

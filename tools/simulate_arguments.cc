@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include "schedules/fingerprint.h"
+#include "tools/order_search.h"
 
 namespace stagecraft {
 
@@ -15,19 +16,32 @@ void SimulateArguments::AddTo(CLI::App& app, const std::string& name_description
   costs_.AddTo(app);
 }
 
-SimulatedRun SimulateArguments::Run(Engine engine, Progress& progress) const {
-  const CostSource source = costs_.Load();
-  GivenSchedule given = schedule_.Load(name_, costs_.DefaultRanks(source));
+SimulateArguments::Given SimulateArguments::Load() const {
+  CostSource source = costs_.Load();
+  const CostedMachine machine{source, costs_};
+  GivenSchedule given = schedule_.Load(name_, costs_.DefaultRanks(source), &machine);
   costs_.CheckStages(given);
-  Topology topology = costs_.TopologyFor(given.schedule);
-  Costs costs = source.For(given.schedule);
-  std::string fingerprint = Fingerprint(given.schedule);
+  return {std::move(source), std::move(given)};
+}
+
+Lowered SimulateArguments::Lower(GivenSchedule given, Progress& progress) const {
   progress.Begin("verifying");
-  Lowered lowered =
-      LowerAndVerify(std::move(given.schedule), {.receive = receive_,
-                                                 .receive_given = !receive_flag_->empty(),
-                                                 .generated = given.generator != nullptr,
-                                                 .send = costs_.Send()});
+  return LowerAndVerify(std::move(given.schedule), {.receive = receive_,
+                                                    .receive_given = !receive_flag_->empty(),
+                                                    .generated = given.generator != nullptr,
+                                                    .send = costs_.Send()});
+}
+
+Schedule SimulateArguments::LoadLowered(Progress& progress) const {
+  return Lower(Load().schedule, progress).schedule;
+}
+
+SimulatedRun SimulateArguments::Run(Engine engine, Progress& progress) const {
+  Given given = Load();
+  Topology topology = costs_.TopologyFor(given.schedule.schedule);
+  Costs costs = given.source.For(given.schedule.schedule);
+  std::string fingerprint = Fingerprint(given.schedule.schedule);
+  Lowered lowered = Lower(std::move(given.schedule), progress);
   SimulatedRun run = SimulateAndMeasure(std::move(lowered), std::move(costs), std::move(topology),
                                         engine, progress);
   run.fingerprint = std::move(fingerprint);

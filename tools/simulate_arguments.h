@@ -17,7 +17,17 @@ class SimulateArguments {
   /// Loads, verifies, simulates, measures. Throws `CommandFailure`.
   SimulatedRun Run(Engine engine, Progress& progress) const;
 
+  /// Loads and verifies: the schedule with communication. Throws `CommandFailure`.
+  Schedule LoadLowered(Progress& progress) const;
+
  private:
+  struct Given {
+    CostSource source;
+    GivenSchedule schedule;
+  };
+  Given Load() const;
+  Lowered Lower(GivenSchedule given, Progress& progress) const;
+
   std::string name_;
   ScheduleArguments schedule_;
   ReceivePolicy receive_;

@@ -14,6 +14,7 @@
 #include "engine/built_in_models.h"
 #include "engine/cut.h"
 #include "engine/model_file.h"
+#include "schedules/option_check.h"
 #include "tools/command.h"
 #include "tools/file_access.h"
 #include "tools/flags.h"

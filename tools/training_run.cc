@@ -1,8 +1,6 @@
 #include "tools/training_run.h"
 
-#include <atomic>
 #include <chrono>
-#include <csignal>
 #include <cstdlib>
 #include <memory>
 #include <string>
@@ -19,40 +17,13 @@
 #include "engine/tcp.h"
 #include "engine/thread_job.h"
 #include "tools/command.h"
+#include "tools/interrupt.h"
 #include "tools/terminal.h"
 
 namespace stagecraft {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-/// Set by Ctrl-C. Of the whole process, as signals are; each forked rank has its own.
-// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): a handler has no arguments.
-std::atomic<bool> stop_requested{false};
-static_assert(std::atomic<bool>::is_always_lock_free);
-
-/// While it lives, the first SIGINT or SIGTERM only asks to stop.
-class StopOnSignal {
- public:
-  StopOnSignal() {
-    stop_requested = false;
-    struct sigaction action {};
-    action.sa_handler = [](int) { stop_requested = true; };
-    action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
-    sigaction(SIGINT, &action, &old_interrupt_);
-    sigaction(SIGTERM, &action, &old_terminate_);
-  }
-  ~StopOnSignal() {
-    sigaction(SIGINT, &old_interrupt_, nullptr);
-    sigaction(SIGTERM, &old_terminate_, nullptr);
-  }
-  StopOnSignal(const StopOnSignal&) = delete;
-  StopOnSignal& operator=(const StopOnSignal&) = delete;
-
- private:
-  struct sigaction old_interrupt_ {};
-  struct sigaction old_terminate_ {};
-};
 
 /// Runs the rank that this process is, connected with the others over TCP.
 std::vector<std::string> RunLaunched(const TrainingSetup& setup, const LaunchEnvironment& launch,
@@ -167,14 +138,14 @@ TrainingOutcome RunTraining(const TrainingTask& task, const TrainingPlan& plan,
                       .plan = &plan,
                       .framework = &framework,
                       .start = options.start,
-                      .stop = &stop_requested};
+                      .stop = &StopOnSignal::Requested()};
   setup.own_processes = options.launch || options.workers == Workers::kProcesses;
   if (options.launch) {
     setup.local = {options.launch->local_rank, options.launch->local_ranks};
   }
   JobOptions job;
   job.recorder = options.record ? &recorder : nullptr;
-  job.stop = &stop_requested;
+  job.stop = &StopOnSignal::Requested();
   job.connect_devices = OverNccl(framework, plan.training, job.deadline);
   TrainingOutcome outcome;
   job.on_report = [&](std::int32_t, std::string_view bytes) {

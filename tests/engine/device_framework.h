@@ -36,20 +36,26 @@ class ScalarStageOnDevice : public ModelStage {
   }
   void Recompute(std::int32_t, std::int32_t) override {}
   Boundary Backward(std::int32_t q, std::int32_t slot, Boundary gradient) override {
-    const Boundary of_output = IsLast() ? errors_.at(q) : Taken(std::move(gradient));
+    Boundary result = BackwardInput(q, slot, std::move(gradient));
+    BackwardWeight(q, slot);
+    return result;
+  }
+  Boundary BackwardInput(std::int32_t q, std::int32_t slot, Boundary gradient) override {
+    of_outputs_[q] = IsLast() ? errors_.at(q) : Taken(std::move(gradient));
+    return IsFirst() ? Boundary{} : Product(slot, of_outputs_[q]);
+  }
+  void BackwardWeight(std::int32_t q, std::int32_t) override {
+    const Boundary& of_output = of_outputs_.at(q);
     device_.Launch(device_.ComputeStream(),
                    [sum = Numbers(setup_.weights->GradientData()), by = Numbers(of_output.data),
                     x = Numbers(inputs_.at(q).data)] { *sum += *by * *x; });
-    Boundary result = IsFirst() ? Boundary{} : Product(slot, of_output);
     for (const Boundary& used : {of_output, inputs_.at(q)}) {
       shelf_.Keep(used.owner, device_.ComputeStream());
     }
     inputs_.erase(q);
     errors_.erase(q);
-    return result;
+    of_outputs_.erase(q);
   }
-  Boundary BackwardInput(std::int32_t, std::int32_t, Boundary) override { return {}; }
-  void BackwardWeight(std::int32_t, std::int32_t) override {}
 
   std::size_t ReceivedBytes(OpKind, std::int32_t) override { return sizeof(double); }
   std::size_t EvaluatedBytes(std::int32_t) override { return sizeof(double); }
@@ -135,7 +141,7 @@ class ScalarStageOnDevice : public ModelStage {
   FakeDevice& device_;
   Shelf shelf_;
   std::int64_t first_ = 0;
-  std::map<std::int32_t, Boundary> inputs_, errors_;
+  std::map<std::int32_t, Boundary> inputs_, errors_, of_outputs_;
   std::deque<Pending> reports_;
 };
 

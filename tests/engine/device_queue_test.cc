@@ -57,9 +57,9 @@ TEST(DeviceQueue, TrainingOnDevicesGivesTheBitsOfMainMemory) {
   test::DeviceFramework on_devices;
   for (const Generator& generator : Generators()) {
     const Schedule schedule =
-        Make(std::string(generator.name).c_str(), {.ranks = 3, .microbatches = 6, .batches = 2});
+        test::MakeNear(generator, {.ranks = 3, .microbatches = 6, .batches = 2});
     const TrainingTask task = Task(schedule.shape.stages);
-    const TrainingPlan plan = PlanTraining(Lower(schedule), 6, 2);
+    const TrainingPlan plan = PlanTraining(Lower(schedule), schedule.shape.microbatches / 2, 2);
     EXPECT_EQ(Train(on_devices, plan, task), Train(scalars, plan, task)) << generator.name;
   }
 }

@@ -90,7 +90,7 @@ FakeNccl::Faults DieAt(std::string call, int n) {
 TEST(NcclProcesses, TrainToTheBitsOfMainMemory) {
   for (const Generator& generator : Generators()) {
     const Schedule schedule =
-        Make(std::string(generator.name).c_str(), {.ranks = 3, .microbatches = 6, .batches = 2});
+        test::MakeNear(generator, {.ranks = 3, .microbatches = 6, .batches = 2});
     EXPECT_EQ(Job(schedule).Run(Nothing), InMainMemory(schedule)) << generator.name;
   }
 }

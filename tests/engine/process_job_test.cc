@@ -82,8 +82,8 @@ TEST(RunAsProcesses, HearsTheReportsOfAllRanks) {
 
 TEST(RunAsProcesses, GivesTheBitsOfTheInterpreter) {
   for (const Generator& generator : Generators()) {
-    const ExecutionPlan plan =
-        PlanOf(std::string(generator.name).c_str(), {.ranks = 3, .microbatches = 6, .batches = 2});
+    const ExecutionPlan plan = PlanExecution(
+        Lower(test::MakeNear(generator, {.ranks = 3, .microbatches = 6, .batches = 2})));
     EXPECT_EQ(RunScalar(plan), test::Lines(test::InterpretScalar(plan.schedule))) << generator.name;
   }
   const ExecutionPlan replicated =

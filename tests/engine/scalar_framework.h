@@ -31,12 +31,18 @@ class ScalarStageOfModel : public ModelStage {
   }
   void Recompute(std::int32_t, std::int32_t) override {}
   Boundary Backward(std::int32_t q, std::int32_t slot, Boundary gradient) override {
-    const double of_output = IsLast() ? errors_.at(q) : Number(gradient);
-    reinterpret_cast<double*>(setup_.weights->GradientData())[0] += of_output * inputs_.at(q);
-    return IsFirst() ? Boundary{} : Pack(of_output * Weight(slot));
+    Boundary result = BackwardInput(q, slot, std::move(gradient));
+    BackwardWeight(q, slot);
+    return result;
   }
-  Boundary BackwardInput(std::int32_t, std::int32_t, Boundary) override { return {}; }
-  void BackwardWeight(std::int32_t, std::int32_t) override {}
+  Boundary BackwardInput(std::int32_t q, std::int32_t slot, Boundary gradient) override {
+    of_outputs_[q] = IsLast() ? errors_.at(q) : Number(gradient);
+    return IsFirst() ? Boundary{} : Pack(of_outputs_[q] * Weight(slot));
+  }
+  void BackwardWeight(std::int32_t q, std::int32_t) override {
+    reinterpret_cast<double*>(setup_.weights->GradientData())[0] +=
+        of_outputs_.at(q) * inputs_.at(q);
+  }
 
   Boundary Evaluate(std::int32_t q, std::int32_t slot, Boundary input) override {
     const double x = IsFirst() ? Number(setup_.evaluation->Input(q).memory) : Number(input);
@@ -67,7 +73,7 @@ class ScalarStageOfModel : public ModelStage {
 
   StageSetup setup_;
   std::int64_t first_ = 0;
-  std::map<std::int32_t, double> inputs_, errors_;
+  std::map<std::int32_t, double> inputs_, errors_, of_outputs_;
 };
 
 class ScalarFramework : public Framework {

@@ -146,8 +146,7 @@ TEST(Training, EveryOpFindsTheVersionThatTheScheduleNames) {
   for (const Generator& generator : Generators()) {
     GeneratorOptions options{.ranks = 3, .microbatches = 6, .batches = 2};
     options.drain_every = (generator.takes & kTakesDrainEvery) != 0 ? 6 : 0;
-    const TrainingPlan plan =
-        PlanTraining(Lower(test::Make(std::string(generator.name), options)), 0, 0);
+    const TrainingPlan plan = PlanTraining(Lower(test::MakeNear(generator, options)), 0, 0);
     const TrainingTask task = test::ScalarTask(plan.training.schedule.shape.stages, Momentum());
     test::ScalarFramework framework;
     Recorder recorder(plan.training.schedule);

@@ -52,7 +52,7 @@ TEST(Drains, APredictionGoesWithItsReaders) {
 TEST(Drains, AreFoundWithCommunicationToo) {
   for (const Generator& generator : Generators()) {
     const GeneratorOptions options{
-        .ranks = 3, .microbatches = 12, .batches = 2, .drain_every = generator.flushes ? 0 : 12};
+        .ranks = 4, .microbatches = 12, .batches = 2, .drain_every = generator.flushes ? 0 : 12};
     const Schedule schedule = test::Make(std::string(generator.name), options);
     const List plain = Counts(schedule);
     for (const char* policy : {"early", "just-in-time"}) {

@@ -115,7 +115,7 @@ class Mutator {
 std::vector<Schedule> Seeds() {
   std::vector<Schedule> seeds;
   for (const Generator& generator : Generators()) {
-    seeds.push_back(test::Make(generator.name, {.ranks = 3, .microbatches = 6}));
+    seeds.push_back(test::MakeNear(generator, {.ranks = 3, .microbatches = 6}));
     seeds.push_back(Lower(seeds.back()));
     seeds.push_back(Lower(seeds[seeds.size() - 2], {ReceivePolicy::Kind::kJustInTime, 0}));
   }

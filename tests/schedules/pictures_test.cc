@@ -62,6 +62,8 @@ GeneratorOptions ParseOptions(const std::string& text) {
       options.batches = number;
     } else if (flag == "--update-every") {
       options.update_every = number;
+    } else if (flag == "--chunks") {
+      options.chunks = number;
     } else {
       ADD_FAILURE() << "option " << flag << " in '" << text << "'";
     }

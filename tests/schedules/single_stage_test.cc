@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <iostream>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -21,12 +23,20 @@ Schedule Plain(std::int32_t every) {
 }
 
 /// The same of another approach.
-Schedule Single(const Generator& generator, std::int32_t every) {
+GeneratorOptions SingleOptions(const Generator& generator, std::int32_t every) {
   if (generator.flushes) {
-    return Make(generator.name,
-                {.ranks = 1, .microbatches = every, .batches = kMicrobatches / every});
+    return {.ranks = 1, .microbatches = every, .batches = kMicrobatches / every};
   }
-  return Make(generator.name, {.ranks = 1, .microbatches = kMicrobatches, .update_every = every});
+  return {.ranks = 1, .microbatches = kMicrobatches, .update_every = every};
+}
+
+Schedule Single(const Generator& generator, std::int32_t every) {
+  return Make(generator.name, SingleOptions(generator, every));
+}
+
+bool HasKind(const Schedule& schedule, OpKind kind) {
+  const std::vector<Op>& program = schedule.programs.front();
+  return std::any_of(program.begin(), program.end(), [&](const Op& op) { return op.kind == kind; });
 }
 
 TEST(SingleStage, EveryApproachReadsWhatPlainTrainingReads) {
@@ -39,12 +49,17 @@ TEST(SingleStage, EveryApproachReadsWhatPlainTrainingReads) {
       if (every > 1 && generator.one_per_update) {
         continue;
       }
-      const Schedule schedule = Single(generator, every);
-      for (const OpKind kind : {OpKind::kForward, OpKind::kBackward}) {
-        EXPECT_EQ(Reads(schedule, 0, kind), Reads(Plain(every), 0, kind))
-            << generator.name << " T = " << every;
+      if (!CheckOptions(generator, SingleOptions(generator, every)).empty()) {
+        continue;  // Needs two ranks, or two micro-batches per batch.
       }
-      if (generator.name != "gpipe") {
+      const Schedule schedule = Single(generator, every);
+      const bool split = HasKind(schedule, OpKind::kBackwardInput);
+      const std::string plain = Reads(Plain(every), 0, OpKind::kForward);
+      EXPECT_EQ(Reads(schedule, 0, OpKind::kForward), plain) << generator.name << ' ' << every;
+      if (!split) {
+        EXPECT_EQ(Reads(schedule, 0, OpKind::kBackward), plain) << generator.name << ' ' << every;
+      }
+      if (generator.name != "gpipe" && !split && schedule.shape.stages == 1) {
         EXPECT_EQ(schedule, Plain(every)) << generator.name << " T = " << every;
       }
       std::cout << " T = " << every << " " << Reads(schedule, 0, OpKind::kForward) << ';';

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "schedules/option_check.h"
 #include "schedules/registry.h"
 
 namespace stagecraft::test {
@@ -38,6 +39,17 @@ struct Variant {
     add("horizon", static_cast<int>(options.horizon));
     add("checkpoint", static_cast<int>(options.checkpoint));
     add("rounding", static_cast<int>(options.rounding));
+    if (options.chunks) {
+      add("--chunks", *options.chunks);
+    }
+    if (options.group) {
+      add("--group", *options.group);
+    }
+    add("cells", static_cast<int>(options.cells));
+    add("placement", static_cast<int>(options.placement));
+    if (options.limit) {
+      add("--limit sets or p", static_cast<int>(options.limit->amount));
+    }
     text += options.vertical_sync ? " --vertical-sync" : "";
     text += options.replicas.empty() ? "" : " --replicas";
     for (const std::int32_t count : options.replicas) {
@@ -89,6 +101,43 @@ inline void Flushes(const Generator& generator, GeneratorOptions options, const 
   }
 }
 
+/// What only schedules with several stages per rank, or those that search, take.
+inline void Chunked(const Generator& generator, GeneratorOptions options, const Visit& visit) {
+  const auto takes = [&](Takes bit) { return (generator.takes & bit) != 0; };
+  if (takes(kTakesCells)) {
+    options.cells = Cells::kSeparate;
+    IfAccepted(generator, options, visit);
+    options.cells = Cells::kJoined;
+  }
+  for (const double sets : {1.0, 2.0}) {
+    if (takes(kTakesLimit)) {
+      options.limit = ActivationLimit{sets, ActivationLimit::Unit::kTimesRanks};
+      IfAccepted(generator, options, visit);
+      options.limit.reset();
+    }
+  }
+  for (const PlacementKind placement : {PlacementKind::kLoop, PlacementKind::kBidirectional}) {
+    if (takes(kTakesPlacement)) {
+      options.placement = placement;
+      IfAccepted(generator, options, visit);
+      options.placement = PlacementKind::kZigzag;
+    }
+  }
+  for (const std::int32_t chunks : {1, 3, 4}) {
+    if (takes(kTakesChunks)) {
+      options.chunks = chunks;
+      IfAccepted(generator, options, visit);
+    }
+  }
+  options.chunks.reset();
+  for (const std::int32_t group : {1, 2, 3, 5}) {
+    if (takes(kTakesGroup)) {
+      options.group = group;
+      IfAccepted(generator, options, visit);
+    }
+  }
+}
+
 inline void Replicated(const Generator& generator, GeneratorOptions options, const Visit& visit) {
   using List = std::vector<std::int32_t>;
   for (const List& replicas :
@@ -119,6 +168,7 @@ inline void ForEachVariant(std::int32_t max_ranks, const variants::Visit& visit)
       for (options.ranks = 1; options.ranks <= max_ranks; ++options.ranks) {
         if (generator.flushes) {
           variants::Flushes(generator, options, visit);
+          variants::Chunked(generator, options, visit);
           continue;
         }
         variants::Streams(generator, options, visit);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <initializer_list>
 #include <ostream>
 #include <string>
@@ -11,6 +12,7 @@
 
 #include "schedules/diagnostic.h"
 #include "schedules/op.h"
+#include "schedules/option_check.h"
 #include "schedules/registry.h"
 #include "schedules/schedule.h"
 #include "schedules/text.h"
@@ -94,6 +96,17 @@ inline Schedule Make(std::string_view name, const GeneratorOptions& options) {
   Result<Schedule> result = Generate(name, options);
   EXPECT_TRUE(result) << Texts(result.diagnostics);
   return result ? *std::move(result.value) : Schedule{};
+}
+
+/// As `Make`; a generator that needs another shape gets the next even number of ranks, and the next
+/// multiple of twice that of micro-batches.
+inline Schedule MakeNear(const stagecraft::Generator& generator, GeneratorOptions options) {
+  if (!CheckOptions(generator, options).empty()) {
+    options.ranks += options.ranks % 2;
+    const std::int32_t unit = 2 * options.ranks;
+    options.microbatches = (options.microbatches + unit - 1) / unit * unit;
+  }
+  return Make(generator.name, options);
 }
 
 /// What the ops of `kind` of one stage read, by micro-batch: `0 0 0+1 1`.

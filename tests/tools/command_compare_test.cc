@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "schedules/registry.h"
 #include "tests/tools/program.h"
 
 namespace stagecraft {
@@ -29,24 +30,66 @@ TEST(CompareCommand, PrintsOneRowPerApproach) {
   // All take F + B = 3 ms per micro-batch: GPipe (8 + 3) * 3 ms per batch of 8, the others
   // (32 + 3) * 3 ms for all 32. Rank 0 of PipeDream holds 4 copies of 100 MB and 4 sets of 10 MB.
   const char* const table =
-      "| approach      | samples/s | relative | bubble | peak memory | weight copies | activation "
-      "sets | staleness |   nominal |\n"
-      "|:--------------|----------:|---------:|-------:|------------:|--------------:|-----------"
-      "-----:|----------:|----------:|\n"
-      "| gpipe         |     242.4 |    1.000 | 27.3 % |      180 MB |       1,1,1,1 |         "
-      "8,8,8,8 |   0,0,0,0 |   0,0,0,0 |\n"
-      "| pipedream     |     304.8 |    1.257 |  8.6 % |      440 MB |       4,3,2,1 |         "
-      "4,3,2,1 |   3,2,1,0 |   3,2,1,0 |\n"
-      "| pipedream-2bw |     304.8 |    1.257 |  8.6 % |      240 MB |       2,2,2,2 |         "
-      "4,3,2,1 |   1,1,1,1 |   1,1,1,1 |\n"
-      "| spectrain     |     304.8 |    1.257 |  8.6 % |      240 MB |       2,2,2,2 |         "
-      "4,3,2,1 |   3,2,1,0 | 0,0,-1,-1 |\n"
-      "| pipeoptim     |     304.8 |    1.257 |  8.6 % |      240 MB |       2,2,2,1 |         "
-      "4,3,2,1 |   3,2,1,0 |   0,0,0,0 |\n";
+      "| approach      | samples/s | relative | bubble | window | peak memory | weight copies | "
+      "activation sets | staleness |   nominal |\n"
+      "|:--------------|----------:|---------:|-------:|-------:|------------:|--------------:|"
+      "----------------:|----------:|----------:|\n"
+      "| gpipe         |     242.4 |    1.000 | 27.3 % | 27.3 % |      180 MB |       1,1,1,1 |"
+      "         8,8,8,8 |   0,0,0,0 |   0,0,0,0 |\n"
+      "| pipedream     |     304.8 |    1.257 |  8.6 % |  8.6 % |      440 MB |       4,3,2,1 |"
+      "         4,3,2,1 |   3,2,1,0 |   3,2,1,0 |\n"
+      "| pipedream-2bw |     304.8 |    1.257 |  8.6 % |  8.6 % |      240 MB |       2,2,2,2 |"
+      "         4,3,2,1 |   1,1,1,1 |   1,1,1,1 |\n"
+      "| spectrain     |     304.8 |    1.257 |  8.6 % |  8.6 % |      240 MB |       2,2,2,2 |"
+      "         4,3,2,1 |   3,2,1,0 | 0,0,-1,-1 |\n"
+      "| pipeoptim     |     304.8 |    1.257 |  8.6 % |  8.6 % |      240 MB |       2,2,2,1 |"
+      "         4,3,2,1 |   3,2,1,0 |   0,0,0,0 |\n";
   EXPECT_NE(outcome.out.find(table), std::string::npos) << outcome.out;
   EXPECT_NE(outcome.out.find("unit micro-batch: every approach pipelines the same 4 x 8"),
             std::string::npos)
       << outcome.out;
+}
+
+TEST(CompareCommand, AllThatCanBeGeneratedStandsInOneTable) {
+  const Json json = Compare("compare --all -p 4 -m 8");
+  ASSERT_EQ(json["rows"].size(), Generators().size());
+  for (const Json& row : json["rows"]) {
+    // The same model in every row: 32 batches of 8, 3 ms for each of its 4 parts, on up to 4 ranks.
+    EXPECT_GE(row["makespan_ns"], 32 * 8 * 3'000'000) << row["approach"];
+    EXPECT_GT(row["peak_bytes"], 100'000'000) << row["approach"];
+  }
+  EXPECT_EQ(json["rows"][5]["approach"], "interleaved-1f1b");
+  EXPECT_EQ(json["rows"][5]["makespan_ns"], 32 * 28'500'000);
+  EXPECT_EQ(json["rows"][5]["derived_costs"][0].get<std::string>().rfind("assumed, since no", 0),
+            0U);
+}
+
+TEST(CompareCommand, WhatCannotBeGeneratedForThatShapeIsLeftOut) {
+  const Outcome outcome = Stagecraft("compare --all -p 3 -m 6 --forward 1ms --backward 2ms");
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_NE(outcome.err.find("chimera: warning: 3 ranks; expected an even -p, two directions over "
+                             "the same ranks; left out\n"),
+            std::string::npos)
+      << outcome.err;
+  EXPECT_EQ(outcome.out.find("| chimera"), std::string::npos);
+  EXPECT_NE(outcome.out.find("| dualpipe-v"), std::string::npos);
+  EXPECT_EQ(Stagecraft("compare").err,
+            "NAME|FILE: error: expected what to compare, or --all; see `stagecraft schedules`\n");
+  EXPECT_EQ(Stagecraft("compare --all gpipe").code, 2);
+}
+
+TEST(CompareCommand, SearchesForTheCostsThatAreCompared) {
+  const Outcome outcome = Stagecraft(
+      "compare zb-auto -p 8 -m 24 -n 1 --limit 2p --forward 18.522ms --backward-input 18.086ms "
+      "--backward-weight 9.337ms --latency 0.601ms --activation 201216 --released 127488 "
+      "--format json");
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  // Published for ZB-2p: 0.0433.
+  EXPECT_LT(Json::parse(outcome.out)["rows"][0]["window_bubble"], 0.0438);
+  EXPECT_NE(outcome.err.find("zb-auto: a batch takes 1.153 s within the window of the worst rank; "
+                             "no order within the limit takes less than "),
+            std::string::npos)
+      << outcome.err;
 }
 
 TEST(CompareCommand, UnitBatchLetsWholeBatchesThrough) {

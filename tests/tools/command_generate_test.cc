@@ -77,5 +77,36 @@ TEST(GenerateCommand, RefusesAnUnusablePath) {
             "/no/such/folder/x.sched: error: cannot be written: No such file or directory\n");
 }
 
+TEST(GenerateCommand, CostsAreForSchedulesThatAreSearchedFor) {
+  const Outcome found = Stagecraft(
+      "generate zb-auto -p 2 -m 4 --limit 3 --forward 1ms --backward-input 2ms --backward-weight "
+      "1ms");
+  EXPECT_EQ(found.code, 0) << found.err;
+  EXPECT_NE(found.err.find("zb-auto: a batch takes "), std::string::npos) << found.err;
+  EXPECT_EQ(Stagecraft("generate gpipe -p 2 -m 4 --forward 1ms").err,
+            "gpipe: error: does not depend on costs; expected none of their flags\n");
+  EXPECT_NE(Stagecraft("generate zb-auto -p 2 -m 4")
+                .err.find("(F, I and W 1 each, since no costs "
+                          "are given)"),
+            std::string::npos);
+}
+
+TEST(GenerateCommand, LimitsAreSetsTimesRanksOrBytes) {
+  const auto program = [](const std::string& flags) {
+    const Outcome outcome = Stagecraft("generate zb-auto -p 4 -m 12 " + flags);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return outcome.out;
+  };
+  EXPECT_EQ(program("--limit 8"), program("--limit 2p"));
+  EXPECT_EQ(program("--limit 8 --activation 10MB"), program("--limit 80MB --activation 10MB"));
+  EXPECT_NE(program("--limit 8"), program("--limit 4"));
+  EXPECT_EQ(Stagecraft("generate zb-auto -p 2 -m 4 --limit 0p").code, 2);
+  EXPECT_EQ(Stagecraft("generate zb-auto -p 2 -m 4 --limit lots").code, 2);
+  EXPECT_EQ(
+      Stagecraft("generate zb-auto -p 2 -m 4 --limit 5MB --activation 10MB").err,
+      "zb-auto: error: a --limit of 5000000 bytes, but one micro-batch keeps 10000000 on rank "
+      "0; expected at least that\n");
+}
+
 }  // namespace
 }  // namespace stagecraft

@@ -1,0 +1,66 @@
+#include "schedules/auto_schedule.h"
+
+#include <algorithm>
+#include <cstddef>
+
+#include <fmt/format.h>
+
+#include "schedules/auto_search.h"
+#include "schedules/flush_batches.h"
+
+namespace stagecraft {
+namespace {
+
+constexpr ActivationLimit kDefaultLimit{1, ActivationLimit::Unit::kTimesRanks};
+
+/// What one micro-batch leaves on a rank.
+std::int64_t SetOf(const AutoProblem& problem, std::size_t rank) {
+  std::int64_t set = 0;
+  for (const std::int32_t stage : problem.placement[rank]) {
+    set += problem.stages[static_cast<std::size_t>(stage)].kept;
+  }
+  return set;
+}
+
+AutoProblem ProblemFor(const GeneratorOptions& options, const Placement& placement) {
+  AutoProblem problem;
+  problem.placement = placement;
+  problem.microbatches = options.microbatches;
+  problem.stages = options.estimates;
+  problem.stages.resize(placement.size() * placement.front().size());
+  const ActivationLimit limit = options.limit.value_or(kDefaultLimit);
+  for (std::size_t rank = 0; rank < placement.size(); ++rank) {
+    problem.limits.push_back(limit.unit == ActivationLimit::Unit::kBytes
+                                 ? static_cast<std::int64_t>(limit.amount)
+                                 : SetsOf(limit, options.ranks) * SetOf(problem, rank));
+  }
+  return problem;
+}
+
+}  // namespace
+
+Schedule MakeAutomatic(const GeneratorOptions& options, const Placement& placement) {
+  const AutoOrder order = *FindOrder(ProblemFor(options, placement), options.watch);
+  return RepeatBatch(options, placement, [&](std::int32_t rank) {
+    return order.programs[static_cast<std::size_t>(rank)];
+  });
+}
+
+std::string RefuseAutomatic(const GeneratorOptions& options, const Placement& placement) {
+  const std::size_t stages = placement.size() * placement.front().size();
+  if (!options.estimates.empty() && options.estimates.size() != stages) {
+    return fmt::format("costs of {} stages; expected those of {}", options.estimates.size(),
+                       stages);
+  }
+  const AutoProblem problem = ProblemFor(options, placement);
+  for (std::size_t rank = 0; rank < placement.size(); ++rank) {
+    if (problem.limits[rank] < SetOf(problem, rank)) {
+      return fmt::format(
+          "a --limit of {} bytes, but one micro-batch keeps {} on rank {}; expected at least that",
+          problem.limits[rank], SetOf(problem, rank), rank);
+    }
+  }
+  return "";
+}
+
+}  // namespace stagecraft

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "schedules/generators.h"
+#include "schedules/placements.h"
+
+namespace stagecraft {
+
+/// The schedule that the automatic scheduler finds for `placement`, for the estimates and within
+/// the limit of `options`: all estimates 1 and p activation sets unless given.
+Schedule MakeAutomatic(const GeneratorOptions& options, const Placement& placement);
+
+/// Why there is none: estimates for another number of stages, a limit below one micro-batch.
+std::string RefuseAutomatic(const GeneratorOptions& options, const Placement& placement);
+
+}  // namespace stagecraft

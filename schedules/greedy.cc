@@ -1,0 +1,88 @@
+#include <numeric>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "schedules/dispatch.h"
+#include "schedules/flush_batches.h"
+#include "schedules/generators.h"
+
+namespace stagecraft {
+namespace {
+
+Placement PlacementFor(const GeneratorOptions& options) {
+  const std::int32_t chunks = options.chunks.value_or(kDefaultChunks);
+  switch (options.placement) {
+    case PlacementKind::kLoop:
+      return LoopPlacement(options.ranks, chunks);
+    case PlacementKind::kZigzag:
+      return ZigzagPlacement(options.ranks, chunks);
+    case PlacementKind::kBidirectional:
+      break;
+  }
+  return BidirectionalPlacement(options.ranks);
+}
+
+/// The ranks that each micro-batch goes through: one way, or two in turn.
+std::vector<std::vector<std::int32_t>> RoutesFor(const GeneratorOptions& options,
+                                                 const AutoProblem& problem) {
+  if (options.placement != PlacementKind::kBidirectional) {
+    return {RouteOf(problem)};
+  }
+  std::vector<std::int32_t> down(static_cast<std::size_t>(options.ranks));
+  std::iota(down.begin(), down.end(), 0);
+  return {down, {down.rbegin(), down.rend()}};
+}
+
+}  // namespace
+
+/// On any placement: a rank that is free runs the oldest backward that is there, else the oldest
+/// forward. In zigzag, with 2 W `chunks`, the order of Hanayo's W waves; `placement` is zigzag
+/// unless given.
+///
+///   -p 2 -m 4
+///   rank 0 | 0F0 0F1 0F2 3F0 3B0---- 3F1 3B1---- 0F3 0B0---- .   .   0B1---- 3F2 3B2---- ...
+///   rank 1 | .   1F0 2F0 1F1 2F1 1F2 2B0---- 1B0---- 2B1---- 1B1---- 2F2 1F3 2F3 .   . ...
+///
+/// The order is that of F = 1, B = 2 on every stage and no transfers. Weight copies: 1, of each of
+/// 2 stages if bidirectional. Live activations: at most m of each chunk; `limit` bounds the
+/// micro-batches in the pipeline, and with it the activation sets of every rank. Staleness: 0.
+/// Source: Liu et al., "Hanayo", SC 2023, for the placement; the rule is plain list scheduling.
+Schedule Greedy(const GeneratorOptions& options) {
+  AutoProblem problem;
+  problem.placement = PlacementFor(options);
+  const bool twice = options.placement == PlacementKind::kBidirectional;
+  problem.stages.resize(problem.placement.size() * (twice ? 1 : problem.placement.front().size()));
+  problem.microbatches = options.microbatches;
+  DispatchPolicy policy;
+  policy.split = false;
+  if (options.limit) {
+    policy.most_in_flight = SetsOf(*options.limit, options.ranks);
+  }
+  // F takes 1 and a B takes 2: both halves 1, which is what an estimate says unless told otherwise.
+  const AutoOrder order = *Dispatch(problem, RoutesFor(options, problem), policy);
+  return RepeatBatch(options, problem.placement, [&](std::int32_t rank) {
+    return order.programs[static_cast<std::size_t>(rank)];
+  });
+}
+
+std::string RefuseGreedy(const GeneratorOptions& options) {
+  const bool twice = options.placement == PlacementKind::kBidirectional;
+  if (twice && options.ranks % 2 != 0) {
+    return fmt::format("{} ranks; expected an even -p for a bidirectional placement",
+                       options.ranks);
+  }
+  if (twice && options.chunks) {
+    return "--chunks with a bidirectional placement, which has 2; expected one of the two";
+  }
+  if (twice && options.microbatches < 2) {
+    return "1 micro-batch in two directions; expected -m of at least 2";
+  }
+  if (options.limit && options.limit->unit == ActivationLimit::Unit::kBytes) {
+    return "a --limit in bytes, but it knows of no sizes; expected activation sets, such as 8 or "
+           "2p";
+  }
+  return "";
+}
+
+}  // namespace stagecraft

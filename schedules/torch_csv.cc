@@ -1,0 +1,346 @@
+#include "schedules/torch_csv.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <map>
+#include <tuple>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "schedules/op_reader.h"
+
+namespace stagecraft {
+namespace {
+
+constexpr std::size_t kMaxDiagnostics = 20;
+
+/// What torch has words for and a schedule does not need.
+struct Ignored {
+  std::string_view text;
+  bool has_microbatch;
+};
+constexpr std::array<Ignored, 6> kIgnored = {{{"UNSHARD", false},
+                                              {"RESHARD", false},
+                                              {"REDUCE_GRAD", false},
+                                              {"WAIT_REDUCE_GRAD", false},
+                                              {"WAIT_SEND_F", true},
+                                              {"WAIT_SEND_B", true}}};
+constexpr std::string_view kOverlap = "OVERLAP_F_B";
+
+bool IsDigit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+std::string_view Trim(std::string_view text) {
+  const auto blank = [](char c) { return c == ' ' || c == '\t' || c == '\r'; };
+  while (!text.empty() && blank(text.front())) {
+    text.remove_prefix(1);
+  }
+  while (!text.empty() && blank(text.back())) {
+    text.remove_suffix(1);
+  }
+  return text;
+}
+
+/// The part of `text` before `mark`, which both go; all of it if there is no mark.
+std::string_view TakeUntil(std::string_view& text, char mark) {
+  const std::size_t end = std::min(text.find(mark), text.size());
+  const std::string_view part = text.substr(0, end);
+  text.remove_prefix(std::min(end + 1, text.size()));
+  return part;
+}
+
+/// `0SEND_F3` in its three parts.
+struct Word {
+  std::string_view stage;
+  std::string_view kind;
+  std::string_view microbatch;
+};
+
+Word SplitWord(std::string_view text) {
+  const auto begin =
+      static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), IsDigit) - text.begin());
+  const auto end = static_cast<std::size_t>(
+      std::find_if(text.begin() + static_cast<std::ptrdiff_t>(begin), text.end(), IsDigit) -
+      text.begin());
+  return {text.substr(0, begin), text.substr(begin, end - begin), text.substr(end)};
+}
+
+class Reader {
+ public:
+  Reader(std::string_view text, std::string_view file) : text_(text), file_(file) {}
+
+  Result<TorchSchedule> Read(const std::optional<Placement>& placement) {
+    while (!text_.empty()) {
+      ReadRow(TakeUntil(text_, '\n'));
+      ++rank_;
+    }
+    if (rank_ == 0) {
+      Fault("expected a row per rank, found nothing");
+    }
+    if (faults_.empty()) {
+      Place(placement);
+    }
+    if (!faults_.empty()) {
+      return {std::nullopt, std::move(faults_)};
+    }
+    read_.schedule.name = "torch";
+    AddSteps();
+    return {std::move(read_), Warnings()};
+  }
+
+ private:
+  std::vector<Diagnostic> Warnings() const {
+    if (ignored_.empty()) {
+      return {};
+    }
+    Diagnostic warning;
+    warning.severity = Severity::kWarning;
+    warning.where = file_;
+    for (const auto& [word, count] : ignored_) {
+      warning.message += fmt::format("{}{} {}", warning.message.empty() ? "" : ", ", count, word);
+    }
+    warning.message += ": read, without effect on a schedule";
+    return {std::move(warning)};
+  }
+
+  void Fault(std::string message) {
+    if (faults_.size() < kMaxDiagnostics) {
+      Diagnostic& fault = faults_.emplace_back();
+      fault.where =
+          cell_ > 0 ? fmt::format("{}, rank {}, cell {}", file_, rank_, cell_) : std::string(file_);
+      fault.message = std::move(message);
+    }
+  }
+
+  void ReadRow(std::string_view row) {
+    read_.schedule.programs.emplace_back();
+    read_.cells.emplace_back();
+    if (Trim(row).empty()) {
+      Fault(fmt::format("row {} is empty; expected the cells of rank {}", rank_ + 1, rank_));
+      return;
+    }
+    cell_ = 0;
+    bool more = true;
+    std::int32_t idle = 0;
+    while (more) {
+      more = row.find(',') != std::string_view::npos;
+      const std::string_view cell = Trim(TakeUntil(row, ','));
+      ++cell_;
+      if (cell.empty()) {
+        idle = idle == 0 ? cell_ : idle;
+      } else {
+        ReadCell(cell);
+      }
+    }
+    if (idle > 0) {
+      first_idle_ = first_idle_.first == 0 ? std::pair(idle, rank_) : first_idle_;
+    }
+    cell_ = 0;
+  }
+
+  void ReadCell(std::string_view cell) {
+    if (cell.front() == '(') {
+      ReadOverlap(cell);
+    } else if (const std::optional<Op> op = ReadAction(cell)) {
+      Add(*op);
+    }
+  }
+
+  void ReadOverlap(std::string_view cell) {
+    const std::string_view whole = cell;
+    cell.remove_prefix(1);
+    const std::string_view actions = TakeUntil(cell, ')');
+    if (cell != kOverlap) {
+      Fault(fmt::format("expected a cell of two such as (0F1;3B0){}, got '{}'", kOverlap, whole));
+      return;
+    }
+    std::string_view rest = actions;
+    const std::string_view first = Trim(TakeUntil(rest, ';'));
+    const std::optional<Op> forward = ReadAction(first);
+    const std::optional<Op> backward = forward ? ReadAction(Trim(rest)) : std::nullopt;
+    if (!forward || !backward) {
+      return;
+    }
+    if (forward->kind != OpKind::kForward || backward->kind != OpKind::kBackward) {
+      Fault(fmt::format("expected an F and then a B in '{}'", whole));
+      return;
+    }
+    Add(*forward);
+    read_.schedule.programs.back().back().joined = true;
+    Add(*backward);
+  }
+
+  /// An op, or nothing: a fault, or a word without effect.
+  std::optional<Op> ReadAction(std::string_view text) {
+    const Word word = SplitWord(text);
+    const std::optional<std::int32_t> stage = ReadWholeNumber(word.stage);
+    const std::optional<std::int32_t> microbatch = ReadWholeNumber(word.microbatch);
+    if (!stage || (!microbatch && !word.microbatch.empty())) {
+      Fault(fmt::format(
+          "expected a cell such as 0F1 (stage, action, micro-batch) and nothing behind it, got "
+          "'{}'",
+          text));
+      return std::nullopt;
+    }
+    for (const Ignored& ignored : kIgnored) {
+      if (word.kind == ignored.text) {
+        if (ignored.has_microbatch != microbatch.has_value()) {
+          Fault(fmt::format("expected {} micro-batch behind {}, got '{}'",
+                            ignored.has_microbatch ? "a" : "no", word.kind, text));
+        }
+        ++ignored_[ignored.text];
+        return std::nullopt;
+      }
+    }
+    return ReadOperation(text, word, *stage, microbatch);
+  }
+
+  std::optional<Op> ReadOperation(std::string_view text, const Word& word, std::int32_t stage,
+                                  std::optional<std::int32_t> microbatch) {
+    if (word.kind == "BW") {
+      Fault(fmt::format(
+          "'{}' is a full backward in files from before torch renamed it, where B is the backward "
+          "for the input; expected B for the full one, and I and W for its halves",
+          text));
+      return std::nullopt;
+    }
+    const auto traits =
+        std::find_if(AllOpTraits().begin(), AllOpTraits().end(), [&](const OpTraits& candidate) {
+          const bool theirs = IsCommunication(candidate.kind) ||
+                              (IsCompute(candidate.kind) && candidate.kind != OpKind::kRecompute);
+          return theirs && candidate.text == word.kind;
+        });
+    if (traits == AllOpTraits().end()) {
+      Fault(
+          fmt::format("no action is called '{}'; expected F, B, I, W, SEND_F, RECV_F, SEND_B, "
+                      "RECV_B or one of torch's others",
+                      word.kind));
+      return std::nullopt;
+    }
+    if (!microbatch) {
+      Fault(fmt::format("expected a micro-batch behind {}, got '{}'", word.kind, text));
+      return std::nullopt;
+    }
+    return Op{.kind = traits->kind, .stage = stage, .microbatch = *microbatch};
+  }
+
+  void Add(const Op& op) {
+    read_.schedule.programs.back().push_back(op);
+    read_.cells.back().push_back(cell_);
+    has_communication_ = has_communication_ || IsCommunication(op.kind);
+  }
+
+  /// Shape and placement from what was read: a stage is where it computes.
+  void Place(const std::optional<Placement>& given) {
+    Schedule& schedule = read_.schedule;
+    if (has_communication_ && first_idle_.first > 0) {
+      std::tie(cell_, rank_) = first_idle_;
+      Fault("an empty cell in a file with SENDs and RECVs; expected one action after the other");
+      return;
+    }
+    const std::int32_t ranks = rank_;
+    std::map<std::int32_t, std::int32_t> rank_of;
+    std::int32_t microbatches = 0;
+    schedule.placement.resize(schedule.programs.size());
+    for (rank_ = 0; rank_ < ranks; ++rank_) {
+      const auto rank = static_cast<std::size_t>(rank_);
+      for (std::size_t i = 0; i < schedule.programs[rank].size(); ++i) {
+        const Op& op = schedule.programs[rank][i];
+        cell_ = read_.cells[rank][i];
+        microbatches = std::max(microbatches, op.microbatch + 1);
+        const auto [at, added] = rank_of.emplace(op.stage, rank_);
+        if (added) {
+          schedule.placement[rank].push_back(op.stage);
+        } else if (at->second != rank_) {
+          Fault(
+              fmt::format("stage {} stands on rank {} already; expected all of a stage's actions "
+                          "in one row",
+                          op.stage, at->second));
+        }
+      }
+    }
+    cell_ = 0;
+    const std::int32_t stages = rank_of.empty() ? 0 : rank_of.rbegin()->first + 1;
+    if (static_cast<std::size_t>(stages) != rank_of.size()) {
+      Fault(fmt::format("stages up to {}, but only {} of them have actions; expected all from 0",
+                        stages - 1, rank_of.size()));
+      return;
+    }
+    schedule.shape = {ranks, stages, microbatches};
+    if (given) {
+      Adopt(*given);
+    }
+  }
+
+  void Adopt(const Placement& given) {
+    Placement sorted_given = given;
+    Placement sorted_read = read_.schedule.placement;
+    for (Placement* placement : {&sorted_given, &sorted_read}) {
+      for (std::vector<std::int32_t>& stages : *placement) {
+        std::sort(stages.begin(), stages.end());
+      }
+    }
+    if (sorted_given != sorted_read) {
+      Fault("the rows have stages on other ranks than the placement that was given says");
+      return;
+    }
+    read_.schedule.placement = given;
+  }
+
+  /// An S per stage behind its last gradient, the rest of that cell and what is sent of it.
+  void AddSteps() {
+    for (std::size_t rank = 0; rank < read_.schedule.programs.size(); ++rank) {
+      std::vector<Op>& program = read_.schedule.programs[rank];
+      std::vector<std::int32_t>& cells = read_.cells[rank];
+      for (const std::int32_t stage : read_.schedule.placement[rank]) {
+        std::size_t at = 0;
+        for (std::size_t i = 0; i < program.size(); ++i) {
+          at = program[i].stage == stage && TraitsOf(program[i].kind).accumulates ? i + 1 : at;
+        }
+        if (at == 0) {
+          continue;  // `Verify` says what is missing.
+        }
+        while (at < program.size() &&
+               (program[at - 1].joined || TraitsOf(program[at].kind).is_send)) {
+          ++at;
+        }
+        const auto place = static_cast<std::ptrdiff_t>(at);
+        program.insert(program.begin() + place, {.kind = OpKind::kStep, .stage = stage});
+        cells.insert(cells.begin() + place, 0);
+      }
+    }
+  }
+
+  std::string_view text_;
+  std::string_view file_;
+  TorchSchedule read_;
+  std::vector<Diagnostic> faults_;
+  std::map<std::string_view, int> ignored_;
+  std::int32_t rank_ = 0;
+  std::int32_t cell_ = 0;  ///< From 1; 0: none in particular.
+  bool has_communication_ = false;
+  std::pair<std::int32_t, std::int32_t> first_idle_{0, 0};  ///< Cell, if any, and rank.
+};
+
+}  // namespace
+
+Result<TorchSchedule> ParseTorchCsv(std::string_view text, std::string_view file,
+                                    const std::optional<Placement>& placement) {
+  return Reader(text, file).Read(placement);
+}
+
+std::string CellName(const TorchSchedule& read, std::string_view file, OpRef op) {
+  const std::int32_t cell =
+      read.cells[static_cast<std::size_t>(op.rank)][static_cast<std::size_t>(op.index)];
+  const std::string text = ToString(read.schedule.At(op));
+  if (cell == 0) {
+    return fmt::format("{}, rank {} ({})", file, op.rank, text);
+  }
+  return fmt::format("{}, rank {}, cell {} ({})", file, op.rank, cell,
+                     text.substr(0, text.find('@')));
+}
+
+}  // namespace stagecraft

@@ -1,0 +1,45 @@
+#include "tools/schedule_file.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "schedules/text.h"
+#include "schedules/torch_csv.h"
+#include "schedules/verify.h"
+#include "tools/cost_source.h"
+#include "tools/file_access.h"
+
+namespace stagecraft {
+namespace {
+
+Schedule ReadTorchFile(const std::string& file, const std::optional<Placement>& placement) {
+  TorchSchedule read = ValueOrUsage(ParseTorchCsv(ReadFile(file), file, placement));
+  std::vector<Diagnostic> faults = Verify(read.schedule);
+  for (Diagnostic& fault : faults) {
+    fault.where = fault.op ? CellName(read, file, *fault.op) : file + ", " + fault.where;
+    fault.excerpt.clear();  // Counts ops, not cells.
+  }
+  // Those that name a cell first.
+  std::stable_partition(faults.begin(), faults.end(),
+                        [](const Diagnostic& fault) { return fault.op.has_value(); });
+  if (!faults.empty()) {
+    throw CommandFailure(ExitCode::kRefused, std::move(faults));
+  }
+  return std::move(read.schedule);
+}
+
+}  // namespace
+
+bool IsTorchFile(const std::string& file) {
+  return file.ends_with(".csv");
+}
+
+Schedule ReadSchedule(const std::string& file, const std::optional<Placement>& placement) {
+  if (IsTorchFile(file)) {
+    return ReadTorchFile(file, placement);
+  }
+  return ValueOrUsage(Parse(ReadFile(file), file == "-" ? "standard input" : file));
+}
+
+}  // namespace stagecraft
