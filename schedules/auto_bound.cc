@@ -1,6 +1,7 @@
 #include "schedules/auto_bound.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <vector>
 
@@ -128,8 +129,9 @@ std::int64_t WindowBound(const AutoProblem& problem) {
   for (std::size_t rank = 0; rank < problem.placement.size(); ++rank) {
     longest = std::max(longest, RankBound(problem, route, rank).Longest());
   }
-  constexpr long double kRounding = 1e-12L;  // Never above the true bound.
-  return static_cast<std::int64_t>(longest * (1 - kRounding));
+  // Windows are whole, so the next whole number is a bound too; but not one above the true bound.
+  constexpr long double kRounding = 1e-12L;
+  return static_cast<std::int64_t>(std::ceil(longest * (1 - kRounding)));
 }
 
 }  // namespace stagecraft

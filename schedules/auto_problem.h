@@ -47,7 +47,8 @@ struct AutoReport {
   std::int32_t planned = 0;      ///< and in all.
 };
 
-/// Called after every order that was tried; false ends the search with the best so far.
+/// Called after every order that was tried, from the first that fits on; false ends the search with
+/// the best so far.
 using AutoWatch = std::function<bool(const AutoReport&)>;
 
 }  // namespace stagecraft

@@ -200,7 +200,7 @@ class Rounds {
 
   /// Room for one forward now, and for those that the ranks before will ask of this one later.
   bool HasRoomForMore(std::int32_t rank) {
-    return At(rank).kept + Costs(Down(rank)).kept * (2 + 2 * rank) <= LimitOf(rank);
+    return Costs(Down(rank)).kept <= (LimitOf(rank) - At(rank).kept) / (2 + 2 * rank);
   }
 
   /// Every rank catches up with the number of forwards of the rank before it, up and down in turn.

@@ -20,8 +20,8 @@ struct RoundsPolicy {
 /// than the worst leaves gaps rather than fill them with a W that is longer. Nothing if it finds
 /// no order within the limit. Requires a zigzag placement of 2 chunks. O(ops * ranks).
 ///
-/// After the greedy scheduler that Qi et al., "Pipeline Parallelism with Controllable Memory",
-/// NeurIPS 2024, describe for ZB-V.
+/// After what the released scheduler of the zero-bubble authors (Qi et al., ICLR 2024) does for
+/// ZB-V: rounds, and W that go by how much the worst rank has idled.
 std::optional<AutoOrder> ScheduleInRounds(const AutoProblem& problem, const RoundsPolicy& policy);
 
 }  // namespace stagecraft

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -22,6 +23,12 @@ std::int64_t SetOf(const AutoProblem& problem, std::size_t rank) {
   return set;
 }
 
+/// `sets` times `set`, or as much as sums of them can still be had of.
+std::int64_t Room(std::int32_t sets, std::int64_t set) {
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() / 4;
+  return set > kMost / sets ? kMost : set * sets;
+}
+
 AutoProblem ProblemFor(const GeneratorOptions& options, const Placement& placement) {
   AutoProblem problem;
   problem.placement = placement;
@@ -32,7 +39,7 @@ AutoProblem ProblemFor(const GeneratorOptions& options, const Placement& placeme
   for (std::size_t rank = 0; rank < placement.size(); ++rank) {
     problem.limits.push_back(limit.unit == ActivationLimit::Unit::kBytes
                                  ? static_cast<std::int64_t>(limit.amount)
-                                 : SetsOf(limit, options.ranks) * SetOf(problem, rank));
+                                 : Room(SetsOf(limit, options.ranks), SetOf(problem, rank)));
   }
   return problem;
 }
@@ -53,6 +60,13 @@ std::string RefuseAutomatic(const GeneratorOptions& options, const Placement& pl
                        stages);
   }
   const AutoProblem problem = ProblemFor(options, placement);
+  const bool has_sizes = std::any_of(problem.stages.begin(), problem.stages.end(),
+                                     [](const StageEstimate& stage) { return stage.kept > 1; });
+  if (options.limit && options.limit->unit == ActivationLimit::Unit::kBytes && !has_sizes) {
+    return "a --limit in bytes, but no activations are said to take any; expected --activation or "
+           "a "
+           "profile, or a limit in sets, such as 8 or 2p";
+  }
   for (std::size_t rank = 0; rank < placement.size(); ++rank) {
     if (problem.limits[rank] < SetOf(problem, rank)) {
       return fmt::format(

@@ -46,6 +46,10 @@ class Search {
         static_cast<std::int64_t>(kFills.size()) * static_cast<std::int64_t>(kAheads.size());
     dispatches_ = std::clamp(kBudget / problem.Ops(), is_straight_ ? kFewest : kFewestOnAV, all);
     every_pair_ = dispatches_ == all;
+    if (!every_pair_) {
+      dispatches_ =
+          std::min(dispatches_, static_cast<std::int64_t>(kFills.size() + kAheads.size()) - 1);
+    }
     report_.planned = static_cast<std::int32_t>(dispatches_) + (is_straight_ ? 2 : 1 + 8);
   }
 

@@ -1,6 +1,5 @@
 #include "schedules/batch_writer.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace stagecraft {
@@ -25,24 +24,32 @@ void BatchWriter::Backward(std::size_t chunk) {
 
 void BatchWriter::BackwardInput(std::size_t chunk) {
   const std::int32_t index = states_[chunk].backwards++;
-  Add(OpKind::kBackwardInput, chunk, index);
-  pending_.push_back({chunk, index});
+  if (Left(chunk, index)) {
+    Add(OpKind::kBackwardInput, chunk, index);
+    states_[chunk].pending.push_back({index, turn_++});
+    ++waiting_;
+  }
 }
 
 void BatchWriter::BackwardWeight(std::size_t chunk) {
-  AddPending(std::find_if(pending_.begin(), pending_.end(),
-                          [&](const Pending& pending) { return pending.chunk == chunk; }));
+  std::deque<Pending>& pending = states_[chunk].pending;
+  if (!pending.empty()) {
+    Add(OpKind::kBackwardWeight, chunk, pending.front().index);
+    pending.pop_front();
+    --waiting_;
+  }
 }
 
 void BatchWriter::OldestBackwardWeight() {
-  AddPending(pending_.begin());
-}
-
-void BatchWriter::AddPending(const std::deque<Pending>::const_iterator& pending) {
-  if (pending != pending_.end()) {
-    Add(OpKind::kBackwardWeight, pending->chunk, pending->index);
-    pending_.erase(pending);
+  std::size_t oldest = 0;
+  std::int64_t turn = turn_;
+  for (std::size_t chunk = 0; chunk < states_.size(); ++chunk) {
+    if (HasPendingWeights(chunk) && states_[chunk].pending.front().turn < turn) {
+      oldest = chunk;
+      turn = states_[chunk].pending.front().turn;
+    }
   }
+  BackwardWeight(oldest);
 }
 
 void BatchWriter::ForwardAndBackward(std::size_t forward, std::size_t backward, bool joined) {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <utility>
 #include <vector>
 
 #include "schedules/op.h"
@@ -36,28 +37,30 @@ class BatchWriter {
 
   bool HasForward(std::size_t chunk) const { return Left(chunk, states_[chunk].forwards); }
   bool HasBackward(std::size_t chunk) const { return Left(chunk, states_[chunk].backwards); }
-  bool HasPendingWeights() const { return !pending_.empty(); }
+  bool HasPendingWeights(std::size_t chunk) const { return !states_[chunk].pending.empty(); }
+  bool HasPendingWeights() const { return waiting_ > 0; }
 
   std::vector<Op> Take() { return std::move(ops_); }
 
  private:
+  /// A micro-batch that waits for its W, and when its I was written.
+  struct Pending {
+    std::int32_t index = 0;
+    std::int64_t turn = 0;
+  };
   struct State {
     std::int32_t forwards = 0;
     std::int32_t backwards = 0;
-  };
-  /// A micro-batch of a chunk that waits for its W.
-  struct Pending {
-    std::size_t chunk = 0;
-    std::int32_t index = 0;
+    std::deque<Pending> pending{};  ///< In the order of their I.
   };
 
   bool Left(std::size_t chunk, std::int32_t done) const { return done < chunks_[chunk].count; }
   void Add(OpKind kind, std::size_t chunk, std::int32_t index);
-  void AddPending(const std::deque<Pending>::const_iterator& pending);
 
   std::vector<Chunk> chunks_;
   std::vector<State> states_;
-  std::deque<Pending> pending_;  ///< In the order of their I.
+  std::int64_t turn_ = 0;     ///< I written so far.
+  std::int64_t waiting_ = 0;  ///< Of all chunks, for their W.
   std::vector<Op> ops_;
 };
 

@@ -49,7 +49,11 @@ class Interleaving {
   /// forwards every rank needs at the start, at least, not to wait for ever.
   std::int32_t ExtraWarmup() const {
     std::int32_t low = 0;
-    auto high = static_cast<std::int32_t>(visits_.size());  // All forwards first: runs.
+    std::int32_t high = 0;
+    for (std::int32_t step = 1; !Runs(Make(1, high)); step *= 2) {
+      low = high + 1;
+      high += step;
+    }
     while (low < high) {
       const std::int32_t middle = low + (high - low) / 2;
       if (Runs(Make(1, middle))) {
@@ -115,7 +119,8 @@ Schedule InterleavedOneFOneB(const GeneratorOptions& options) {
   const std::int32_t m = options.microbatches;
   const std::int32_t group = std::min(options.group.value_or(options.ranks), m);
   const Interleaving interleaving(options, group);
-  const bool has_small_groups = group < m && (group < options.ranks || m % group != 0);
+  const std::int32_t last = m % group == 0 ? group : m % group;
+  const bool has_small_groups = group < m && std::min(group, last) < options.ranks;
   return interleaving.Make(options.batches, has_small_groups ? interleaving.ExtraWarmup() : 0);
 }
 

@@ -45,7 +45,7 @@ constexpr std::array<OptionTraits, 13> kOptions = {{
 
 constexpr std::int32_t kMaxRanks = 1 << 14;
 constexpr std::int32_t kMaxChunks = 64;
-constexpr std::int64_t kMaxPairs = std::int64_t{1} << 25;  ///< (rank, micro-batch): 3 GB of ops.
+constexpr std::int64_t kMaxPairs = std::int64_t{1} << 25;  ///< (stage, micro-batch): some GB.
 
 /// Collects one sentence per argument that makes no sense.
 class OptionCheck {
@@ -92,7 +92,8 @@ class OptionCheck {
     if (!faults_.empty()) {
       return;
     }
-    const std::int32_t chunks = options_.chunks.value_or(1);
+    const bool is_chunked = (generator_.takes & kTakesChunks) != 0;
+    const std::int32_t chunks = is_chunked ? options_.chunks.value_or(kDefaultChunks) : 1;
     if (chunks < 1 || chunks > kMaxChunks) {
       Fault("{} stages per rank; expected --chunks from 1 to {}", chunks, kMaxChunks);
       return;
@@ -190,6 +191,12 @@ class OptionCheck {
     if (generator_.deals_out_batches && options_.microbatches % options_.ranks != 0) {
       Fault("{} micro-batches on {} ranks; expected -m to be a multiple of -p",
             options_.microbatches, options_.ranks);
+    }
+    if (options_.limit && options_.limit->unit != ActivationLimit::Unit::kBytes &&
+        options_.limit->amount *
+                (options_.limit->unit == ActivationLimit::Unit::kTimesRanks ? options_.ranks : 1) <
+            1) {
+      Fault("a --limit of less than one activation set; expected at least 1, or 1p");
     }
     const std::int32_t most = 2 * (options_.ranks - 1);
     if (options_.warmup && (*options_.warmup < 0 || *options_.warmup > most)) {

@@ -29,19 +29,22 @@ constexpr std::array<Ignored, 6> kIgnored = {{{"UNSHARD", false},
                                               {"WAIT_SEND_B", true}}};
 constexpr std::string_view kOverlap = "OVERLAP_F_B";
 
+constexpr std::int32_t kLargest = 999'999'999;  ///< Stage or micro-batch.
+
+/// The number that `text` is, from 0 to `kLargest`; nothing if it is anything else.
+std::optional<std::int32_t> ReadNumber(std::string_view text) {
+  const std::optional<std::int32_t> number = ReadWholeNumber(text);
+  return number && *number <= kLargest ? number : std::nullopt;
+}
+
 bool IsDigit(char c) {
   return c >= '0' && c <= '9';
 }
 
 std::string_view Trim(std::string_view text) {
-  const auto blank = [](char c) { return c == ' ' || c == '\t' || c == '\r'; };
-  while (!text.empty() && blank(text.front())) {
-    text.remove_prefix(1);
-  }
-  while (!text.empty() && blank(text.back())) {
-    text.remove_suffix(1);
-  }
-  return text;
+  constexpr std::string_view kBlank = " \t\r";
+  text.remove_prefix(std::min(text.find_first_not_of(kBlank), text.size()));
+  return text.substr(0, text.find_last_not_of(kBlank) + 1);
 }
 
 /// The part of `text` before `mark`, which both go; all of it if there is no mark.
@@ -92,6 +95,14 @@ class Reader {
   }
 
  private:
+  /// A word that has no effect, and where it stands.
+  struct WithoutEffect {
+    std::int32_t rank = 0;
+    std::int32_t cell = 0;
+    std::int32_t stage = 0;
+    std::int32_t microbatch = 0;
+  };
+
   std::vector<Diagnostic> Warnings() const {
     if (ignored_.empty()) {
       return {};
@@ -157,14 +168,16 @@ class Reader {
       Fault(fmt::format("expected a cell of two such as (0F1;3B0){}, got '{}'", kOverlap, whole));
       return;
     }
+    const std::size_t faults = faults_.size();
     std::string_view rest = actions;
     const std::string_view first = Trim(TakeUntil(rest, ';'));
     const std::optional<Op> forward = ReadAction(first);
     const std::optional<Op> backward = forward ? ReadAction(Trim(rest)) : std::nullopt;
-    if (!forward || !backward) {
+    if (faults_.size() > faults) {
       return;
     }
-    if (forward->kind != OpKind::kForward || backward->kind != OpKind::kBackward) {
+    if (!forward || !backward || forward->kind != OpKind::kForward ||
+        backward->kind != OpKind::kBackward) {
       Fault(fmt::format("expected an F and then a B in '{}'", whole));
       return;
     }
@@ -176,9 +189,9 @@ class Reader {
   /// An op, or nothing: a fault, or a word without effect.
   std::optional<Op> ReadAction(std::string_view text) {
     const Word word = SplitWord(text);
-    const std::optional<std::int32_t> stage = ReadWholeNumber(word.stage);
-    const std::optional<std::int32_t> microbatch = ReadWholeNumber(word.microbatch);
-    if (!stage || (!microbatch && !word.microbatch.empty())) {
+    const std::optional<std::int32_t> stage = ReadNumber(word.stage);
+    const std::optional<std::int32_t> microbatch = ReadNumber(word.microbatch);
+    if (!stage || word.kind.empty() || (!microbatch && !word.microbatch.empty())) {
       Fault(fmt::format(
           "expected a cell such as 0F1 (stage, action, micro-batch) and nothing behind it, got "
           "'{}'",
@@ -192,6 +205,7 @@ class Reader {
                             ignored.has_microbatch ? "a" : "no", word.kind, text));
         }
         ++ignored_[ignored.text];
+        without_effect_.push_back({rank_, cell_, *stage, microbatch.value_or(0)});
         return std::nullopt;
       }
     }
@@ -247,6 +261,11 @@ class Reader {
     schedule.placement.resize(schedule.programs.size());
     for (rank_ = 0; rank_ < ranks; ++rank_) {
       const auto rank = static_cast<std::size_t>(rank_);
+      cell_ = 0;
+      if (schedule.programs[rank].empty()) {
+        Fault(fmt::format("row {} has no actions; expected those of the stages of rank {}",
+                          rank_ + 1, rank_));
+      }
       for (std::size_t i = 0; i < schedule.programs[rank].size(); ++i) {
         const Op& op = schedule.programs[rank][i];
         cell_ = read_.cells[rank][i];
@@ -262,6 +281,7 @@ class Reader {
         }
       }
     }
+    CheckWithoutEffect(rank_of, microbatches);
     cell_ = 0;
     const std::int32_t stages = rank_of.empty() ? 0 : rank_of.rbegin()->first + 1;
     if (static_cast<std::size_t>(stages) != rank_of.size()) {
@@ -272,6 +292,21 @@ class Reader {
     schedule.shape = {ranks, stages, microbatches};
     if (given) {
       Adopt(*given);
+    }
+  }
+
+  /// What has no effect must be of the row's stages and the file's micro-batches all the same.
+  void CheckWithoutEffect(const std::map<std::int32_t, std::int32_t>& rank_of,
+                          std::int32_t microbatches) {
+    for (const WithoutEffect& word : without_effect_) {
+      const auto at = rank_of.find(word.stage);
+      if (at != rank_of.end() && at->second == word.rank && word.microbatch < microbatches) {
+        continue;
+      }
+      rank_ = word.rank;
+      cell_ = word.cell;
+      Fault(fmt::format("of stage {} and micro-batch {}, which have no action in this row",
+                        word.stage, word.microbatch));
     }
   }
 
@@ -294,24 +329,45 @@ class Reader {
   void AddSteps() {
     for (std::size_t rank = 0; rank < read_.schedule.programs.size(); ++rank) {
       std::vector<Op>& program = read_.schedule.programs[rank];
-      std::vector<std::int32_t>& cells = read_.cells[rank];
-      for (const std::int32_t stage : read_.schedule.placement[rank]) {
-        std::size_t at = 0;
-        for (std::size_t i = 0; i < program.size(); ++i) {
-          at = program[i].stage == stage && TraitsOf(program[i].kind).accumulates ? i + 1 : at;
+      const std::map<std::size_t, std::vector<std::int32_t>> places = StepPlaces(program);
+      std::vector<Op> with_steps;
+      std::vector<std::int32_t> cells;
+      for (std::size_t i = 0; i <= program.size(); ++i) {
+        if (const auto steps = places.find(i); steps != places.end()) {
+          for (const std::int32_t stage : steps->second) {
+            with_steps.push_back({.kind = OpKind::kStep, .stage = stage});
+            cells.push_back(0);
+          }
         }
-        if (at == 0) {
-          continue;  // `Verify` says what is missing.
+        if (i < program.size()) {
+          with_steps.push_back(program[i]);
+          cells.push_back(read_.cells[rank][i]);
         }
-        while (at < program.size() &&
-               (program[at - 1].joined || TraitsOf(program[at].kind).is_send)) {
-          ++at;
-        }
-        const auto place = static_cast<std::ptrdiff_t>(at);
-        program.insert(program.begin() + place, {.kind = OpKind::kStep, .stage = stage});
-        cells.insert(cells.begin() + place, 0);
+      }
+      program = std::move(with_steps);
+      read_.cells[rank] = std::move(cells);
+    }
+  }
+
+  /// Before which op the steps of which stages stand. A stage without gradients has none: `Verify`
+  /// says what is missing.
+  static std::map<std::size_t, std::vector<std::int32_t>> StepPlaces(
+      const std::vector<Op>& program) {
+    std::map<std::int32_t, std::size_t> last;
+    for (std::size_t i = 0; i < program.size(); ++i) {
+      if (TraitsOf(program[i].kind).accumulates) {
+        last[program[i].stage] = i + 1;
       }
     }
+    std::map<std::size_t, std::vector<std::int32_t>> places;
+    for (auto [stage, at] : last) {
+      while (at < program.size() &&
+             (program[at - 1].joined || TraitsOf(program[at].kind).is_send)) {
+        ++at;
+      }
+      places[at].push_back(stage);
+    }
+    return places;
   }
 
   std::string_view text_;
@@ -319,6 +375,7 @@ class Reader {
   TorchSchedule read_;
   std::vector<Diagnostic> faults_;
   std::map<std::string_view, int> ignored_;
+  std::vector<WithoutEffect> without_effect_;
   std::int32_t rank_ = 0;
   std::int32_t cell_ = 0;  ///< From 1; 0: none in particular.
   bool has_communication_ = false;
@@ -330,17 +387,6 @@ class Reader {
 Result<TorchSchedule> ParseTorchCsv(std::string_view text, std::string_view file,
                                     const std::optional<Placement>& placement) {
   return Reader(text, file).Read(placement);
-}
-
-std::string CellName(const TorchSchedule& read, std::string_view file, OpRef op) {
-  const std::int32_t cell =
-      read.cells[static_cast<std::size_t>(op.rank)][static_cast<std::size_t>(op.index)];
-  const std::string text = ToString(read.schedule.At(op));
-  if (cell == 0) {
-    return fmt::format("{}, rank {} ({})", file, op.rank, text);
-  }
-  return fmt::format("{}, rank {}, cell {} ({})", file, op.rank, cell,
-                     text.substr(0, text.find('@')));
 }
 
 }  // namespace stagecraft

@@ -46,6 +46,9 @@ std::string WhyNot(const Schedule& schedule) {
   }
   for (std::size_t rank = 0; rank < schedule.programs.size(); ++rank) {
     const std::vector<Op>& program = schedule.programs[rank];
+    if (program.empty()) {
+      return fmt::format("rank {} has no ops; in torch's files every row has actions", rank);
+    }
     for (std::size_t i = 0; i + 1 < program.size(); ++i) {
       const bool known = program[i].kind == OpKind::kForward &&
                          program[i + 1].kind == OpKind::kBackward && !program[i + 1].joined;
@@ -132,6 +135,17 @@ class Row {
 };
 
 }  // namespace
+
+std::string CellName(const TorchSchedule& read, std::string_view file, OpRef op) {
+  const std::int32_t cell =
+      read.cells[static_cast<std::size_t>(op.rank)][static_cast<std::size_t>(op.index)];
+  const std::string text = ToString(read.schedule.At(op));
+  if (cell == 0) {
+    return fmt::format("{}, rank {} ({})", file, op.rank, text);
+  }
+  return fmt::format("{}, rank {}, cell {} ({})", file, op.rank, cell,
+                     text.substr(0, text.find('@')));
+}
 
 Result<std::string> PrintTorchCsv(const Schedule& schedule, TorchFormat format) {
   const std::string why = WhyNot(schedule);

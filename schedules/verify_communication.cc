@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -173,30 +175,38 @@ class CommunicationCheck {
             "channel-order", ref,
             fmt::format("RECV {} of the channel from rank {} to rank {}, whose SEND {} is {}; its "
                         "own, {}, is number {}",
-                        expected, send.rank, rank, expected,
-                        SendName(turn, send.rank, rank, expected), ToString(schedule_.At(send)),
-                        At(turn, send)));
+                        expected, send.rank, rank, expected, SendName(send.rank, rank, expected),
+                        ToString(schedule_.At(send)), At(turn, send)));
       }
     }
   }
 
   /// The SEND that is number `number` of a channel.
-  std::string SendName(const std::vector<std::vector<std::int32_t>>& turn, std::int32_t from,
-                       std::int32_t to, std::int32_t number) const {
-    const auto rank = static_cast<std::size_t>(from);
-    for (std::size_t i = 0; i < turn[rank].size(); ++i) {
-      const Op& op = schedule_.programs[rank][i];
-      if (TraitsOf(op.kind).is_send && turn[rank][i] == number &&
-          dependencies_.matching_recv[rank][i].rank == to) {
-        return ToString(op);
+  std::string SendName(std::int32_t from, std::int32_t to, std::int32_t number) {
+    if (sends_.empty()) {
+      for (std::size_t rank = 0; rank < schedule_.programs.size(); ++rank) {
+        for (std::size_t i = 0; i < schedule_.programs[rank].size(); ++i) {
+          const OpRef receive = TraitsOf(schedule_.programs[rank][i].kind).is_send
+                                    ? dependencies_.matching_recv[rank][i]
+                                    : kNoOp;
+          if (receive) {
+            sends_[{static_cast<std::int32_t>(rank), receive.rank}].push_back(i);
+          }
+        }
       }
     }
-    return "missing";
+    const std::vector<std::size_t>& channel = sends_[{from, to}];
+    const auto at = static_cast<std::size_t>(number);
+    return at < channel.size()
+               ? ToString(schedule_.programs[static_cast<std::size_t>(from)][channel[at]])
+               : "missing";
   }
 
   const Schedule& schedule_;
   const Dependencies& dependencies_;
   const std::vector<PairPlaces>& pairs_;
+  /// SENDs of each channel, in their order; made when one is to be named.
+  std::map<std::pair<std::int32_t, std::int32_t>, std::vector<std::size_t>> sends_;
   Findings& findings_;
 };
 

@@ -47,7 +47,7 @@ std::vector<Op> ProgramOf(std::int32_t rank, std::int32_t p, std::int32_t m) {
     batch.BackwardWeight(kDown);
   }
   for (const std::size_t chunk : {kUp, kDown}) {
-    for (std::int32_t k = 0; k < total; ++k) {
+    while (batch.HasPendingWeights(chunk)) {
       batch.BackwardWeight(chunk);
     }
   }

@@ -41,7 +41,8 @@ std::string Summary(const std::vector<Diagnostic>& faults) {
 class CheckCommand : public Command {
  public:
   explicit CheckCommand(CLI::App& app) {
-    app.add_option("FILE", name_, "a *.sched file, - for standard input, or a generator's NAME")
+    app.add_option("FILE", name_,
+                   "a *.sched file or torch's *.csv, - for standard input, or a generator's NAME")
         ->required();
     AddChoice(app, "--send", {"eager", "rendezvous", "blocking"}, send_,
               "send mode that decides the exit code [eager]");

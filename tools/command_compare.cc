@@ -79,8 +79,10 @@ class CompareCommand : public Command {
     const CostSource source = LoadCosts();
     const std::optional<nlohmann::ordered_json> baseline = LoadBaseline();
     const std::optional<std::int32_t> ranks = costs_.DefaultRanks(source);
-    const std::vector<std::string> names = NamesFor(schedule_.Options(ranks));
-    CheckTaken(names, schedule_.Options(ranks));
+    const std::vector<std::string> names = NamesFor(schedule_.Options(ranks), source);
+    if (!all_) {
+      CheckTaken(names, schedule_.Options(ranks));
+    }
     Comparison comparison;
     Progress progress;
     for (const std::string& name : names) {
@@ -107,7 +109,8 @@ class CompareCommand : public Command {
   }
 
   /// The names that were given, or all that accept these options; says which don't, and why.
-  std::vector<std::string> NamesFor(const GeneratorOptions& options) const {
+  std::vector<std::string> NamesFor(const GeneratorOptions& options,
+                                    const CostSource& source) const {
     if (!all_) {
       if (names_.empty()) {
         throw CommandFailure(ExitCode::kUsage, "NAME|FILE",
@@ -117,8 +120,10 @@ class CompareCommand : public Command {
     }
     std::vector<std::string> names;
     for (const Generator& generator : Generators()) {
-      std::vector<Diagnostic> faults =
-          CheckOptions(generator, OptionsFor(generator, options).options);
+      Suited suited = OptionsFor(generator, options);
+      AddEstimates(generator, suited.options,
+                   {source, costs_, suited.factor, suited.options.ranks});
+      std::vector<Diagnostic> faults = CheckOptions(generator, suited.options);
       if (faults.empty()) {
         names.emplace_back(generator.name);
         continue;
@@ -136,24 +141,23 @@ class CompareCommand : public Command {
   }
 
   /// An option that none of the approaches takes is a mistake; one that some take is theirs.
-  void CheckTaken(const std::vector<std::string>& names, const GeneratorOptions& options) const {
+  static void CheckTaken(const std::vector<std::string>& names, const GeneratorOptions& options) {
     std::vector<Diagnostic> faults;
-    for (const std::string& name : names) {
-      const Generator* generator = FindGenerator(name);
-      if (generator == nullptr) {
-        return;
-      }
-      faults = CheckOptions(*generator, options);
-      if (faults.empty()) {
-        return;
-      }
-      const std::vector<Diagnostic> without =
-          CheckOptions(*generator, OnlyTaken(*generator, options));
-      if (!without.empty()) {
-        throw CommandFailure(ExitCode::kUsage, without);
+    for (const OptionTraits& option : AllOptionTraits()) {
+      const bool taken = std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+        const Generator* generator = FindGenerator(name);
+        return generator == nullptr || (generator->takes & option.takes) != 0;
+      });
+      if (option.is_given(options) && !taken) {
+        Diagnostic& fault = faults.emplace_back();
+        fault.where = names.back();
+        fault.message =
+            "does not take " + std::string(option.flag) + "; see `stagecraft schedules`";
       }
     }
-    throw CommandFailure(ExitCode::kUsage, faults);
+    if (!faults.empty()) {
+      throw CommandFailure(ExitCode::kUsage, std::move(faults));
+    }
   }
 
   /// `options` as this generator takes them, and how many of the micro-batches one of its own is.

@@ -72,7 +72,8 @@ class ConvertCommand : public Command {
       throw CommandFailure(ExitCode::kUsage, "--place",
                            "is for torch's files, but " + in_ + " does not end in .csv");
     }
-    Schedule schedule = place_ ? ReadSchedule(in_, place_) : schedule_.Load(in_).schedule;
+    const GivenSchedule given = place_ ? schedule_.LoadPlaced(in_, *place_) : schedule_.Load(in_);
+    const Schedule& schedule = given.schedule;
     // What can't be lowered can't be executed either.
     LowerAndVerify(schedule, {});
     if (!IsTorchFile(out_)) {

@@ -15,7 +15,7 @@ namespace {
 class ExplainCommand : public Command {
  public:
   explicit ExplainCommand(CLI::App& app) {
-    arguments_.AddTo(app, "what to explain: a generator's name or a *.sched file");
+    arguments_.AddTo(app, "what to explain: a generator's name, a *.sched file, or torch's *.csv");
     app.footer(
         "Examples:\n"
         "  stagecraft explain 1f1b -p 4 -m 8 --forward 1ms --backward 2ms --latency 0.1ms\n"

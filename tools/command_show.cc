@@ -145,7 +145,8 @@ std::string RanksToText(const Schedule& schedule, const std::vector<RankMemory>&
 class ShowCommand : public Command {
  public:
   explicit ShowCommand(CLI::App& app) {
-    app.add_option("NAME|FILE", name_, "what to show: a generator's name or a *.sched file")
+    app.add_option("NAME|FILE", name_,
+                   "what to show: a generator's name, a *.sched file, or torch's *.csv")
         ->required();
     app.add_flag("--versions", diagram_.versions, "write F3@2+1 instead of F3 in the diagram");
     app.add_flag("--updates", diagram_.updates, "draw optimizer steps and predictions as well");

@@ -24,16 +24,20 @@ namespace {
 class SimulateCommand : public Command {
  public:
   explicit SimulateCommand(CLI::App& app) {
-    arguments_.AddTo(app, "what to simulate: a generator's name or a *.sched file");
+    arguments_.AddTo(app, "what to simulate: a generator's name, a *.sched file, or torch's *.csv");
     AddChoice(app, "--engine", {"replay", "events"}, engine_,
               "compiled sweep, or discrete events: the same answer [replay]");
     CLI::Option* json = app.add_flag("--json", json_, "print JSON (simulate.schema.json)");
-    app.add_option("--trace", trace_, "write a Chrome trace for Perfetto; gzip if it ends in .gz")
-        ->type_name("FILE");
+    CLI::Option* trace = app.add_option("--trace", trace_,
+                                        "write a Chrome trace for Perfetto; gzip if it ends in .gz")
+                             ->type_name("FILE");
     app.add_flag("--dry-run", dry_run_,
                  "only count the steps of torch's dry run, in which every action takes one")
-        ->excludes(json);
-    app.add_flag("--diagram", diagram_, "also draw the timeline as text")->excludes(json);
+        ->excludes(json)
+        ->excludes(trace);
+    app.add_flag("--diagram", diagram_, "also draw the timeline as text")
+        ->excludes(json)
+        ->excludes("--dry-run");
     app.footer(
         "Examples:\n"
         "  stagecraft simulate 1f1b -p 4 -m 8 --forward 1ms --backward 2ms --latency 0.1ms\n"

@@ -1,6 +1,7 @@
 #include "tools/cost_source.h"
 
 #include <algorithm>
+#include <numeric>
 #include <string>
 
 #include <fmt/format.h>
@@ -133,6 +134,32 @@ void DeriveInputs(const InlineCosts& given, const Costs& scaled, std::size_t sta
   }
 }
 
+/// One value per stage out of one per part, or for all parts, of a model that is cut into `stages`
+/// instead: a part's value over its stages, or the sum over a stage's parts. Whether it was done.
+template <typename T>
+bool Recut(std::vector<T>& values, std::int32_t parts, std::int32_t stages) {
+  const auto count = static_cast<std::int32_t>(values.size());
+  if (count == 1) {
+    values.front() = values.front() * parts / stages;
+    return true;
+  }
+  if (count != parts || (stages % parts != 0 && parts % stages != 0)) {
+    return false;
+  }
+  std::vector<T> cut;
+  for (std::int32_t stage = 0; stage < stages; ++stage) {
+    if (stages > parts) {
+      const std::int32_t per_part = stages / parts;
+      cut.push_back(values[static_cast<std::size_t>(stage / per_part)] / per_part);
+    } else {
+      const auto begin = values.begin() + stage * (parts / stages);
+      cut.push_back(std::accumulate(begin, begin + parts / stages, T{}));
+    }
+  }
+  values = std::move(cut);
+  return true;
+}
+
 Partition WholePartition(const Profile& profile, std::int32_t stages) {
   if (profile.layers.size() != static_cast<std::size_t>(stages)) {
     throw CommandFailure(ExitCode::kUsage, "--profile",
@@ -183,19 +210,13 @@ Costs CostSource::ForParts(const Schedule& schedule, std::int32_t parts,
   }
   InlineCosts cut = inline_;
   bool any = false;
-  const auto scale = [&](auto& values) {
-    if (values.size() == 1) {
-      values.front() = values.front() * parts / stages;
-      any = true;
-    }
-  };
   for (std::vector<Nanoseconds>& values : cut.durations) {
-    scale(values);
+    any |= Recut(values, parts, stages);
   }
-  scale(cut.joined);
+  any |= Recut(cut.joined, parts, stages);
   for (std::size_t i = 0; i < kSizeFlags.size(); ++i) {
     if (kSizeFlags[i].member != &StageSizes::output_bytes) {
-      scale(cut.sizes[i]);
+      any |= Recut(cut.sizes[i], parts, stages);
     }
   }
   Costs costs = CostSource(std::move(cut), profile_, microbatch_size_).For(schedule, factor);

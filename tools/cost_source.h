@@ -74,8 +74,8 @@ class CostSource {
   /// `CommandFailure` (usage).
   Costs For(const Schedule& schedule, std::int32_t factor = 1) const;
 
-  /// The same, where a flag's one value is that of one of `parts` equal parts of the model: what a
-  /// schedule that cuts it into another number of stages gets, exactly. Boundaries stay as they
+  /// The same, where the flags' values are those of `parts` parts of the model: what a schedule
+  /// that cuts it into another number of stages gets, split or added up. Boundaries stay as they
   /// are.
   Costs ForParts(const Schedule& schedule, std::int32_t parts, std::int32_t factor = 1) const;
 

@@ -17,14 +17,29 @@
 namespace stagecraft {
 namespace {
 
+/// Throws `CommandFailure` (usage) if a batch of `microbatches` takes longer than can be counted.
+void CheckSum(double sum, std::int32_t microbatches) {
+  constexpr double kMost = 4e18;  // Nanoseconds: 126 years.
+  if (sum * microbatches > kMost) {
+    throw CommandFailure(ExitCode::kUsage, "",
+                         fmt::format("all ops and transfers of a batch take {:.1e} ns in sum; "
+                                     "expected at most {:.0e}",
+                                     sum * microbatches, kMost));
+  }
+}
+
 /// What `costs` and `topology` say of every stage of a schedule with this shape and placement.
 std::vector<StageEstimate> EstimatesOf(const Schedule& placed, const Costs& costs,
                                        const Topology& topology) {
   std::vector<StageEstimate> estimates(costs.stages.size());
+  double sum = 0;
   for (std::size_t rank = 0; rank < placed.placement.size(); ++rank) {
     const double speed = topology.SpeedOf(static_cast<std::int32_t>(rank));
     const auto time = [&](Nanoseconds nominal) {
-      return std::max(std::llround(static_cast<double>(nominal.count()) / speed), 1LL);
+      const double exact = static_cast<double>(nominal.count()) / speed;
+      sum += exact;
+      CheckSum(sum, placed.shape.microbatches);
+      return std::max(std::llround(exact), 1LL);
     };
     for (const std::int32_t number : placed.placement[rank]) {
       const StageCosts& stage = costs.stages[static_cast<std::size_t>(number)];
@@ -32,6 +47,8 @@ std::vector<StageEstimate> EstimatesOf(const Schedule& placed, const Costs& cost
           topology.bandwidth > 0
               ? 1e9 * static_cast<double>(stage.sizes.output_bytes) / topology.bandwidth
               : 0;
+      sum += 2 * (transfer + static_cast<double>(topology.latency.count()));
+      CheckSum(sum, placed.shape.microbatches);
       estimates[static_cast<std::size_t>(number)] = {
           .forward = time(stage.forward),
           .backward_input = time(stage.backward_input),
@@ -76,15 +93,26 @@ void Describe(std::string_view name, const AutoReport& report, bool has_costs) {
 
 }  // namespace
 
+void AddEstimates(const Generator& generator, GeneratorOptions& options,
+                  const CostedMachine& machine) {
+  GeneratorOptions sizes = options;
+  sizes.limit.reset();
+  if (generator.automatic != nullptr && CheckOptions(generator, sizes).empty()) {
+    options.estimates = EstimatesFor(generator, options, machine);
+  }
+}
+
 Result<Schedule> GenerateFor(std::string_view name, GeneratorOptions options,
                              const CostedMachine* machine) {
   const Generator* generator = FindGenerator(name);
-  if (generator == nullptr || generator->automatic == nullptr ||
-      !CheckOptions(*generator, options).empty()) {
+  if (generator == nullptr || generator->automatic == nullptr) {
     return Generate(name, options);
   }
   if (machine != nullptr) {
-    options.estimates = EstimatesFor(*generator, options, *machine);
+    AddEstimates(*generator, options, *machine);
+  }
+  if (!CheckOptions(*generator, options).empty()) {
+    return Generate(name, options);
   }
   AutoReport last;
   Progress progress;

@@ -20,6 +20,11 @@ struct CostedMachine {
   std::int32_t parts = 0;   ///< As in `CostSource::ForParts`; 0: costs are those of a stage.
 };
 
+/// Gives the options of an automatic schedule its costs, if its sizes are in range. Throws
+/// `CommandFailure` (usage) if costs are out of range.
+void AddEstimates(const Generator& generator, GeneratorOptions& options,
+                  const CostedMachine& machine);
+
 /// `Generate`; an automatic schedule gets its costs from `machine`, if there is one. While it is
 /// searched for, progress is shown, and Ctrl-C ends the search with the best so far; then stderr
 /// says how good it is.

@@ -33,24 +33,22 @@ bool LooksLikeFile(const std::string& name) {
 
 /// `12`, `2p`, `1.5p`, `40GB`.
 Result<ActivationLimit> ParseActivationLimit(std::string_view text) {
+  using Unit = ActivationLimit::Unit;
   const bool times_ranks = text.ends_with('p');
-  const bool is_number = text.find_first_not_of("0123456789.") == std::string_view::npos;
-  if (times_ranks || is_number) {
-    if (times_ranks) {
-      text.remove_suffix(1);
-    }
-    Result<double> amount = ParsePositive(text);
-    if (!amount) {
-      return {std::nullopt, std::move(amount.diagnostics)};
-    }
-    using Unit = ActivationLimit::Unit;
+  const std::string_view number = text.substr(0, text.size() - (times_ranks ? 1 : 0));
+  if (const Result<double> amount = ParsePositive(number)) {
     return {ActivationLimit{*amount.value, times_ranks ? Unit::kTimesRanks : Unit::kSets}, {}};
   }
-  Result<std::int64_t> bytes = ParseBytes(text);
-  if (!bytes) {
-    return {std::nullopt, std::move(bytes.diagnostics)};
+  if (const Result<std::int64_t> bytes = ParseBytes(text); bytes && !times_ranks) {
+    return {ActivationLimit{static_cast<double>(*bytes.value), Unit::kBytes}, {}};
   }
-  return {ActivationLimit{static_cast<double>(*bytes.value), ActivationLimit::Unit::kBytes}, {}};
+  Diagnostic fault;
+  fault.message = fmt::format(
+      "expected activation sets such as 12, sets per rank of the pipeline such as 2p, or bytes "
+      "such "
+      "as 40GB, got '{}'",
+      text);
+  return {std::nullopt, {std::move(fault)}};
 }
 
 [[noreturn]] void RefuseUnknown(const std::string& name) {
@@ -154,6 +152,11 @@ GivenSchedule ScheduleArguments::Load(const std::string& name_or_file,
   return given;
 }
 
+GivenSchedule ScheduleArguments::LoadPlaced(const std::string& file,
+                                            const Placement& placement) const {
+  return LoadFile(file, /*shared_flags=*/false, placement);
+}
+
 GivenSchedule ScheduleArguments::LoadFileAmongOthers(const std::string& name_or_file) const {
   return LoadFile(name_or_file, /*shared_flags=*/true);
 }
@@ -172,7 +175,8 @@ GivenSchedule ScheduleArguments::LoadAdjusted(const std::string& name_or_file,
   return given;
 }
 
-GivenSchedule ScheduleArguments::LoadFile(const std::string& file, bool shared_flags) const {
+GivenSchedule ScheduleArguments::LoadFile(const std::string& file, bool shared_flags,
+                                          const std::optional<Placement>& placement) const {
   if (!LooksLikeFile(file)) {
     RefuseUnknown(file);
   }
@@ -184,7 +188,7 @@ GivenSchedule ScheduleArguments::LoadFile(const std::string& file, bool shared_f
     }
   }
   GivenSchedule given;
-  given.schedule = ReadSchedule(file);
+  given.schedule = ReadSchedule(file, placement);
   return given;
 }
 

@@ -45,6 +45,9 @@ class ScheduleArguments {
                      std::optional<std::int32_t> stages = std::nullopt,
                      const CostedMachine* machine = nullptr) const;
 
+  /// Reads a torch file that must have this placement. A file takes no generator's flags.
+  GivenSchedule LoadPlaced(const std::string& file, const Placement& placement) const;
+
   /// Reads a file beside which generator's flags may stand, for others.
   GivenSchedule LoadFileAmongOthers(const std::string& name_or_file) const;
 
@@ -57,7 +60,8 @@ class ScheduleArguments {
   bool HasBatches() const { return batches_.has_value(); }
 
  private:
-  GivenSchedule LoadFile(const std::string& file, bool shared_flags) const;
+  GivenSchedule LoadFile(const std::string& file, bool shared_flags,
+                         const std::optional<Placement>& placement = std::nullopt) const;
 
   std::optional<std::int32_t> ranks_;
   std::optional<std::int32_t> microbatches_;

@@ -1,6 +1,7 @@
 #include "tools/schedule_file.h"
 
 #include <algorithm>
+#include <cctype>
 #include <utility>
 #include <vector>
 
@@ -17,7 +18,9 @@ Schedule ReadTorchFile(const std::string& file, const std::optional<Placement>& 
   TorchSchedule read = ValueOrUsage(ParseTorchCsv(ReadFile(file), file, placement));
   std::vector<Diagnostic> faults = Verify(read.schedule);
   for (Diagnostic& fault : faults) {
-    fault.where = fault.op ? CellName(read, file, *fault.op) : file + ", " + fault.where;
+    fault.where = fault.op              ? CellName(read, file, *fault.op)
+                  : fault.where.empty() ? file
+                                        : file + ", " + fault.where;
     fault.excerpt.clear();  // Counts ops, not cells.
   }
   // Those that name a cell first.
@@ -32,7 +35,11 @@ Schedule ReadTorchFile(const std::string& file, const std::optional<Placement>& 
 }  // namespace
 
 bool IsTorchFile(const std::string& file) {
-  return file.ends_with(".csv");
+  std::string ending = file.size() < 4 ? "" : file.substr(file.size() - 4);
+  for (char& c : ending) {
+    c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
+  return ending == ".csv";
 }
 
 Schedule ReadSchedule(const std::string& file, const std::optional<Placement>& placement) {

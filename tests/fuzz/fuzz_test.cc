@@ -11,6 +11,7 @@
 #include "schedules/lower.h"
 #include "schedules/registry.h"
 #include "schedules/text.h"
+#include "schedules/torch_csv.h"
 #include "schedules/verify.h"
 #include "tests/fuzz/fuzz_loop.h"
 #include "tests/support/schedule_builder.h"
@@ -83,6 +84,45 @@ TEST(Fuzz, ScheduleTextIsParsedAndVerifiedInEverySendMode) {
       VersionWarnings(*parsed.value);
     }
     return Verdict::kAccepted;
+  }));
+}
+
+std::vector<std::string> TorchSamples() {
+  std::vector<std::string> samples;
+  for (const Generator& generator : Generators()) {
+    const Schedule schedule = test::MakeNear(generator, {.ranks = 2, .microbatches = 4});
+    for (const TorchFormat format : {TorchFormat::kComputeOnly, TorchFormat::kComputeComms}) {
+      Result<std::string> text = PrintTorchCsv(schedule, format);
+      if (text) {
+        samples.push_back(*std::move(text.value));
+      }
+    }
+  }
+  samples.emplace_back("0UNSHARD, 0F0,,0F1,0B0,,0B1,0REDUCE_GRAD\r\n1F0,1B0 ,1F1,1I1,1W1\n");
+  return samples;
+}
+
+TEST(Fuzz, TorchsFilesAreReadVerifiedAndWrittenAgain) {
+  const std::uint64_t seed = test::SeedFromEnvironment(4);
+  ExpectClean(Fuzz(TorchSamples(), seed, kMutations, [](const std::string& text) {
+    const Result<TorchSchedule> parsed = ParseTorchCsv(text, "fuzz.csv");
+    if (!IsConsistent(parsed)) {
+      return Verdict::kFailed;
+    }
+    if (!parsed) {
+      return Verdict::kRefused;
+    }
+    const Schedule& schedule = parsed.value->schedule;
+    if (!Verify(schedule).empty()) {
+      return Verdict::kAccepted;
+    }
+    const TorchFormat format =
+        HasCommunication(schedule) ? TorchFormat::kComputeComms : TorchFormat::kComputeOnly;
+    const Result<std::string> printed = PrintTorchCsv(schedule, format);
+    const Result<TorchSchedule> again =
+        printed ? ParseTorchCsv(*printed.value, "fuzz.csv") : Result<TorchSchedule>{};
+    const bool same = again && again.value->schedule == schedule;
+    return same ? Verdict::kAccepted : Verdict::kFailed;
   }));
 }
 

@@ -12,8 +12,8 @@ namespace {
 using test::EqualProblem;
 
 TEST(WindowBound, IsTheWorkWhereThereIsRoom) {
-  EXPECT_EQ(WindowBound(EqualProblem(StraightPlacement(4), 100, {1, 1, 1, 0, 1, 0}, 8)), 299);
-  EXPECT_EQ(WindowBound(EqualProblem(VPlacement(4), 100, {1, 1, 1, 0, 1, 0}, 8)), 599);
+  EXPECT_EQ(WindowBound(EqualProblem(StraightPlacement(4), 100, {1, 1, 1, 0, 1, 0}, 8)), 300);
+  EXPECT_EQ(WindowBound(EqualProblem(VPlacement(4), 100, {1, 1, 1, 0, 1, 0}, 8)), 600);
 }
 
 TEST(WindowBound, KnowsWhatALimitLeavesIdle) {
@@ -24,7 +24,7 @@ TEST(WindowBound, KnowsWhatALimitLeavesIdle) {
   EXPECT_GE(bound, 302);
   EXPECT_LE(bound, 309);  // That of ZB-H1.
   // One micro-batch at a time: down, up, and its W.
-  EXPECT_EQ(WindowBound(EqualProblem(StraightPlacement(4), 10, {1, 1, 1, 0, 1, 0}, 1)), 89);
+  EXPECT_EQ(WindowBound(EqualProblem(StraightPlacement(4), 10, {1, 1, 1, 0, 1, 0}, 1)), 90);
 }
 
 }  // namespace

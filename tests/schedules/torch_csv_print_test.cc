@@ -1,3 +1,4 @@
+#include <regex>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -28,6 +29,24 @@ TEST(PrintTorchCsv, WritesEveryTransferAndItsEnd) {
   EXPECT_EQ(Written(Make("1f1b", {.ranks = 2, .microbatches = 2}), TorchFormat::kComputeComms),
             "0F0,0SEND_F0,0F1,0SEND_F1,0RECV_B0,0B0,0WAIT_SEND_F0,0RECV_B1,0B1,0WAIT_SEND_F1\n"
             "1RECV_F0,1F0,1RECV_F1,1B0,1SEND_B0,1F1,1B1,1SEND_B1,1WAIT_SEND_B0,1WAIT_SEND_B1\n");
+}
+
+TEST(PrintTorchCsv, TransfersAreWhereTorchsLoweringHasThem) {
+  // What `_add_send_recv` of torch 2.15 makes of ZB-V, 2 ranks and 4 micro-batches; the ends of
+  // transfers are left out.
+  const std::string text =
+      Written(Make("zb-v", {.ranks = 2, .microbatches = 4}), TorchFormat::kComputeComms);
+  const std::string transfers =
+      std::regex_replace(text, std::regex(",[0-9]+WAIT_SEND_[FB][0-9]+"), "");
+  EXPECT_EQ(transfers,
+            "0F0,0SEND_F0,0F1,0SEND_F1,3RECV_F0,0F2,0SEND_F2,3F0,3RECV_F1,3I0,3SEND_B0,3W0,"
+            "3F1,3I1,3SEND_B1,0RECV_B0,3W1,0F3,0SEND_F3,3RECV_F2,0I0,0W0,3F2,3I2,3SEND_B2,"
+            "0RECV_B1,3W2,0I1,3RECV_F3,0W1,3F3,3I3,3SEND_B3,0RECV_B2,3W3,0I2,0RECV_B3,0W2,"
+            "0I3,0W3\n"
+            "1RECV_F0,1F0,1RECV_F1,2F0,2SEND_F0,1RECV_F2,1F1,2F1,2SEND_F1,2RECV_B0,2I0,2W0,"
+            "1F2,2RECV_B1,1I0,1SEND_B0,1W0,1RECV_F3,2F2,2SEND_F2,2I1,2W1,1F3,2RECV_B2,1I1,"
+            "1SEND_B1,1W1,2F3,2SEND_F3,2I2,2W2,2RECV_B3,1I2,1SEND_B2,2I3,1I3,1SEND_B3,1W2,"
+            "2W3,1W3\n");
 }
 
 TEST(PrintTorchCsv, WritesCellsOfTwo) {

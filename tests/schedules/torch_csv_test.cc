@@ -85,8 +85,10 @@ TEST(ParseTorchCsv, EveryCharacterOfACellCounts) {
       "expected a cell such as 0F1 (stage, action, micro-batch) and nothing behind it, got ";
   EXPECT_EQ(Said("0F1junk\n"), "x.csv, rank 0, cell 1: error: " + form + "'0F1junk'\n");
   EXPECT_EQ(Said("0F0,0B0 0F1\n"), "x.csv, rank 0, cell 2: error: " + form + "'0B0 0F1'\n");
+  EXPECT_EQ(Said("1\n"), "x.csv, rank 0, cell 1: error: " + form + "'1'\n");
   EXPECT_EQ(Said("F0\n"), "x.csv, rank 0, cell 1: error: " + form + "'F0'\n");
   EXPECT_EQ(Said("\"0F0\"\n"), "x.csv, rank 0, cell 1: error: " + form + "'\"0F0\"'\n");
+  EXPECT_EQ(Said("0F2147483647\n"), "x.csv, rank 0, cell 1: error: " + form + "'0F2147483647'\n");
   EXPECT_EQ(Said("0F99999999999\n"), "x.csv, rank 0, cell 1: error: " + form + "'0F99999999999'\n");
 }
 
@@ -119,6 +121,20 @@ TEST(ParseTorchCsv, CellsOfTwoAreAForwardAndABackward) {
   EXPECT_FALSE(ParseTorchCsv("(0F1)OVERLAP_F_B\n", "x.csv"));
 }
 
+TEST(ParseTorchCsv, WhatHasNoEffectIsOfTheRowToo) {
+  EXPECT_EQ(Said("0F0,0B0,0WAIT_SEND_F7\n"),
+            "x.csv, rank 0, cell 3: error: of stage 0 and micro-batch 7, which have no action in "
+            "this row\n");
+  EXPECT_EQ(Said("0F0,0B0\n1F0,1B0,0RESHARD\n"),
+            "x.csv, rank 1, cell 3: error: of stage 0 and micro-batch 0, which have no action in "
+            "this row\n");
+  const std::string form = "expected an F and then a B in ";
+  EXPECT_EQ(Said("0F0,(0F1;0UNSHARD)OVERLAP_F_B\n"),
+            "x.csv, rank 0, cell 2: error: " + form + "'(0F1;0UNSHARD)OVERLAP_F_B'\n");
+  EXPECT_EQ(Said("(0UNSHARD;0B0)OVERLAP_F_B\n"),
+            "x.csv, rank 0, cell 1: error: " + form + "'(0UNSHARD;0B0)OVERLAP_F_B'\n");
+}
+
 TEST(ParseTorchCsv, IdleStepsAreForComputeOnly) {
   EXPECT_EQ(Said("0F0,0SEND_F0,,0RECV_B0,0B0\n1RECV_F0,1F0,1B0,1SEND_B0\n"),
             "x.csv, rank 0, cell 3: error: an empty cell in a file with SENDs and RECVs; expected "
@@ -129,6 +145,8 @@ TEST(ParseTorchCsv, RowsAreRanksAndHoldTheirStages) {
   EXPECT_EQ(Said(""), "x.csv: error: expected a row per rank, found nothing\n");
   EXPECT_EQ(Said("0F0,0B0\n\n1F0,1B0\n"),
             "x.csv: error: row 2 is empty; expected the cells of rank 1\n");
+  EXPECT_EQ(Said("0F0,0B0\n,,\n"),
+            "x.csv: error: row 2 has no actions; expected those of the stages of rank 1\n");
   EXPECT_EQ(Said("0F0,0B0\n1F0,0B1\n"),
             "x.csv, rank 1, cell 2: error: stage 0 stands on rank 0 already; expected all of a "
             "stage's actions in one row\n");

@@ -1,6 +1,7 @@
 #include "sim/dry_run.h"
 
 #include <cstdint>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -27,6 +28,17 @@ TEST(DryRunSteps, AreTorchs) {
   EXPECT_EQ(Steps("zb-h1"), 67);
   EXPECT_EQ(Steps("zb-v"), 133);
   EXPECT_EQ(Steps("dualpipe-v"), 122);
+}
+
+TEST(DryRunSteps, OfTorchsBreadthFirstAreTorchs) {
+  // It runs the backwards of a stage in descending order.
+  Schedule schedule = Make("breadth-first", {.ranks = 4, .microbatches = 8});
+  for (std::vector<Op>& program : schedule.programs) {
+    for (Op& op : program) {
+      op.microbatch = op.kind == OpKind::kBackward ? 7 - op.microbatch : op.microbatch;
+    }
+  }
+  EXPECT_EQ(DryRunSteps(Lower(schedule)), 144);
 }
 
 TEST(DryRunSteps, OfListsWithTransfersAreTorchsToo) {

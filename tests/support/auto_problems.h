@@ -23,8 +23,8 @@ inline AutoProblem EqualProblem(Placement placement, std::int32_t microbatches,
   return problem;
 }
 
-/// A row of the zero-bubble papers' tables (schedules.md 1.12 of our notes): costs in microseconds,
-/// memory by their formula for a hidden size and a number of attention heads.
+/// A row of the zero-bubble papers' tables of bubble rates: costs in microseconds as they profiled
+/// them, memory by their formula for a hidden size and a number of attention heads.
 struct PublishedRow {
   std::string name;
   std::int32_t ranks;
@@ -44,7 +44,7 @@ inline StageEstimate PublishedEstimate(std::int64_t f, std::int64_t i, std::int6
   return {f, i, w, hop, kept, kept - 32 * hidden};
 }
 
-/// Qi et al., "Zero Bubble Pipeline Parallelism", ICLR 2024, table 5.
+/// Qi et al., "Zero Bubble Pipeline Parallelism", ICLR 2024; costs from their repository.
 inline std::vector<PublishedRow> PublishedStraight() {
   const auto small = [](std::int64_t f, std::int64_t i, std::int64_t w, std::int64_t hop) {
     return PublishedEstimate(f, i, w, hop, 2304, 24);
@@ -62,7 +62,8 @@ inline std::vector<PublishedRow> PublishedStraight() {
   };
 }
 
-/// The same of ZB-V: costs per chunk; the others run both chunks as one stage.
+/// The same with ZB-V, from their repository: costs per chunk; the others run both chunks as one
+/// stage.
 inline std::vector<PublishedRow> PublishedV() {
   const auto chunk = [](std::int64_t f, std::int64_t i, std::int64_t w, std::int64_t hop) {
     return PublishedEstimate(f, i, w, hop, 4096, 32);

@@ -78,6 +78,28 @@ TEST(CompareCommand, WhatCannotBeGeneratedForThatShapeIsLeftOut) {
   EXPECT_EQ(Stagecraft("compare --all gpipe").code, 2);
 }
 
+TEST(CompareCommand, CostsOfPartsAreSplitOrAddedUp) {
+  const Json json = Compare(
+      "compare data-parallel gpipe breadth-first -p 2 -m 2 -n 1 --forward 1ms,3ms --backward "
+      "2ms,6ms");
+  EXPECT_EQ(json["rows"][0]["makespan_ns"], 12'000'000);  // One stage of both.
+  EXPECT_EQ(json["rows"][1]["makespan_ns"], (1 + 2 * 3 + 2 * 6 + 2) * 1'000'000);
+  // Stages of 0.5, 0.5, 1.5 and 1.5 ms: ranks are busy for 2 x 2 ms and 2 x 4 ms of F and B.
+  EXPECT_GE(json["rows"][2]["makespan_ns"], 12'000'000);
+  EXPECT_LT(json["rows"][2]["makespan_ns"], json["rows"][1]["makespan_ns"]);
+}
+
+TEST(CompareCommand, ALimitThatIsTooLowLeavesOut) {
+  const Outcome outcome = Stagecraft("compare --all -p 4 -m 8 --limit 1MB");
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_NE(
+      outcome.err.find("zb-auto: warning: a --limit of 1000000 bytes, but one micro-batch keeps "
+                       "100000000 on rank 0; expected at least that; left out"),
+      std::string::npos)
+      << outcome.err;
+  EXPECT_EQ(Stagecraft("compare --all -p 4 -m 8 --chunks 70").code, 0);
+}
+
 TEST(CompareCommand, SearchesForTheCostsThatAreCompared) {
   const Outcome outcome = Stagecraft(
       "compare zb-auto -p 8 -m 24 -n 1 --limit 2p --forward 18.522ms --backward-input 18.086ms "

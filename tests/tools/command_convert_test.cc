@@ -51,6 +51,17 @@ TEST(ConvertCommand, FlagsForTorchsFilesAreForThem) {
             "--place: error: is for torch's files, but gpipe does not end in .csv\n");
 }
 
+TEST(ConvertCommand, NoFlagIsIgnored) {
+  const std::string csv = WriteTestFile("f.csv", "0F0,0B0\n1F0,1B0\n");
+  EXPECT_EQ(Stagecraft("convert " + csv + " - --place 0/1 -m 9").code, 2);
+  EXPECT_EQ(Stagecraft("convert " + csv + " -  -m 9").code, 2);
+  EXPECT_EQ(Stagecraft("simulate " + csv + " --dry-run --trace t.json").code, 2);
+  EXPECT_EQ(Stagecraft("simulate " + csv + " --dry-run --diagram").code, 2);
+  EXPECT_EQ(Stagecraft("convert gpipe " + TestPath("no/such/folder.csv")).code, 2);
+  EXPECT_EQ(Stagecraft("convert gpipe " + TestPath("UPPER.CSV") + " -p 1 -m 1").code, 0);
+  EXPECT_EQ(ReadTestFile(TestPath("UPPER.CSV")), "0F0,0B0\n");
+}
+
 TEST(ConvertCommand, APlacementIsCheckedAgainstTheRows) {
   const std::string csv = TestPath("v.csv");
   ASSERT_EQ(Stagecraft("convert zb-v " + csv + " -p 2 -m 4").code, 0);
@@ -81,6 +92,12 @@ TEST(TorchFiles, ChannelsOutOfOrderAreRefusedWithBothOps) {
             std::string::npos)
       << outcome.err;
   EXPECT_EQ(Stagecraft("simulate " + kDeferred).code, 1);
+  for (const char* name : {"dualpipe_v_deferred", "interleaved_zero_bubble_deferred"}) {
+    const Outcome other =
+        Stagecraft(std::string("check ") + STAGECRAFT_SOURCE_DIR "/tests/interop/" + name + ".csv");
+    EXPECT_EQ(other.code, 1) << name;
+    EXPECT_NE(other.err.find("[channel-order]"), std::string::npos) << other.err;
+  }
 }
 
 TEST(TorchFiles, AListThatTorchPublishesWronglyIsRefusedWithItsCell) {

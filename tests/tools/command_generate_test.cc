@@ -101,7 +101,25 @@ TEST(GenerateCommand, LimitsAreSetsTimesRanksOrBytes) {
   EXPECT_EQ(program("--limit 8 --activation 10MB"), program("--limit 80MB --activation 10MB"));
   EXPECT_NE(program("--limit 8"), program("--limit 4"));
   EXPECT_EQ(Stagecraft("generate zb-auto -p 2 -m 4 --limit 0p").code, 2);
-  EXPECT_EQ(Stagecraft("generate zb-auto -p 2 -m 4 --limit lots").code, 2);
+  EXPECT_NE(
+      Stagecraft("generate zb-auto -p 2 -m 4 --limit lots")
+          .err.find("--limit: expected activation sets such as 12, sets per rank of the pipeline "
+                    "such as 2p, or bytes such as 40GB, got 'lots'"),
+      std::string::npos);
+  EXPECT_EQ(
+      Stagecraft("generate zb-auto -p 2 -m 4 --limit 0.3p").err,
+      "zb-auto: error: a --limit of less than one activation set; expected at least 1, or 1p\n");
+  EXPECT_EQ(Stagecraft("generate zb-auto -p 2 -m 4 --limit 10GB").err,
+            "zb-auto: error: a --limit in bytes, but no activations are said to take any; expected "
+            "--activation or a profile, or a limit in sets, such as 8 or 2p\n");
+  EXPECT_EQ(Stagecraft("generate zb-auto -p 2 -m 4 --limit 1000000000p --activation 900TB").code,
+            0);
+  EXPECT_EQ(Stagecraft("generate zb-auto-v -p 2 -m 4 --limit 1000000000p --activation 900TB").code,
+            0);
+  const Outcome slow = Stagecraft(
+      "generate zb-auto -p 2 -m 2000 --speed 0=0.000000001 --forward 60min --backward 1min");
+  EXPECT_EQ(slow.code, 2);
+  EXPECT_NE(slow.err.find("all ops and transfers of a batch take "), std::string::npos) << slow.err;
   EXPECT_EQ(
       Stagecraft("generate zb-auto -p 2 -m 4 --limit 5MB --activation 10MB").err,
       "zb-auto: error: a --limit of 5000000 bytes, but one micro-batch keeps 10000000 on rank "
