@@ -1,16 +1,13 @@
-#include <algorithm>
 #include <cstdint>
 
 #include <gtest/gtest.h>
 
-#include "schedules/activations.h"
 #include "schedules/verify.h"
 #include "tests/support/schedule_builder.h"
 
 namespace stagecraft {
 namespace {
 
-using test::List;
 using test::Make;
 using test::ProgramText;
 using test::Texts;
@@ -49,11 +46,8 @@ TEST(InterleavedOneFOneB, HoldsTheWarmUpAndOneMore) {
       const Schedule schedule =
           Make("interleaved-1f1b", {.ranks = p, .microbatches = 4 * p, .chunks = chunks});
       for (std::int32_t rank = 0; rank < p; ++rank) {
-        std::int64_t most = 0;
-        for (const MemoryLevel& level : ActivationSetLevels(schedule, rank)) {
-          most = std::max(most, level.during);
-        }
-        EXPECT_EQ(most, (chunks - 1) * p + 2 * (p - 1 - rank) + 1) << p << " " << chunks;
+        EXPECT_EQ(test::MostSets(schedule, rank), (chunks - 1) * p + 2 * (p - 1 - rank) + 1)
+            << p << " " << chunks;
       }
     }
   }

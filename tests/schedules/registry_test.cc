@@ -10,14 +10,7 @@
 namespace stagecraft {
 namespace {
 
-using test::Texts;
-
-/// What is wrong with the options, as a person sees it; empty if nothing is.
-std::string Faults(std::string_view name, const GeneratorOptions& options) {
-  const Result<Schedule> result = Generate(name, options);
-  EXPECT_EQ(static_cast<bool>(result), result.diagnostics.empty());
-  return Texts(result.diagnostics);
-}
+using test::Faults;
 
 TEST(Generators, AreListedInOrderWithAllThatTheListingNeeds) {
   std::string names;

@@ -1,25 +1,15 @@
-#include <algorithm>
 #include <cstdint>
 
 #include <gtest/gtest.h>
 
-#include "schedules/activations.h"
 #include "tests/support/schedule_builder.h"
 
 namespace stagecraft {
 namespace {
 
 using test::Make;
+using test::MostSets;
 using test::ProgramText;
-
-/// Most chunks of activations that a rank holds.
-std::int64_t MostSets(const Schedule& schedule, std::int32_t rank) {
-  std::int64_t most = 0;
-  for (const MemoryLevel& level : ActivationSetLevels(schedule, rank)) {
-    most = std::max(most, level.during);
-  }
-  return most;
-}
 
 TEST(ZeroBubbleV, IsTheAuthorsOrder) {
   EXPECT_EQ(ProgramText(Make("zb-v", {.ranks = 2, .microbatches = 4}), 1),

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <initializer_list>
 #include <ostream>
@@ -10,6 +11,7 @@
 
 #include <gtest/gtest.h>
 
+#include "schedules/activations.h"
 #include "schedules/diagnostic.h"
 #include "schedules/op.h"
 #include "schedules/option_check.h"
@@ -96,6 +98,22 @@ inline Schedule Make(std::string_view name, const GeneratorOptions& options) {
   Result<Schedule> result = Generate(name, options);
   EXPECT_TRUE(result) << Texts(result.diagnostics);
   return result ? *std::move(result.value) : Schedule{};
+}
+
+/// What is wrong with the options, as a person sees it; empty if nothing is.
+inline std::string Faults(std::string_view name, const GeneratorOptions& options) {
+  const Result<Schedule> result = Generate(name, options);
+  EXPECT_EQ(static_cast<bool>(result), result.diagnostics.empty());
+  return Texts(result.diagnostics);
+}
+
+/// Most full activation sets that `rank` holds at a time, of all its stages.
+inline std::int64_t MostSets(const Schedule& schedule, std::int32_t rank) {
+  std::int64_t most = 0;
+  for (const MemoryLevel& level : ActivationSetLevels(schedule, rank)) {
+    most = std::max(most, level.during);
+  }
+  return most;
 }
 
 /// As `Make`; a generator that needs another shape gets the next even number of ranks, and the next
