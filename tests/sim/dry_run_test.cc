@@ -1,11 +1,13 @@
 #include "sim/dry_run.h"
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "schedules/lower.h"
+#include "schedules/torch_csv.h"
 #include "tests/support/schedule_builder.h"
 
 namespace stagecraft {
@@ -53,6 +55,25 @@ TEST(DryRunSteps, OfListsWithTransfersAreTorchsToo) {
                                      "1: 1RECV_F0 1F0@0 1RECV_F1 1B0@0 1SEND_B0 1F1@0 1B1@0 "
                                      "1SEND_B1 1S@0"})),
             10);
+}
+
+TEST(DryRunSteps, OfAVWithTransfersAreTorchsToo) {
+  // The other published case: 4 stages on a V of 2 ranks. Again an idle step on rank 1 makes torch
+  // post its second receive before 1F0.
+  const std::string rank0 =
+      "0F0,0SEND_F0,0F1,0SEND_F1,3RECV_F0,3F0,3I0,3SEND_B0,3RECV_F1,3F1,3I1,3SEND_B1,0RECV_B0,0I0,"
+      "3W0,0RECV_B1,0I1,3W1,0W0,0W1\n";
+  const std::string rest =
+      "2F0,2SEND_F0,1F1,2RECV_B0,2F1,2SEND_F1,2I0,2RECV_B1,1I0,1SEND_B0,2I1,1I1,1SEND_B1,2W0,2W1,"
+      "1W0,1W1\n";
+  const auto read = [](const std::string& text) {
+    return ParseTorchCsv(text, "x.csv").value.value_or(TorchSchedule{}).schedule;
+  };
+  EXPECT_EQ(DryRunSteps(read(rank0 + "1RECV_F0,1RECV_F1,1F0," + rest)), 24);
+  // Without the idle step, action by action as we lower it.
+  const Schedule lowered = read(rank0 + "1RECV_F0,1F0,1RECV_F1," + rest);
+  EXPECT_EQ(DryRunSteps(lowered), 23);
+  EXPECT_EQ(Lower(EraseCommunication(lowered)), lowered);
 }
 
 TEST(DryRunSteps, NothingIfItIsStuck) {
