@@ -63,9 +63,8 @@ std::string RefuseAutomatic(const GeneratorOptions& options, const Placement& pl
   const bool has_sizes = std::any_of(problem.stages.begin(), problem.stages.end(),
                                      [](const StageEstimate& stage) { return stage.kept > 1; });
   if (options.limit && options.limit->unit == ActivationLimit::Unit::kBytes && !has_sizes) {
-    return "a --limit in bytes, but no activations are said to take any; expected --activation or "
-           "a "
-           "profile, or a limit in sets, such as 8 or 2p";
+    return "a --limit in bytes, but no activations are said to take any; expected --activation "
+           "or a profile, or a limit in sets, such as 8 or 2p";
   }
   for (std::size_t rank = 0; rank < placement.size(); ++rank) {
     if (problem.limits[rank] < SetOf(problem, rank)) {

@@ -63,12 +63,14 @@ class Search {
  private:
   /// Takes the order if it is the best; false if the search is to end.
   bool Take(std::optional<AutoOrder> order) {
+    const std::int64_t window = order ? order->window : 0;
     if (order && (!best_ || std::pair(order->window, order->makespan) <
                                 std::pair(best_->window, best_->makespan))) {
       best_ = std::move(order);
       report_.window = best_->window;
     }
     ++report_.tried;
+    last_window_ = window;
     // Without an order yet there is nothing to end with.
     return !best_ || !watch_ || watch_(report_);
   }
@@ -148,8 +150,8 @@ class Search {
       if (!TryDispatch(kAheads[i], kFills.front())) {
         return;
       }
-      if (best_ && (shortest == 0 || best_->window < shortest)) {
-        shortest = best_->window;
+      if (last_window_ > 0 && (shortest == 0 || last_window_ < shortest)) {
+        shortest = last_window_;
         best = i;
       }
     }
@@ -167,6 +169,7 @@ class Search {
   bool every_pair_ = false;
   std::int64_t dispatches_ = 0;
   AutoReport report_;
+  std::int64_t last_window_ = 0;  ///< Of the order that was tried last; 0 if there was none.
   std::optional<AutoOrder> best_;
 };
 

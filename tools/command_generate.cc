@@ -31,9 +31,8 @@ class GenerateCommand : public Command {
         "  stagecraft generate 1f1b -p 4 -m 8\n"
         "  stagecraft generate pipedream -p 4 -m 8 -n 3 --vertical-sync -o -\n"
         "  stagecraft generate gpipe -p 2 -m 4 --checkpoint all --receive just-in-time\n"
-        "  stagecraft generate zb-auto -p 8 -m 24 --limit 1.5p --forward 18ms --backward-input "
-        "18ms "
-        "--backward-weight 9ms --latency 0.6ms\n"
+        "  stagecraft generate zb-auto -p 8 -m 24 --limit 1.5p --forward 18ms "
+        "--backward-input 18ms --backward-weight 9ms --latency 0.6ms\n"
         "Costs are for schedules that are searched for: zb-auto, zb-auto-v.\n");
   }
 

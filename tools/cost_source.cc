@@ -1,6 +1,7 @@
 #include "tools/cost_source.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <string>
 
@@ -140,7 +141,10 @@ template <typename T>
 bool Recut(std::vector<T>& values, std::int32_t parts, std::int32_t stages) {
   const auto count = static_cast<std::int32_t>(values.size());
   if (count == 1) {
-    values.front() = values.front() * parts / stages;
+    // Too large for any check behind this stays too large.
+    constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
+    const T most{kMost / parts};
+    values.front() = std::min(values.front(), most) * parts / stages;
     return true;
   }
   if (count != parts || (stages % parts != 0 && parts % stages != 0)) {
@@ -222,8 +226,8 @@ Costs CostSource::ForParts(const Schedule& schedule, std::int32_t parts,
   Costs costs = CostSource(std::move(cut), profile_, microbatch_size_).For(schedule, factor);
   if (any) {
     costs.derived.push_back(fmt::format(
-        "the model in {} stage{}: each costs {}/{} of what the flags say of one of {} parts",
-        stages, stages == 1 ? "" : "s", parts, stages, parts));
+        "the model in {} stage{}: what the flags say of {} parts of it, split or added up", stages,
+        stages == 1 ? "" : "s", parts));
   }
   return costs;
 }

@@ -45,8 +45,7 @@ Result<ActivationLimit> ParseActivationLimit(std::string_view text) {
   Diagnostic fault;
   fault.message = fmt::format(
       "expected activation sets such as 12, sets per rank of the pipeline such as 2p, or bytes "
-      "such "
-      "as 40GB, got '{}'",
+      "such as 40GB, got '{}'",
       text);
   return {std::nullopt, {std::move(fault)}};
 }
