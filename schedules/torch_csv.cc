@@ -47,6 +47,14 @@ std::string_view Trim(std::string_view text) {
   return text.substr(0, text.find_last_not_of(kBlank) + 1);
 }
 
+/// `text` for a message: not too much of it, and nothing that a terminal might obey.
+std::string Shown(std::string_view text) {
+  std::string shown(text.substr(0, 60));
+  const auto is_odd = [](char c) { return c < ' ' || c > '~'; };
+  std::replace_if(shown.begin(), shown.end(), is_odd, '?');
+  return shown + (text.size() > shown.size() ? "..." : "");
+}
+
 /// The part of `text` before `mark`, which both go; all of it if there is no mark.
 std::string_view TakeUntil(std::string_view& text, char mark) {
   const std::size_t end = std::min(text.find(mark), text.size());
@@ -163,13 +171,13 @@ class Reader {
   void ReadOverlap(std::string_view cell) {
     const std::string_view whole = cell;
     cell.remove_prefix(1);
-    const std::string_view actions = TakeUntil(cell, ')');
+    std::string_view rest = TakeUntil(cell, ')');
     if (cell != kOverlap) {
-      Fault(fmt::format("expected a cell of two such as (0F1;3B0){}, got '{}'", kOverlap, whole));
+      Fault(fmt::format("expected a cell of two such as (0F1;3B0){}, got '{}'", kOverlap,
+                        Shown(whole)));
       return;
     }
     const std::size_t faults = faults_.size();
-    std::string_view rest = actions;
     const std::string_view first = Trim(TakeUntil(rest, ';'));
     const std::optional<Op> forward = ReadAction(first);
     const std::optional<Op> backward = forward ? ReadAction(Trim(rest)) : std::nullopt;
@@ -178,7 +186,7 @@ class Reader {
     }
     if (!forward || !backward || forward->kind != OpKind::kForward ||
         backward->kind != OpKind::kBackward) {
-      Fault(fmt::format("expected an F and then a B in '{}'", whole));
+      Fault(fmt::format("expected an F and then a B in '{}'", Shown(whole)));
       return;
     }
     Add(*forward);
@@ -195,14 +203,14 @@ class Reader {
       Fault(fmt::format(
           "expected a cell such as 0F1 (stage, action, micro-batch) and nothing behind it, got "
           "'{}'",
-          text));
+          Shown(text)));
       return std::nullopt;
     }
     for (const Ignored& ignored : kIgnored) {
       if (word.kind == ignored.text) {
         if (ignored.has_microbatch != microbatch.has_value()) {
           Fault(fmt::format("expected {} micro-batch behind {}, got '{}'",
-                            ignored.has_microbatch ? "a" : "no", word.kind, text));
+                            ignored.has_microbatch ? "a" : "no", word.kind, Shown(text)));
         }
         ++ignored_[ignored.text];
         without_effect_.push_back({rank_, cell_, *stage, microbatch.value_or(0)});
@@ -218,7 +226,7 @@ class Reader {
       Fault(fmt::format(
           "'{}' is a full backward in files from before torch renamed it, where B is the backward "
           "for the input; expected B for the full one, and I and W for its halves",
-          text));
+          Shown(text)));
       return std::nullopt;
     }
     const auto traits =
@@ -231,11 +239,11 @@ class Reader {
       Fault(
           fmt::format("no action is called '{}'; expected F, B, I, W, SEND_F, RECV_F, SEND_B, "
                       "RECV_B or one of torch's others",
-                      word.kind));
+                      Shown(word.kind)));
       return std::nullopt;
     }
     if (!microbatch) {
-      Fault(fmt::format("expected a micro-batch behind {}, got '{}'", word.kind, text));
+      Fault(fmt::format("expected a micro-batch behind {}, got '{}'", word.kind, Shown(text)));
       return std::nullopt;
     }
     return Op{.kind = traits->kind, .stage = stage, .microbatch = *microbatch};

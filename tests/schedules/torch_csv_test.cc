@@ -92,6 +92,15 @@ TEST(ParseTorchCsv, EveryCharacterOfACellCounts) {
   EXPECT_EQ(Said("0F99999999999\n"), "x.csv, rank 0, cell 1: error: " + form + "'0F99999999999'\n");
 }
 
+TEST(ParseTorchCsv, ATerminalIsToldNothingOdd) {
+  EXPECT_EQ(
+      Said("0F0,0\x1b[31mX\n"),
+      "x.csv, rank 0, cell 2: error: expected a cell such as 0F1 (stage, action, micro-batch) "
+      "and nothing behind it, got '0?[31mX'\n");
+  const std::string longer(1000, 'F');
+  EXPECT_LT(Said("0" + longer + "\n").size(), 300U);
+}
+
 TEST(ParseTorchCsv, AFileFromBeforeTheRenamingIsRecognised) {
   EXPECT_EQ(Said("0F0,0BW0\n"),
             "x.csv, rank 0, cell 2: error: '0BW0' is a full backward in files from before torch "
