@@ -9,6 +9,7 @@ namespace stagecraft {
 namespace {
 
 struct Read {
+  OpRef forward;
   std::int32_t version = 0;
   std::int32_t horizon = 0;
 };
@@ -31,11 +32,11 @@ class UseWalk {
     const std::vector<Op>& program = schedule_.programs[rank];
     for (std::size_t i = 0; i < program.size(); ++i) {
       const Op& op = program[i];
+      const OpRef ref{static_cast<std::int32_t>(rank), static_cast<std::int32_t>(i)};
       if (op.kind == OpKind::kForward) {
-        reads_[PairOf(op)] = {op.version, op.horizon};
+        reads_[PairOf(op)] = {ref, op.version, op.horizon};
       } else if (TraitsOf(op.kind).accumulates) {
-        pending_[LocalOf(op)].push_back(
-            {static_cast<std::int32_t>(rank), static_cast<std::int32_t>(i)});
+        pending_[LocalOf(op)].push_back(ref);
       } else if (op.kind == OpKind::kStep) {
         Step(op, visit);
       }
@@ -58,6 +59,7 @@ class UseWalk {
       const Op& op = schedule_.At(gradient);
       const Read read = reads_[PairOf(op)];
       visit(GradientUse{.gradient = gradient,
+                        .forward = read.forward,
                         .stage = step.stage,
                         .microbatch = op.microbatch,
                         .version = read.version,

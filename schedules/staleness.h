@@ -25,6 +25,7 @@ std::vector<StageStaleness> FindStaleness(const Schedule& schedule);
 /// that used it.
 struct GradientUse {
   OpRef gradient;  ///< B or W.
+  OpRef forward;   ///< The F of the same stage and micro-batch.
   std::int32_t stage = 0;
   std::int32_t microbatch = 0;
   std::int32_t version = 0;       ///< That its F read.

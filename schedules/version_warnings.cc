@@ -73,8 +73,13 @@ class WarningScan {
     for (const GradientUse& use : GradientUses(schedule_)) {
       StageCounts& counts = counts_[static_cast<std::size_t>(use.stage)];
       const std::int32_t distance = use.step_version - use.version;
-      if (use.horizon != 0 && use.horizon != distance && counts.misjudged++ == 0) {
-        counts.first_misjudged = use.gradient;
+      if (use.horizon == 0 || use.horizon == distance) {
+        continue;
+      }
+
+      // Uses come in the order of gradients; what is named is the first forward.
+      if (counts.misjudged++ == 0 || use.forward < counts.first_misjudged) {
+        counts.first_misjudged = use.forward;
         counts.horizon = use.horizon;
         counts.distance = distance;
       }
@@ -95,8 +100,8 @@ class WarningScan {
       }
       if (counts.misjudged > 0) {
         Warn(warnings, stage,
-             fmt::format("{} with a horizon that is not the true distance, first that of {}: {:+} "
-                         "instead of {:+}",
+             fmt::format("{} with a horizon that is not the true distance, first {}: {:+} instead "
+                         "of {:+}",
                          Count(counts.misjudged, "forward"),
                          ToString(schedule_.At(counts.first_misjudged)), counts.horizon,
                          counts.distance),

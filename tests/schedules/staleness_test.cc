@@ -95,16 +95,16 @@ TEST(GradientUses, NameGradientReadAndStep) {
                                          "1: 1F0@0 1F1@0 1I0@0 1I1@0 1W1@0 1W0@0 1S@0"});
   std::string text;
   for (const GradientUse& use : GradientUses(schedule)) {
-    text += ToString(schedule.At(use.gradient)) + "/" + std::to_string(use.gradient.rank) +
-            " stage " + std::to_string(use.stage) + " q" + std::to_string(use.microbatch) + " @" +
-            std::to_string(use.version) + "+" + std::to_string(use.horizon) + " S@" +
-            std::to_string(use.step_version) + "\n";
+    text += ToString(schedule.At(use.gradient)) + " of " + ToString(schedule.At(use.forward)) +
+            "/" + std::to_string(use.gradient.rank) + " stage " + std::to_string(use.stage) + " q" +
+            std::to_string(use.microbatch) + " @" + std::to_string(use.version) + "+" +
+            std::to_string(use.horizon) + " S@" + std::to_string(use.step_version) + "\n";
   }
   EXPECT_EQ(text,
-            "0B0@0/0 stage 0 q0 @0+0 S@0\n"
-            "0B1@1/0 stage 0 q1 @0+1 S@1\n"
-            "1W1@0/1 stage 1 q1 @0+0 S@0\n"
-            "1W0@0/1 stage 1 q0 @0+0 S@0\n");
+            "0B0@0 of 0F0@0/0 stage 0 q0 @0+0 S@0\n"
+            "0B1@1 of 0F1@0+1/0 stage 0 q1 @0+1 S@1\n"
+            "1W1@0 of 1F1@0/1 stage 1 q1 @0+0 S@0\n"
+            "1W0@0 of 1F0@0/1 stage 1 q0 @0+0 S@0\n");
 }
 
 TEST(GradientUses, LeaveOutGradientsWithoutAStep) {

@@ -34,20 +34,31 @@ TEST(VersionWarnings, CountHorizonsThatAreNotTheTrueDistance) {
       Warnings(Make("pipeoptim", {.ranks = 2, .microbatches = 3, .horizon = HorizonRule::kCode})),
       "stage 0: warning: 3 backwards for other weights than the forward, first 0B0@0: "
       "version 0 instead of 2 [backward-version]\n"
-      "stage 0: warning: 3 forwards with a horizon that is not the true distance, first that "
-      "of 0B0@0: +2 instead of +0 [true-horizon]\n"
+      "stage 0: warning: 3 forwards with a horizon that is not the true distance, first "
+      "0F0@0+2: +2 instead of +0 [true-horizon]\n"
       "stage 1: warning: 3 backwards for other weights than the forward, first 1B0@0: "
       "version 0 instead of 1 [backward-version]\n"
-      "stage 1: warning: 3 forwards with a horizon that is not the true distance, first that "
-      "of 1B0@0: +1 instead of +0 [true-horizon]\n");
+      "stage 1: warning: 3 forwards with a horizon that is not the true distance, first "
+      "1F0@0+1: +1 instead of +0 [true-horizon]\n");
+}
+
+// The horizon stands on the forward, wherever the gradient comes from. Both forwards are wrong: S@0
+// has distance 0 from what they read. The W of micro-batch 1 runs first, its forward second.
+TEST(VersionWarnings, NameTheFirstForwardAndNotAnOpOfItsBackward) {
+  const std::vector<Diagnostic> warnings = VersionWarnings(
+      Programs(2, {"0: 0P@0+2 0F0@0+2 0F1@0+2 0I0@0+2 0I1@0+2 0W1@0+2 0W0@0+2 0S@0"}));
+  ASSERT_EQ(test::Texts(warnings),
+            "stage 0: warning: 2 forwards with a horizon that is not the true distance, first "
+            "0F0@0+2: +2 instead of +0 [true-horizon]\n");
+  EXPECT_EQ(warnings[0].op, (OpRef{0, 1}));
 }
 
 TEST(VersionWarnings, SpeakOfOneInTheSingular) {
   EXPECT_EQ(Warnings(Programs(1, {"0: 0P@0+1 0F0@0+1 0B0@0 0S@0"})),
             "stage 0: warning: 1 backward for other weights than the forward, first 0B0@0: version "
             "0 instead of 1 [backward-version]\n"
-            "stage 0: warning: 1 forward with a horizon that is not the true distance, first that "
-            "of 0B0@0: +1 instead of +0 [true-horizon]\n");
+            "stage 0: warning: 1 forward with a horizon that is not the true distance, first "
+            "0F0@0+1: +1 instead of +0 [true-horizon]\n");
 }
 
 TEST(VersionWarnings, CompareVersionPlusHorizon) {
@@ -87,10 +98,10 @@ TEST(VersionWarnings, SpecTrainAimsBeyondItsUpdateFromStageTwoOn) {
   // D = 4: on stage 2 F aims at q + 1, its own update is q; on stage 3 as well. Forward and
   // backward agree.
   EXPECT_EQ(Warnings(Make("spectrain", {.ranks = 4, .microbatches = 6})),
-            "stage 2: warning: 6 forwards with a horizon that is not the true distance, first that "
-            "of 2B0@0+1: +1 instead of +0 [true-horizon]\n"
-            "stage 3: warning: 6 forwards with a horizon that is not the true distance, first that "
-            "of 3B0@0+1: +1 instead of +0 [true-horizon]\n");
+            "stage 2: warning: 6 forwards with a horizon that is not the true distance, first "
+            "2F0@0+1: +1 instead of +0 [true-horizon]\n"
+            "stage 3: warning: 6 forwards with a horizon that is not the true distance, first "
+            "3F0@0+1: +1 instead of +0 [true-horizon]\n");
 }
 
 }  // namespace
