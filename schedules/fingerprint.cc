@@ -1,6 +1,8 @@
 #include "schedules/fingerprint.h"
 
+#include <algorithm>
 #include <cstdint>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -20,9 +22,15 @@ class Fnv1a {
   std::uint64_t hash_ = 0xcbf29ce484222325U;
 };
 
-}  // namespace
+std::int32_t OpsOf(const std::vector<Op>& program, bool with_communication) {
+  const auto kept = with_communication
+                        ? static_cast<std::int64_t>(program.size())
+                        : std::count_if(program.begin(), program.end(),
+                                        [](const Op& op) { return !IsCommunication(op.kind); });
+  return static_cast<std::int32_t>(kept);
+}
 
-std::string Fingerprint(const Schedule& schedule) {
+std::string Hash(const Schedule& schedule, bool with_communication) {
   Fnv1a hash;
   hash.Add(schedule.shape.ranks);
   hash.Add(schedule.shape.stages);
@@ -35,8 +43,11 @@ std::string Fingerprint(const Schedule& schedule) {
     }
   }
   for (const std::vector<Op>& program : schedule.programs) {
-    hash.Add(static_cast<std::int32_t>(program.size()));
+    hash.Add(OpsOf(program, with_communication));
     for (const Op& op : program) {
+      if (!with_communication && IsCommunication(op.kind)) {
+        continue;
+      }
       hash.Add((static_cast<std::int32_t>(op.kind) << 1) | static_cast<std::int32_t>(op.joined));
       hash.Add(op.horizon);
       hash.Add(op.stage);
@@ -45,6 +56,16 @@ std::string Fingerprint(const Schedule& schedule) {
     }
   }
   return fmt::format("{:016x}", hash.Value());
+}
+
+}  // namespace
+
+std::string Fingerprint(const Schedule& schedule) {
+  return Hash(schedule, /*with_communication=*/true);
+}
+
+FingerprintPair FingerprintsOf(const Schedule& schedule) {
+  return {Hash(schedule, /*with_communication=*/false), Fingerprint(schedule)};
 }
 
 }  // namespace stagecraft

@@ -11,4 +11,14 @@ namespace stagecraft {
 /// tells schedules apart by accident, not against an adversary. O(ops).
 std::string Fingerprint(const Schedule& schedule);
 
+/// What a schedule is called wherever it is shown: the same for one without communication and for
+/// what `Lower` makes of it, whatever its policy.
+struct FingerprintPair {
+  std::string schedule;  ///< `Fingerprint` of the ops without SENDs and RECVs.
+  std::string lowered;   ///< `Fingerprint` of all ops; equal to `schedule` if there are only those.
+};
+
+/// O(ops).
+FingerprintPair FingerprintsOf(const Schedule& schedule);
+
 }  // namespace stagecraft

@@ -15,7 +15,6 @@
 
 #include "schedules/activations.h"
 #include "schedules/diagram.h"
-#include "schedules/fingerprint.h"
 #include "schedules/lower.h"
 #include "schedules/phases.h"
 #include "schedules/staleness.h"
@@ -190,7 +189,7 @@ class ShowCommand : public Command {
     stagecraft::Print(fmt::format("{}: {} ranks, {} stages, {} micro-batches, fingerprint {}\n{}\n",
                                   schedule.name.empty() ? "schedule" : schedule.name,
                                   schedule.shape.ranks, schedule.shape.stages,
-                                  schedule.shape.microbatches, Fingerprint(schedule),
+                                  schedule.shape.microbatches, FingerprintsToText(schedule),
                                   "Ticks: F, I, W and R take one, B two; '.' is idle."));
   }
 

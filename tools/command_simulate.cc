@@ -28,11 +28,15 @@ class SimulateCommand : public Command {
     AddChoice(app, "--engine", {"replay", "events"}, engine_,
               "compiled sweep, or discrete events: the same answer [replay]");
     CLI::Option* json = app.add_flag("--json", json_, "print JSON (simulate.schema.json)");
+    app.add_flag("--ops", ops_, "in the JSON also when each op and each transfer begins and ends")
+        ->needs(json);
     CLI::Option* trace = app.add_option("--trace", trace_,
                                         "write a Chrome trace for Perfetto; gzip if it ends in .gz")
                              ->type_name("FILE");
     app.add_flag("--dry-run", dry_run_,
-                 "only count the steps of torch's dry run, in which every action takes one")
+                 "only count the steps of torch's dry run: in each, every rank that can runs the "
+                 "next action of its list (F, B, I, W, R, SEND, RECV or one member of a cell; "
+                 "optimizer steps don't count)")
         ->excludes(json)
         ->excludes(trace);
     app.add_flag("--diagram", diagram_, "also draw the timeline as text")
@@ -62,7 +66,7 @@ class SimulateCommand : public Command {
       progress.Begin("writing the trace");
       WriteTrace(run);
     }
-    Print(json_ ? RunToJson(run).dump(2) + "\n" : RunToText(run));
+    Print(json_ ? RunToJson(run, ops_).dump(2) + "\n" : RunToText(run));
     if (diagram_) {
       Print("\n" + RenderTimeline(run.lowered, run.timeline));
     }
@@ -78,6 +82,7 @@ class SimulateCommand : public Command {
   SimulateArguments arguments_;
   Engine engine_ = Engine::kReplay;
   bool json_ = false;
+  bool ops_ = false;
   bool diagram_ = false;
   bool dry_run_ = false;
   std::string trace_;

@@ -157,7 +157,8 @@ Json SettingsToJson(const ComparisonSettings& settings) {
           {"send", ToString(settings.topology.send)},
           {"receive", settings.receive},
           {"latency_ns", settings.topology.latency.count()},
-          {"bandwidth_bytes_per_second", settings.topology.bandwidth},
+          {"bandwidth_bytes_per_second",
+           settings.topology.bandwidth > 0 ? Json(settings.topology.bandwidth) : Json(nullptr)},
           {"speed", settings.topology.speed}};
 }
 

@@ -1,10 +1,13 @@
 #include "tools/run_report.h"
 
+#include <cmath>
+#include <cstddef>
 #include <optional>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "schedules/fingerprint.h"
 #include "schedules/op.h"
 #include "tools/quantity.h"
 #include "tools/table.h"
@@ -50,6 +53,75 @@ Json StageToJson(const StageMetrics& stage) {
           {"activation_sets_peak", stage.activation_sets_peak}};
 }
 
+/// Null where transfers take the latency only: no number says unlimited.
+Json BandwidthToJson(const Topology& topology) {
+  return topology.bandwidth > 0 ? Json(topology.bandwidth) : Json(nullptr);
+}
+
+Json TopologyToJson(const SimulatedRun& run) {
+  Json speed = Json::array();
+  for (std::int32_t rank = 0; rank < run.lowered.shape.ranks; ++rank) {
+    speed.push_back(run.topology.SpeedOf(rank));
+  }
+  return {{"send", ToString(run.topology.send)},
+          {"latency_ns", run.topology.latency.count()},
+          {"bandwidth_bytes_per_second", BandwidthToJson(run.topology)},
+          {"speed", speed}};
+}
+
+Json ScheduleToJson(const Schedule& schedule) {
+  const FingerprintPair fingerprints = FingerprintsOf(schedule);
+  return {{"name", schedule.name},
+          {"fingerprint", fingerprints.schedule},
+          {"lowered_fingerprint", fingerprints.lowered}};
+}
+
+/// Fields that ops of its kind don't have are left out.
+Json OpToJson(const Op& op, std::int32_t rank, const Span& span) {
+  const OpTraits& traits = TraitsOf(op.kind);
+  Json json = {{"op", ToString(op)}, {"kind", traits.text}, {"rank", rank}, {"stage", op.stage}};
+  if (traits.has_microbatch) {
+    json["microbatch"] = op.microbatch;
+  }
+  if (traits.has_version) {
+    json["version"] = op.version;
+  }
+  if (traits.has_horizon) {
+    json["horizon"] = op.horizon;
+  }
+  if (op.joined) {
+    json["joined_with_next"] = true;
+  }
+  json["start_ns"] = span.start.count();
+  json["end_ns"] = span.end.count();
+  return json;
+}
+
+Json OpTimesToJson(const Schedule& schedule, const Timeline& timeline) {
+  Json ops = Json::array();
+  std::size_t id = 0;
+  for (std::size_t rank = 0; rank < schedule.programs.size(); ++rank) {
+    for (const Op& op : schedule.programs[rank]) {
+      ops.push_back(OpToJson(op, static_cast<std::int32_t>(rank), timeline.spans[id++]));
+    }
+  }
+  return ops;
+}
+
+Json TransfersToJson(const Schedule& schedule, const Timeline& timeline) {
+  Json transfers = Json::array();
+  for (const Transfer& transfer : timeline.transfers) {
+    transfers.push_back({{"send", ToString(schedule.At(transfer.send))},
+                         {"recv", ToString(schedule.At(transfer.recv))},
+                         {"from_rank", transfer.send.rank},
+                         {"to_rank", transfer.recv.rank},
+                         {"bytes", transfer.bytes},
+                         {"start_ns", transfer.start.count()},
+                         {"arrival_ns", transfer.arrival.count()}});
+  }
+  return transfers;
+}
+
 std::string HeadToText(const SimulatedRun& run) {
   const Shape& shape = run.lowered.shape;
   return fmt::format("{}: {} ranks, {} stages, {} micro-batches of {}, {} ops, {} sends\n",
@@ -62,16 +134,18 @@ std::string TotalsToText(const SimulatedRun& run) {
   const Metrics& metrics = run.metrics;
   std::string steady = "; no periodic steady state";
   if (metrics.cycle_ns && *metrics.cycle_ns > 0) {
-    steady = fmt::format("; steady: {} samples/s, a micro-batch every {} ns",
+    steady = fmt::format("; steady: {} samples/s, a micro-batch every {}",
                          FormatNumber(run.costs.microbatch_size * 1e9 / *metrics.cycle_ns),
-                         FormatNumber(*metrics.cycle_ns));
+                         FormatDuration(Nanoseconds(std::llround(*metrics.cycle_ns))));
   }
   return fmt::format(
+      "  fingerprint {}\n"
       "  makespan    {}\n"
       "  bubble      {} of all rank-time; {} inside the worst rank's own window\n"
       "  throughput  {} samples/s{}\n",
-      FormatDuration(metrics.makespan), FormatShare(metrics.bubble),
-      FormatShare(metrics.window_bubble), FormatNumber(metrics.samples_per_second), steady);
+      FingerprintsToText(run.lowered), FormatDuration(metrics.makespan),
+      FormatShare(metrics.bubble), FormatShare(metrics.window_bubble),
+      FormatNumber(metrics.samples_per_second), steady);
 }
 
 std::string StagesToText(const SimulatedRun& run) {
@@ -89,7 +163,7 @@ std::string StagesToText(const SimulatedRun& run) {
 
 }  // namespace
 
-Json RunToJson(const SimulatedRun& run) {
+Json RunToJson(const SimulatedRun& run, bool with_ops) {
   const Metrics& metrics = run.metrics;
   Json ranks = Json::array();
   for (const RankMetrics& rank : metrics.ranks) {
@@ -99,16 +173,24 @@ Json RunToJson(const SimulatedRun& run) {
   for (const StageMetrics& stage : metrics.stages) {
     stages.push_back(StageToJson(stage));
   }
-  return {{"makespan_ns", metrics.makespan.count()},
-          {"bubble", metrics.bubble},
-          {"window_bubble", metrics.window_bubble},
-          {"samples_per_second", metrics.samples_per_second},
-          {"cycle_ns", OrNull(metrics.cycle_ns)},
-          {"ops", metrics.ops},
-          {"ranks", ranks},
-          {"stages", stages},
-          {"derived_costs", run.costs.derived},
-          {"schedule", {{"name", run.lowered.name}, {"fingerprint", run.fingerprint}}}};
+  Json json = {{"format", "stagecraft-simulation"},
+               {"version", 1},
+               {"makespan_ns", metrics.makespan.count()},
+               {"bubble", metrics.bubble},
+               {"window_bubble", metrics.window_bubble},
+               {"samples_per_second", metrics.samples_per_second},
+               {"cycle_ns", OrNull(metrics.cycle_ns)},
+               {"ops", metrics.ops},
+               {"ranks", ranks},
+               {"stages", stages},
+               {"derived_costs", run.costs.derived},
+               {"topology", TopologyToJson(run)},
+               {"schedule", ScheduleToJson(run.lowered)}};
+  if (with_ops) {
+    json["op_times"] = OpTimesToJson(run.lowered, run.timeline);
+    json["transfers"] = TransfersToJson(run.lowered, run.timeline);
+  }
+  return json;
 }
 
 std::string RunToText(const SimulatedRun& run) {
@@ -129,6 +211,13 @@ std::string RanksToText(const SimulatedRun& run) {
                           PeakOp(run, rank).value_or("-")});
   }
   return ToPlainText(table);
+}
+
+std::string FingerprintsToText(const Schedule& schedule) {
+  const FingerprintPair fingerprints = FingerprintsOf(schedule);
+  return HasCommunication(schedule) ? fmt::format("{} (with its sends and receives {})",
+                                                  fingerprints.schedule, fingerprints.lowered)
+                                    : fingerprints.schedule;
 }
 
 std::string NotesToText(const std::vector<std::string>& derived) {

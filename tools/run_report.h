@@ -10,14 +10,19 @@
 
 namespace stagecraft {
 
-/// What `simulate --json` prints: see `simulate.schema.json`.
-nlohmann::ordered_json RunToJson(const SimulatedRun& run);
+/// What `simulate --json` prints: see `simulate.schema.json`. `with_ops`: also when each op and
+/// each transfer begins and ends.
+nlohmann::ordered_json RunToJson(const SimulatedRun& run, bool with_ops);
 
 /// What `simulate` prints for people.
 std::string RunToText(const SimulatedRun& run);
 
 /// A line per rank: busy, idle by cause, peak memory.
 std::string RanksToText(const SimulatedRun& run);
+
+/// `82cf...`, and where the schedule has communication `82cf... (with its sends and receives
+/// a01b...)`.
+std::string FingerprintsToText(const Schedule& schedule);
 
 /// `note: ...` per sentence, or nothing.
 std::string NotesToText(const std::vector<std::string>& derived);

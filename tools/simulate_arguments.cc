@@ -4,7 +4,6 @@
 
 #include <CLI/CLI.hpp>
 
-#include "schedules/fingerprint.h"
 #include "tools/order_search.h"
 
 namespace stagecraft {
@@ -40,12 +39,9 @@ SimulatedRun SimulateArguments::Run(Engine engine, Progress& progress) const {
   Given given = Load();
   Topology topology = costs_.TopologyFor(given.schedule.schedule);
   Costs costs = given.source.For(given.schedule.schedule);
-  std::string fingerprint = Fingerprint(given.schedule.schedule);
   Lowered lowered = Lower(std::move(given.schedule), progress);
-  SimulatedRun run = SimulateAndMeasure(std::move(lowered), std::move(costs), std::move(topology),
-                                        engine, progress);
-  run.fingerprint = std::move(fingerprint);
-  return run;
+  return SimulateAndMeasure(std::move(lowered), std::move(costs), std::move(topology), engine,
+                            progress);
 }
 
 }  // namespace stagecraft

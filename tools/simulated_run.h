@@ -17,7 +17,6 @@ namespace stagecraft {
 
 /// One schedule, simulated.
 struct SimulatedRun {
-  std::string fingerprint;  ///< Of the schedule as given, before lowering.
   Schedule lowered;
   Costs costs;
   Topology topology;

@@ -82,8 +82,10 @@ class TraceWriter {
         counters_(schedule, timeline, sizes) {}
 
   std::string Write() {
-    Put("{{\"displayTimeUnit\":\"ms\",\"otherData\":{{\"schedule\":{},\"fingerprint\":\"{}\"}},\n",
-        Quoted(schedule_.name), Fingerprint(schedule_));
+    const FingerprintPair fingerprints = FingerprintsOf(schedule_);
+    Put("{{\"displayTimeUnit\":\"ms\",\"otherData\":{{\"schedule\":{},\"fingerprint\":\"{}\","
+        "\"lowered_fingerprint\":\"{}\"}},\n",
+        Quoted(schedule_.name), fingerprints.schedule, fingerprints.lowered);
     Put("\"traceEvents\":[");
     for (std::int32_t rank = 0; rank < schedule_.shape.ranks; ++rank) {
       Names(rank);

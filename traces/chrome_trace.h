@@ -26,6 +26,8 @@ namespace stagecraft {
 /// The members of a cell have one span; they are drawn nested, each two nanoseconds inside the one
 /// before, so that arrows tell them apart.
 ///
+/// `otherData` has the name and both fingerprints of the schedule (`FingerprintsOf`).
+///
 /// Requires: `Verify(schedule)` empty; `timeline` is of this schedule, with times not below 0;
 /// `sizes` has one entry per stage. O(ops), about 200 bytes per op.
 std::string ChromeTrace(const Schedule& schedule, const Timeline& timeline,

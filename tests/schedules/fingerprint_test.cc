@@ -9,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include "schedules/lower.h"
 #include "schedules/text.h"
 #include "tests/support/generator_variants.h"
 #include "tests/support/schedule_builder.h"
@@ -67,6 +68,19 @@ TEST(Fingerprint, DiffersWhateverFieldChanges) {
     changes[i](changed);
     EXPECT_TRUE(seen.insert(Fingerprint(changed)).second) << "change " << i;
   }
+}
+
+TEST(FingerprintsOf, AreTheSameForAScheduleAndWhatLoweringMakesOfIt) {
+  const Schedule schedule = Make("pipedream", {.ranks = 3, .microbatches = 4});
+  const FingerprintPair given = FingerprintsOf(schedule);
+  EXPECT_EQ(given.schedule, Fingerprint(schedule));
+  EXPECT_EQ(given.lowered, given.schedule);  // There is no communication yet.
+  const Schedule early = Lower(schedule);
+  const Schedule late = Lower(schedule, {ReceivePolicy::Kind::kJustInTime, 0});
+  EXPECT_EQ(FingerprintsOf(early).schedule, given.schedule);
+  EXPECT_EQ(FingerprintsOf(late).schedule, given.schedule);
+  EXPECT_EQ(FingerprintsOf(early).lowered, Fingerprint(early));
+  EXPECT_NE(FingerprintsOf(early).lowered, FingerprintsOf(late).lowered);
 }
 
 TEST(Fingerprint, TellsAllGeneratedSchedulesApart) {

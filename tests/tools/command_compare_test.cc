@@ -8,6 +8,7 @@
 
 #include "schedules/registry.h"
 #include "tests/tools/program.h"
+#include "tests/tools/schema_check.h"
 
 namespace stagecraft {
 namespace {
@@ -48,6 +49,16 @@ TEST(CompareCommand, PrintsOneRowPerApproach) {
   EXPECT_NE(outcome.out.find("unit micro-batch: every approach pipelines the same 4 x 8"),
             std::string::npos)
       << outcome.out;
+}
+
+TEST(CompareCommand, JsonIsWhatItsSchemaSaysAndHasNoNumberForUnlimited) {
+  const Json schema = Json::parse(ReadTestFile(STAGECRAFT_SOURCE_DIR "/tools/compare.schema.json"));
+  const Json unlimited = Compare(kInline);
+  EXPECT_EQ(test::SchemaCheck(schema).Faults(unlimited), std::vector<std::string>{});
+  EXPECT_TRUE(unlimited["settings"]["bandwidth_bytes_per_second"].is_null());
+  const Json limited = Compare(std::string(kInline) + " --bandwidth 2GB/s");
+  EXPECT_EQ(test::SchemaCheck(schema).Faults(limited), std::vector<std::string>{});
+  EXPECT_EQ(limited["settings"]["bandwidth_bytes_per_second"], 2e9);
 }
 
 TEST(CompareCommand, AllThatCanBeGeneratedStandsInOneTable) {

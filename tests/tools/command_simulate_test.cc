@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/tools/program.h"
+#include "tests/tools/schema_check.h"
 
 namespace stagecraft {
 namespace {
@@ -34,9 +35,11 @@ using Strings = std::vector<std::string>;
 
 TEST(SimulateCommand, JsonHasExactlyTheDocumentedKeys) {
   const Json json = Simulate("pipeoptim -p 4 -m 8 --forward 1ms --backward 2ms");
-  EXPECT_EQ(Keys(json),
-            (Strings{"makespan_ns", "bubble", "window_bubble", "samples_per_second", "cycle_ns",
-                     "ops", "ranks", "stages", "derived_costs", "schedule"}));
+  EXPECT_EQ(Keys(json), (Strings{"format", "version", "makespan_ns", "bubble", "window_bubble",
+                                 "samples_per_second", "cycle_ns", "ops", "ranks", "stages",
+                                 "derived_costs", "topology", "schedule"}));
+  EXPECT_EQ(json["format"], "stagecraft-simulation");
+  EXPECT_EQ(json["version"], 1);
   ASSERT_EQ(json["ranks"].size(), 4U);
   EXPECT_EQ(Keys(json["ranks"][0]),
             (Strings{"rank", "busy_ns", "bubble", "idle_ns", "peak_bytes", "peak_op"}));
@@ -46,8 +49,103 @@ TEST(SimulateCommand, JsonHasExactlyTheDocumentedKeys) {
   EXPECT_EQ(Keys(json["stages"][0]),
             (Strings{"stage", "weight_slots", "staleness_steady", "staleness_max",
                      "staleness_histogram", "nominal_staleness_steady", "activation_sets_peak"}));
-  EXPECT_EQ(Keys(json["schedule"]), (Strings{"name", "fingerprint"}));
+  EXPECT_EQ(Keys(json["schedule"]), (Strings{"name", "fingerprint", "lowered_fingerprint"}));
   EXPECT_TRUE(json["derived_costs"].is_array());
+}
+
+TEST(SimulateCommand, JsonIsWhatItsSchemaSays) {
+  const Json schema =
+      Json::parse(ReadTestFile(STAGECRAFT_SOURCE_DIR "/tools/simulate.schema.json"));
+  for (const char* const arguments :
+       {"pipeoptim -p 4 -m 8 --forward 1ms --backward 2ms --ops", "zb-v -p 2 -m 4 --ops",
+        "dualpipe -p 2 -m 4 --forward 1ms --joined 2ms --ops", "sequential -p 1 -m 1 --ops",
+        "1f1b -p 2 -m 4 --bandwidth 1GB/s --boundary 1MB --speed 1=0.5 --send blocking",
+        "gpipe -p 2 -m 2 --checkpoint all --ops", "data-parallel -p 2 -m 2 --ops"}) {
+    const Json json = Simulate(arguments);
+    EXPECT_EQ(test::SchemaCheck(schema).Faults(json), Strings{}) << arguments;
+    Json broken = json;
+    broken["makespan_ns"] = -1;
+    broken["more"] = 1;
+    EXPECT_EQ(test::SchemaCheck(schema).Faults(broken).size(), 2U) << arguments;
+  }
+}
+
+// 2 ranks, 1 micro-batch, F = 1 ms, B = 2 ms, a boundary of 1 MB at 1 GB/s: F0 on rank 0 ends at 1,
+// the tensor arrives at 2, rank 1 is done at 5, its gradient arrives at 6, and the step ends at 8.
+TEST(SimulateCommand, JsonHasTheTimesOfEveryOp) {
+  const Json json = Simulate(
+      "1f1b -p 2 -m 1 --forward 1ms --backward 2ms --boundary 1MB --bandwidth 1GB/s --ops");
+  std::string text;
+  for (const Json& op : json.at("op_times")) {
+    text += op["op"].get<std::string>() + " " + op["rank"].dump() + " " + op["start_ns"].dump() +
+            ".." + op["end_ns"].dump() + "\n";
+  }
+  EXPECT_EQ(text,
+            "0F0@0 0 0..1000000\n"
+            "0SEND_F0 0 1000000..1000000\n"
+            "0RECV_B0 0 1000000..1000000\n"
+            "0B0@0 0 6000000..8000000\n"
+            "0S@0 0 8000000..8000000\n"
+            "1RECV_F0 1 0..0\n"
+            "1F0@0 1 2000000..3000000\n"
+            "1B0@0 1 3000000..5000000\n"
+            "1SEND_B0 1 5000000..5000000\n"
+            "1S@0 1 5000000..5000000\n");
+  EXPECT_EQ(json["op_times"][0],
+            Json::parse(R"({"op": "0F0@0", "kind": "F", "rank": 0, "stage": 0, "microbatch": 0,
+                            "version": 0, "horizon": 0, "start_ns": 0, "end_ns": 1000000})"));
+  EXPECT_EQ(Keys(json["op_times"][1]),
+            (Strings{"op", "kind", "rank", "stage", "microbatch", "start_ns", "end_ns"}));
+  EXPECT_EQ(Keys(json["op_times"][4]),
+            (Strings{"op", "kind", "rank", "stage", "version", "start_ns", "end_ns"}));
+  EXPECT_EQ(json["transfers"],
+            Json::parse(R"([{"send": "0SEND_F0", "recv": "1RECV_F0", "from_rank": 0, "to_rank": 1,
+                             "bytes": 1000000, "start_ns": 1000000, "arrival_ns": 2000000},
+                            {"send": "1SEND_B0", "recv": "0RECV_B0", "from_rank": 1, "to_rank": 0,
+                             "bytes": 1000000, "start_ns": 5000000, "arrival_ns": 6000000}])"));
+  EXPECT_EQ(json["ops"], json["op_times"].size());
+}
+
+TEST(SimulateCommand, TimesOfOpsAreOfTheJson) {
+  EXPECT_EQ(Stagecraft("simulate 1f1b --ops").code, 2);
+  EXPECT_FALSE(Simulate("1f1b").contains("op_times"));
+}
+
+TEST(SimulateCommand, UnlimitedBandwidthIsNoNumber) {
+  EXPECT_TRUE(Simulate("1f1b")["topology"]["bandwidth_bytes_per_second"].is_null());
+  EXPECT_EQ(Simulate("1f1b --bandwidth 2GB/s")["topology"]["bandwidth_bytes_per_second"], 2e9);
+}
+
+// A schedule has one name, whether its sends and receives are there yet or not.
+TEST(SimulateCommand, ShowSimulateAndTracesPrintTheSameFingerprint) {
+  ASSERT_EQ(Stagecraft("generate pipedream -p 2 -m 4 -o a.sched").code, 0);
+  ASSERT_EQ(Stagecraft("generate pipedream -p 2 -m 4 --receive early -o b.sched").code, 0);
+  ASSERT_EQ(Stagecraft("simulate a.sched --trace t.json").code, 0);
+  const Json json = Simulate("a.sched")["schedule"];
+  const std::string fingerprint = json["fingerprint"];
+  const std::string lowered = json["lowered_fingerprint"];
+  EXPECT_NE(fingerprint, lowered);
+  const auto prints = [](const std::string& arguments, const std::string& text) {
+    const std::string out = Stagecraft(arguments).out;
+    EXPECT_NE(out.find(text), std::string::npos) << arguments << "\n" << out;
+  };
+  const std::string both = fingerprint + " (with its sends and receives " + lowered + ")";
+  prints("show a.sched", "micro-batches, fingerprint " + fingerprint + "\n");
+  prints("show b.sched", "micro-batches, fingerprint " + both + "\n");
+  prints("simulate a.sched", "fingerprint " + both + "\n");
+  prints("simulate b.sched", "fingerprint " + both + "\n");
+  EXPECT_EQ(Simulate("b.sched")["schedule"], json);
+  const Json trace = Json::parse(ReadTestFile(TestPath("t.json")))["otherData"];
+  EXPECT_EQ(trace["fingerprint"], fingerprint);
+  EXPECT_EQ(trace["lowered_fingerprint"], lowered);
+}
+
+TEST(SimulateCommand, DurationsHaveUnits) {
+  // Rank 0 is the bottleneck: a micro-batch of 1 sample every 3 ms.
+  const Outcome outcome = Stagecraft("simulate pipedream -p 2 -m 64 --forward 1ms --backward 2ms");
+  EXPECT_NE(outcome.out.find("steady: 333.3 samples/s, a micro-batch every 3 ms\n"),
+            std::string::npos)
+      << outcome.out;
 }
 
 TEST(SimulateCommand, OneFOneBTakesWhatTheDesignDerives) {

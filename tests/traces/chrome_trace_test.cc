@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "schedules/fingerprint.h"
 #include "schedules/lower.h"
 #include "schedules/registry.h"
 #include "schedules/text.h"
@@ -38,6 +39,10 @@ rank 0 0F0@0 0B0@0 0S@0
   const std::string text = ChromeTrace(schedule, timeline, sizes);
   const std::string head = R"({"displayTimeUnit":"ms","otherData":{"schedule":"\"quoted\"",)";
   EXPECT_EQ(text.substr(0, head.size()), head);
+  const std::string fingerprint = FingerprintsOf(schedule).schedule;  // It needs no transfers.
+  EXPECT_NE(text.find("\"fingerprint\":\"" + fingerprint + "\",\"lowered_fingerprint\":\"" +
+                      fingerprint + "\"}"),
+            std::string::npos);
   const std::string expected =
       R"json("traceEvents":[
 {"ph":"M","pid":0,"name":"process_name","args":{"name":"rank 0 (stage 0)"}},
