@@ -244,20 +244,23 @@ class PathBack {
   std::int32_t transfer_ = -1;  ///< ... a transfer that starts now.
 };
 
-/// Adds up steps by kind and stage.
+CostItem ItemOf(const Op& op) {
+  return {.what = CostItem::What::kOp, .kind = op.kind, .index = op.stage};
+}
+
+/// Adds up steps by what they cost.
 class Sums {
  public:
-  void Add(const Op& op, Nanoseconds time) {
-    Sensitivity& sum = sums_[{op.kind, op.stage}];
-    sum.kind = op.kind;
-    sum.stage = op.stage;
+  void Add(const CostItem& item, Nanoseconds time) {
+    Sensitivity& sum = sums_[item];
+    sum.item = item;
     ++sum.steps;
     sum.total += time;
   }
 
   std::vector<Sensitivity> Take() const {
     std::vector<Sensitivity> all;
-    for (const auto& [key, sum] : sums_) {
+    for (const auto& [item, sum] : sums_) {
       all.push_back(sum);
     }
     std::stable_sort(all.begin(), all.end(),
@@ -266,7 +269,7 @@ class Sums {
   }
 
  private:
-  std::map<std::pair<OpKind, std::int32_t>, Sensitivity> sums_;
+  std::map<CostItem, Sensitivity> sums_;
 };
 
 }  // namespace
@@ -285,20 +288,23 @@ std::vector<Sensitivity> Sensitivities(const Schedule& schedule, const Costs& co
         step.kind == CriticalStep::Kind::kOp ? CellEnd(program, step.op.index) : step.op.index + 1;
     const std::span<const Op> cell(program.data() + step.op.index,
                                    static_cast<std::size_t>(end - step.op.index));
-    Nanoseconds left = step.end - step.start;
-    const bool joined =
-        cell.size() > 1 && costs.stages[static_cast<std::size_t>(cell.front().stage)].joined;
-    if (!joined && cell.size() > 1) {
-      const double scale =
-          static_cast<double>(left.count()) / static_cast<double>(CellCost(cell, costs).count());
-      for (const Op& op : cell.subspan(1)) {
-        const Nanoseconds share(static_cast<std::int64_t>(
-            scale * static_cast<double>(CellCost({&op, 1}, costs).count())));
-        sums.Add(op, share);
-        left -= share;
-      }
+    const std::int32_t stage = cell.front().stage;
+    if (cell.size() > 1 && costs.stages[static_cast<std::size_t>(stage)].joined) {
+      sums.Add({.what = CostItem::What::kCell, .index = stage}, step.end - step.start);
+      continue;
     }
-    sums.Add(cell.front(), left);
+
+    // By cost, so that each member has its own; what rounding leaves is the first one's.
+    Nanoseconds left = step.end - step.start;
+    const double scale =
+        static_cast<double>(left.count()) / static_cast<double>(CellCost(cell, costs).count());
+    for (const Op& op : cell.subspan(1)) {
+      const Nanoseconds share(static_cast<std::int64_t>(
+          scale * static_cast<double>(CellCost({&op, 1}, costs).count())));
+      sums.Add(ItemOf(op), share);
+      left -= share;
+    }
+    sums.Add(ItemOf(cell.front()), left);
   }
   return sums.Take();
 }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "schedules/schedule.h"
+#include "sim/cost_item.h"
 #include "sim/topology.h"
 #include "traces/costs.h"
 #include "traces/timeline.h"
@@ -28,15 +29,14 @@ std::vector<CriticalStep> CriticalPath(const Schedule& schedule, const Timeline&
 
 /// How the makespan changes per nanosecond of one cost, from the critical path.
 struct Sensitivity {
-  OpKind kind = OpKind::kForward;  ///< A compute or update kind; for transfers kSendForward or
-                                   ///< kSendBackward.
-  std::int32_t stage = 0;          ///< Of the op, or of the SEND.
+  CostItem item;           ///< Ops of one kind and stage, transfers of one kind and stage of the
+                           ///< SEND, or cells that begin on one stage.
   std::int64_t steps = 0;  ///< Times on the critical path = d makespan / d cost, at speed 1.
   Nanoseconds total{0};    ///< Time on the critical path; all together: the makespan.
 };
 
-/// Adds up `path` by kind and stage, the largest total first. The time of a cell is divided among
-/// its members by their costs; one with a `joined` cost belongs to its first op.
+/// Adds up `path` by what its steps cost, the largest total first. A cell with a `joined` cost is
+/// booked as a cell; the time of one without is divided among its members by their costs.
 std::vector<Sensitivity> Sensitivities(const Schedule& schedule, const Costs& costs,
                                        const std::vector<CriticalStep>& path);
 

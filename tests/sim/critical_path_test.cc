@@ -88,15 +88,15 @@ TEST(Sensitivities, SayHowTheMakespanChangesWithEachCost) {
   for (const Sensitivity& part : parts) {
     total += part.total;
     Costs raised = costs;
-    StageCosts& stage = raised.stages[static_cast<std::size_t>(part.stage)];
-    (part.kind == OpKind::kForward ? stage.forward : stage.backward) += Nanoseconds(1);
+    StageCosts& stage = raised.stages[static_cast<std::size_t>(part.item.index)];
+    (part.item.kind == OpKind::kForward ? stage.forward : stage.backward) += Nanoseconds(1);
     EXPECT_EQ(Makespan(SimulateWith(schedule, raised).timeline) - before, Nanoseconds(part.steps))
-        << TraitsOf(part.kind).text << " of stage " << part.stage;
+        << ToString(part.item);
   }
   EXPECT_EQ(total, before);
 }
 
-TEST(Sensitivities, ShareACellAmongItsMembers) {
+TEST(Sensitivities, BookACellAsOneOrAsItsMembers) {
   const Schedule schedule = test::Programs(2, {"0: 0F0@0 (0F1@0;0B0@0) 0B1@0 0S@0"});
   Costs costs = EqualCosts(schedule, 1, 2);
   const auto parts = [&] {
@@ -104,14 +104,14 @@ TEST(Sensitivities, ShareACellAmongItsMembers) {
     std::string text;
     for (const Sensitivity& part :
          Sensitivities(run.schedule, costs, CriticalPath(run.schedule, run.timeline, {}))) {
-      text += std::string(TraitsOf(part.kind).text) + " x" + std::to_string(part.steps) + " " +
+      text += ToString(part.item) + " x" + std::to_string(part.steps) + " " +
               std::to_string(part.total / kTick) + ", ";
     }
     return text;
   };
-  EXPECT_EQ(parts(), "B x2 4, F x2 2, ");
-  costs.stages[0].joined = 1 * kTick;  // All of it belongs to the cell's first op.
-  EXPECT_EQ(parts(), "F x2 2, B x1 2, ");
+  EXPECT_EQ(parts(), "B of stage 0 x2 4, F of stage 0 x2 2, ");
+  costs.stages[0].joined = 5 * kTick;  // A cost of its own.
+  EXPECT_EQ(parts(), "cell of stage 0 x1 5, B of stage 0 x1 2, F of stage 0 x1 1, ");
 }
 
 }  // namespace

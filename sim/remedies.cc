@@ -1,0 +1,170 @@
+#include "sim/remedies.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <set>
+#include <span>
+
+#include "schedules/check.h"
+#include "sim/durations.h"
+#include "sim/replay.h"
+
+namespace stagecraft {
+namespace {
+
+using What = CostItem::What;
+
+/// Collects what steps of cost classes depend on.
+class ItemSet {
+ public:
+  ItemSet(const Costs& costs, const Topology& topology) : costs_(costs), topology_(topology) {}
+
+  void Add(const CostClasses& classes, const CostClass& cost_class) {
+    const auto begin = static_cast<std::size_t>(cost_class.begin);
+    const auto size = static_cast<std::size_t>(cost_class.end) - begin;
+    const std::span<const Op> ops(classes.ops.data() + begin, size);
+    switch (cost_class.rule) {
+      case CostClass::Rule::kNothing:
+        return;
+      case CostClass::Rule::kTransfer:
+        AddTransfer(ops.front());
+        return;
+      case CostClass::Rule::kCell:
+        AddCell(ops);
+        AddSpeeds(CellCost(ops, costs_), {&cost_class.rank, 1});
+        return;
+      case CostClass::Rule::kSlowest:
+        AddOp(ops.front());
+        AddSpeeds(CostOf(StageOf(ops.front()), ops.front().kind),
+                  {classes.ranks.data() + begin, size});
+        return;
+    }
+  }
+
+  std::vector<CostItem> Take() const { return {items_.begin(), items_.end()}; }
+
+ private:
+  const StageCosts& StageOf(const Op& op) const {
+    return costs_.stages[static_cast<std::size_t>(op.stage)];
+  }
+
+  void AddSpeeds(Nanoseconds cost, std::span<const std::int32_t> ranks) {
+    for (const std::int32_t rank : ranks) {
+      if (cost > Nanoseconds(0)) {
+        items_.insert({.what = What::kSpeed, .index = rank});
+      }
+    }
+  }
+
+  void AddTransfer(const Op& send) {
+    if (topology_.latency > Nanoseconds(0)) {
+      items_.insert({.what = What::kLatency});
+    }
+    if (topology_.bandwidth > 0 && BytesOf(send, costs_) > 0) {
+      items_.insert({.what = What::kBandwidth});
+    }
+  }
+
+  void AddCell(std::span<const Op> ops) {
+    if (ops.size() == 1 || !StageOf(ops.front()).joined) {
+      for (const Op& op : ops) {
+        AddOp(op);
+      }
+    } else if (CellCost(ops, costs_) > Nanoseconds(0)) {
+      items_.insert({.what = What::kCell, .index = ops.front().stage});
+    }
+  }
+
+  void AddOp(const Op& op) {
+    if (CostOf(StageOf(op), op.kind) > Nanoseconds(0)) {
+      items_.insert({.what = What::kOp, .kind = op.kind, .index = op.stage});
+    }
+  }
+
+  const Costs& costs_;
+  const Topology& topology_;
+  std::set<CostItem> items_;
+};
+
+void TakeTenthOff(Nanoseconds& duration) {
+  duration = Nanoseconds((duration.count() * 9 + 5) / 10);
+}
+
+Nanoseconds& MutableCost(StageCosts& stage, OpKind kind) {
+  switch (kind) {
+    case OpKind::kForward:
+      return stage.forward;
+    case OpKind::kBackward:
+      return stage.backward;
+    case OpKind::kBackwardInput:
+      return stage.backward_input;
+    case OpKind::kBackwardWeight:
+      return stage.backward_weight;
+    case OpKind::kRecompute:
+      return stage.recompute;
+    case OpKind::kPredict:
+      return stage.predict;
+    case OpKind::kAllReduce:
+      return stage.allreduce;
+    default:
+      break;
+  }
+  STAGECRAFT_CHECK(kind == OpKind::kStep, "SENDs and RECVs have no cost of their own");
+  return stage.step;
+}
+
+}  // namespace
+
+std::vector<Remedy> TryRemedies(const Schedule& schedule, const Dependencies& dependencies,
+                                const Costs& costs, const Topology& topology) {
+  const std::optional<CompiledSchedule> compiled = Compile(schedule, dependencies, topology.send);
+  STAGECRAFT_CHECK(compiled, "only a verified schedule can be simulated");
+
+  std::vector<Remedy> remedies;
+  ReplayState state;
+  for (const CostItem& item : ItemsUsed(compiled->classes, costs, topology)) {
+    Costs changed_costs = costs;
+    Topology changed_topology = topology;
+    MakeTenthBetter(item, changed_costs, changed_topology);
+    Replay(*compiled, changed_costs, changed_topology, state);
+    remedies.push_back({item, state.makespan});
+  }
+
+  std::stable_sort(remedies.begin(), remedies.end(),
+                   [](const Remedy& a, const Remedy& b) { return a.after < b.after; });
+  return remedies;
+}
+
+void MakeTenthBetter(const CostItem& item, Costs& costs, Topology& topology) {
+  const auto index = static_cast<std::size_t>(item.index);
+  switch (item.what) {
+    case What::kOp:
+      TakeTenthOff(MutableCost(costs.stages[index], item.kind));
+      return;
+    case What::kCell:
+      TakeTenthOff(*costs.stages[index].joined);
+      return;
+    case What::kLatency:
+      TakeTenthOff(topology.latency);
+      return;
+    case What::kBandwidth:
+      topology.bandwidth *= 1.1;
+      return;
+    case What::kSpeed:
+      topology.speed.resize(std::max(topology.speed.size(), index + 1), 1.0);
+      topology.speed[index] *= 1.1;
+      return;
+  }
+}
+
+std::vector<CostItem> ItemsUsed(const CostClasses& classes, const Costs& costs,
+                                const Topology& topology) {
+  ItemSet items(costs, topology);
+  for (const CostClass& cost_class : classes.classes) {
+    items.Add(classes, cost_class);
+  }
+  return items.Take();
+}
+
+}  // namespace stagecraft
