@@ -17,4 +17,8 @@ Schedule AsyncOneFOneB(const GeneratorOptions& options) {
   return MakeStream(StraightStream(options, options.update_every.value_or(1)));
 }
 
+Bounds AsyncOneFOneBBounds(const GeneratorOptions& options) {
+  return StreamBounds(StraightStream(options, options.update_every.value_or(1)));
+}
+
 }  // namespace stagecraft

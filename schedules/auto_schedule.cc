@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <limits>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -51,6 +52,20 @@ Schedule MakeAutomatic(const GeneratorOptions& options, const Placement& placeme
   return RepeatBatch(options, placement, [&](std::int32_t rank) {
     return order.programs[static_cast<std::size_t>(rank)];
   });
+}
+
+Bounds AutomaticBounds(const GeneratorOptions& options, const Placement& placement) {
+  const ActivationLimit limit = options.limit.value_or(kDefaultLimit);
+  const auto per_rank = static_cast<std::int32_t>(placement.front().size());
+  const auto ranks = static_cast<std::int32_t>(placement.size());
+
+  // Stages of unequal sizes, or a part that I frees, make more or fewer sets of the same bytes.
+  std::vector<std::int32_t> sets;
+  if (limit.unit != ActivationLimit::Unit::kBytes && options.estimates.empty()) {
+    const std::int32_t most = std::min(SetsOf(limit, ranks), options.microbatches);
+    sets.assign(placement.size(), most * per_rank);
+  }
+  return FlushedBounds(ranks * per_rank, std::move(sets));
 }
 
 std::string RefuseAutomatic(const GeneratorOptions& options, const Placement& placement) {

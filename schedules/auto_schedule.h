@@ -13,6 +13,9 @@ namespace stagecraft {
 /// the limit of `options`: all estimates 1 and p activation sets unless given.
 Schedule MakeAutomatic(const GeneratorOptions& options, const Placement& placement);
 
+/// What it never exceeds: the limit, where that counts sets.
+Bounds AutomaticBounds(const GeneratorOptions& options, const Placement& placement);
+
 /// Why there is none: estimates for another number of stages, a limit below one micro-batch.
 std::string RefuseAutomatic(const GeneratorOptions& options, const Placement& placement);
 

@@ -34,4 +34,11 @@ Schedule BreadthFirst(const GeneratorOptions& options) {
   });
 }
 
+Bounds BreadthFirstBounds(const GeneratorOptions& options) {
+  const std::int32_t chunks = options.chunks.value_or(kDefaultChunks);
+  return FlushedBounds(options.ranks * chunks,
+                       std::vector<std::int32_t>(static_cast<std::size_t>(options.ranks),
+                                                 chunks * options.microbatches));
+}
+
 }  // namespace stagecraft

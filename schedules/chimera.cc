@@ -78,4 +78,9 @@ std::string RefuseChimera(const GeneratorOptions& options) {
   return "";
 }
 
+Bounds ChimeraBounds(const GeneratorOptions& options) {
+  return FlushedBounds(options.ranks, std::vector<std::int32_t>(
+                                          static_cast<std::size_t>(options.ranks), options.ranks));
+}
+
 }  // namespace stagecraft

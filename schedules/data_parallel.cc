@@ -31,4 +31,8 @@ Schedule DataParallel(const GeneratorOptions& options) {
   return schedule;
 }
 
+Bounds DataParallelBounds(const GeneratorOptions& options) {
+  return FlushedBounds(1, std::vector<std::int32_t>(static_cast<std::size_t>(options.ranks), 1));
+}
+
 }  // namespace stagecraft

@@ -55,4 +55,10 @@ std::string RefuseDualPipe(const GeneratorOptions& options) {
   return "";
 }
 
+Bounds DualPipeBounds(const GeneratorOptions& options) {
+  return FlushedBounds(
+      options.ranks,
+      std::vector<std::int32_t>(static_cast<std::size_t>(options.ranks), options.ranks + 1));
+}
+
 }  // namespace stagecraft

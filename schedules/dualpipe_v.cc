@@ -40,4 +40,10 @@ std::string RefuseDualPipeV(const GeneratorOptions& options) {
   return "";
 }
 
+Bounds DualPipeVBounds(const GeneratorOptions& options) {
+  return FlushedBounds(
+      2 * options.ranks,
+      std::vector<std::int32_t>(static_cast<std::size_t>(options.ranks), 2 * options.ranks + 1));
+}
+
 }  // namespace stagecraft

@@ -7,6 +7,7 @@
 
 #include "schedules/activation_limit.h"
 #include "schedules/auto_problem.h"
+#include "schedules/bounds.h"
 #include "schedules/schedule.h"
 
 namespace stagecraft {
@@ -78,6 +79,32 @@ Schedule Greedy(const GeneratorOptions& options);
 Schedule ZeroBubbleAuto(const GeneratorOptions& options);
 Schedule ZeroBubbleAutoV(const GeneratorOptions& options);
 
+// What each never exceeds with these options. They require the same.
+Bounds SequentialBounds(const GeneratorOptions& options);
+Bounds ModelParallelBounds(const GeneratorOptions& options);
+Bounds GPipeBounds(const GeneratorOptions& options);
+Bounds OneFOneBBounds(const GeneratorOptions& options);
+Bounds DataParallelBounds(const GeneratorOptions& options);
+Bounds PipeDreamBounds(const GeneratorOptions& options);
+Bounds PipeDream2BWBounds(const GeneratorOptions& options);
+Bounds AsyncOneFOneBBounds(const GeneratorOptions& options);
+Bounds SpecTrainBounds(const GeneratorOptions& options);
+Bounds XPipeBounds(const GeneratorOptions& options);
+Bounds PipeOptimBounds(const GeneratorOptions& options);
+Bounds PipeMareBounds(const GeneratorOptions& options);
+Bounds PipelinedBackpropBounds(const GeneratorOptions& options);
+Bounds InterleavedBounds(const GeneratorOptions& options);
+Bounds BreadthFirstBounds(const GeneratorOptions& options);
+Bounds ZeroBubbleH1Bounds(const GeneratorOptions& options);
+Bounds ZeroBubbleH2Bounds(const GeneratorOptions& options);
+Bounds ZeroBubbleVBounds(const GeneratorOptions& options);
+Bounds DualPipeBounds(const GeneratorOptions& options);
+Bounds DualPipeVBounds(const GeneratorOptions& options);
+Bounds ChimeraBounds(const GeneratorOptions& options);
+Bounds GreedyBounds(const GeneratorOptions& options);
+Bounds ZeroBubbleAutoBounds(const GeneratorOptions& options);
+Bounds ZeroBubbleAutoVBounds(const GeneratorOptions& options);
+
 // What a generator needs beside sizes in range and the options that it takes: one sentence on what
 // was found and what was expected, or nothing.
 std::string RefuseInterleaved(const GeneratorOptions& options);
@@ -87,5 +114,8 @@ std::string RefuseChimera(const GeneratorOptions& options);
 std::string RefuseGreedy(const GeneratorOptions& options);
 std::string RefuseZeroBubbleAuto(const GeneratorOptions& options);
 std::string RefuseZeroBubbleAutoV(const GeneratorOptions& options);
+
+/// What must be said of `schedule`, made with `options`: one sentence, or nothing.
+std::string WarnOfInterleaved(const GeneratorOptions& options, const Schedule& schedule);
 
 }  // namespace stagecraft

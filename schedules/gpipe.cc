@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <cstddef>
+#include <vector>
+
 #include "schedules/flush_batches.h"
 #include "schedules/generators.h"
 
@@ -18,6 +22,15 @@ Schedule GPipe(const GeneratorOptions& options) {
   const std::vector<std::int32_t> warmup(static_cast<std::size_t>(options.ranks),
                                          options.microbatches);
   return MakeFlushed(options, warmup, options.checkpoint);
+}
+
+Bounds GPipeBounds(const GeneratorOptions& options) {
+  const std::int32_t m = options.microbatches;
+  const std::int32_t sets = options.checkpoint == Checkpoint::kNone  ? m
+                            : options.checkpoint == Checkpoint::kAll ? 1
+                                                                     : std::min(m, 2);
+  return FlushedBounds(options.ranks,
+                       std::vector<std::int32_t>(static_cast<std::size_t>(options.ranks), sets));
 }
 
 }  // namespace stagecraft

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <numeric>
 #include <vector>
 
@@ -83,6 +84,17 @@ std::string RefuseGreedy(const GeneratorOptions& options) {
            "2p";
   }
   return "";
+}
+
+Bounds GreedyBounds(const GeneratorOptions& options) {
+  const bool twice = options.placement == PlacementKind::kBidirectional;
+  const std::int32_t chunks = options.chunks.value_or(kDefaultChunks);
+  const std::int32_t in_flight =
+      options.limit ? SetsOf(*options.limit, options.ranks) : options.microbatches;
+  // In two directions each micro-batch is on one of a rank's two stages only.
+  const std::int32_t sets = std::min(in_flight, options.microbatches) * (twice ? 1 : chunks);
+  return FlushedBounds(options.ranks * (twice ? 1 : chunks),
+                       std::vector<std::int32_t>(static_cast<std::size_t>(options.ranks), sets));
 }
 
 }  // namespace stagecraft

@@ -1,6 +1,9 @@
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "schedules/dependencies.h"
 #include "schedules/flush_batches.h"
@@ -32,11 +35,11 @@ std::vector<Visit> Visits(std::int32_t chunks, std::int32_t microbatches, std::i
 
 class Interleaving {
  public:
-  Interleaving(const GeneratorOptions& options, std::int32_t group)
+  explicit Interleaving(const GeneratorOptions& options)
       : options_(options),
         chunks_(options.chunks.value_or(kDefaultChunks)),
-        group_(group),
-        visits_(Visits(chunks_, options.microbatches, group)) {}
+        group_(std::min(options.group.value_or(options.ranks), options.microbatches)),
+        visits_(Visits(chunks_, options.microbatches, group_)) {}
 
   Schedule Make(std::int32_t batches, std::int32_t extra) const {
     GeneratorOptions options = options_;
@@ -48,6 +51,9 @@ class Interleaving {
   /// Groups of fewer than p micro-batches may come round before what they wait for: how many more
   /// forwards every rank needs at the start, at least, not to wait for ever.
   std::int32_t ExtraWarmup() const {
+    if (SmallestGroup() >= options_.ranks || group_ >= options_.microbatches) {
+      return 0;
+    }
     std::int32_t low = 0;
     std::int32_t high = 0;
     for (std::int32_t step = 1; !Runs(Make(1, high)); step *= 2) {
@@ -65,6 +71,18 @@ class Interleaving {
     return low;
   }
 
+  /// Micro-batches of the smallest group: of the last one, or of each.
+  std::int32_t SmallestGroup() const {
+    const std::int32_t last = options_.microbatches % group_;
+    return last == 0 ? group_ : last;
+  }
+
+  /// Forwards before the first backward.
+  std::int32_t WarmupOf(std::int32_t rank, std::int32_t extra) const {
+    return std::min(2 * (options_.ranks - 1 - rank) + (chunks_ - 1) * group_ + extra,
+                    static_cast<std::int32_t>(visits_.size()));
+  }
+
  private:
   static bool Runs(const Schedule& schedule) {
     const Dependencies dependencies = FindDependencies(schedule);
@@ -78,8 +96,7 @@ class Interleaving {
           {.kind = kind, .stage = chunk * options_.ranks + rank, .microbatch = microbatch});
     };
     const auto total = static_cast<std::int32_t>(visits_.size());
-    const std::int32_t warmup =
-        std::min(2 * (options_.ranks - 1 - rank) + (chunks_ - 1) * group_ + extra, total);
+    const std::int32_t warmup = WarmupOf(rank, extra);
     for (std::int32_t k = 0; k < total + warmup; ++k) {
       if (k < total) {
         const Visit& visit = visits_[static_cast<std::size_t>(k)];
@@ -116,12 +133,44 @@ class Interleaving {
 /// Staleness: 0. Source: Narayanan et al., "Efficient Large-Scale Language Model Training on GPU
 /// Clusters Using Megatron-LM", SC 2021, section 2.2.
 Schedule InterleavedOneFOneB(const GeneratorOptions& options) {
-  const std::int32_t m = options.microbatches;
-  const std::int32_t group = std::min(options.group.value_or(options.ranks), m);
-  const Interleaving interleaving(options, group);
-  const std::int32_t last = m % group == 0 ? group : m % group;
-  const bool has_small_groups = group < m && std::min(group, last) < options.ranks;
-  return interleaving.Make(options.batches, has_small_groups ? interleaving.ExtraWarmup() : 0);
+  const Interleaving interleaving(options);
+  return interleaving.Make(options.batches, interleaving.ExtraWarmup());
+}
+
+Bounds InterleavedBounds(const GeneratorOptions& options) {
+  const Interleaving interleaving(options);
+  const std::int32_t chunks = options.chunks.value_or(kDefaultChunks);
+  const std::int32_t extra = interleaving.ExtraWarmup();
+  std::vector<std::int32_t> sets;
+  sets.reserve(static_cast<std::size_t>(options.ranks));
+  for (std::int32_t rank = 0; rank < options.ranks; ++rank) {
+    sets.push_back(std::min(interleaving.WarmupOf(rank, extra) + 1, chunks * options.microbatches));
+  }
+  return FlushedBounds(options.ranks * chunks, std::move(sets));
+}
+
+std::string WarnOfInterleaved(const GeneratorOptions& options, const Schedule& schedule) {
+  const Interleaving interleaving(options);
+  std::int32_t more = 0;
+  for (std::size_t rank = 0; rank < schedule.programs.size(); ++rank) {
+    const std::vector<Op>& program = schedule.programs[rank];
+    const auto backward = std::find_if(program.begin(), program.end(),
+                                       [](const Op& op) { return op.kind == OpKind::kBackward; });
+
+    // What is held when the first backward begins: the warm-up and the forward paired with it.
+    const auto held = static_cast<std::int32_t>(backward - program.begin());
+    const std::int32_t usual = interleaving.WarmupOf(static_cast<std::int32_t>(rank), 0) + 1;
+    more = std::max(more, held - usual);
+  }
+  if (more == 0) {
+    return "";
+  }
+  return fmt::format(
+      "the smallest group has {} of the micro-batches for {} ranks, which would wait for each "
+      "other "
+      "for ever; a longer warm-up mends that and keeps up to {} more chunk{} of activations on a "
+      "rank than `stagecraft schedules` states; -m and --group that are multiples of -p need none",
+      interleaving.SmallestGroup(), options.ranks, more, more == 1 ? "" : "s");
 }
 
 std::string RefuseInterleaved(const GeneratorOptions& options) {

@@ -17,4 +17,9 @@ Schedule ModelParallel(const GeneratorOptions& options) {
                      std::vector<std::int32_t>(static_cast<std::size_t>(options.ranks), 0));
 }
 
+Bounds ModelParallelBounds(const GeneratorOptions& options) {
+  return FlushedBounds(std::vector<std::int32_t>(static_cast<std::size_t>(options.ranks), 0),
+                       options.microbatches);
+}
+
 }  // namespace stagecraft

@@ -1,10 +1,26 @@
 #include <algorithm>
 #include <cstddef>
+#include <vector>
 
 #include "schedules/flush_batches.h"
 #include "schedules/generators.h"
 
 namespace stagecraft {
+
+namespace {
+
+/// Forwards of each rank before its first backward.
+std::vector<std::int32_t> WarmupOf(const GeneratorOptions& options) {
+  const std::int32_t first = options.warmup.value_or(options.ranks - 1);
+  std::vector<std::int32_t> warmup;
+  warmup.reserve(static_cast<std::size_t>(options.ranks));
+  for (std::int32_t rank = 0; rank < options.ranks; ++rank) {
+    warmup.push_back(std::min(std::max(first - rank, 0), 2 * (options.ranks - 1 - rank)));
+  }
+  return warmup;
+}
+
+}  // namespace
 
 /// One-forward-one-backward with a flush at the end of the batch; also called PipeDream-Flush, and
 /// DAPPLE's schedule.
@@ -20,13 +36,11 @@ namespace stagecraft {
 /// bubbles, more (up to 2(p - 1), rank r then has 2(p - 1 - r)) hide the latency of transfers.
 /// Source: Narayanan et al., "Memory-Efficient Pipeline-Parallel DNN Training", ICML 2021.
 Schedule OneFOneB(const GeneratorOptions& options) {
-  const std::int32_t first = options.warmup.value_or(options.ranks - 1);
-  std::vector<std::int32_t> warmup;
-  warmup.reserve(static_cast<std::size_t>(options.ranks));
-  for (std::int32_t rank = 0; rank < options.ranks; ++rank) {
-    warmup.push_back(std::min(std::max(first - rank, 0), 2 * (options.ranks - 1 - rank)));
-  }
-  return MakeFlushed(options, warmup);
+  return MakeFlushed(options, WarmupOf(options));
+}
+
+Bounds OneFOneBBounds(const GeneratorOptions& options) {
+  return FlushedBounds(WarmupOf(options), options.microbatches);
 }
 
 }  // namespace stagecraft

@@ -1,3 +1,6 @@
+#include <cstddef>
+#include <vector>
+
 #include "schedules/generators.h"
 #include "schedules/stream.h"
 
@@ -32,6 +35,15 @@ std::vector<std::int32_t> WarmupOf(const std::vector<std::int32_t>& replicas, st
   return warmup;
 }
 
+Stream StreamOf(const GeneratorOptions& options) {
+  Stream stream = StraightStream(options, options.update_every.value_or(1));
+  if (!options.replicas.empty()) {
+    stream.replicas = options.replicas;
+    stream.warmup = WarmupOf(options.replicas, options.ranks);
+  }
+  return stream;
+}
+
 }  // namespace
 
 /// 1F1B without a flush, an update after every micro-batch; a backward reads the weights that its
@@ -49,18 +61,25 @@ std::vector<std::int32_t> WarmupOf(const std::vector<std::int32_t>& replicas, st
 /// Source: Narayanan et al., "PipeDream: Generalized Pipeline Parallelism for DNN Training",
 /// SOSP 2019, sections 3.2 and 3.3; the warm-up of replicated stages is the released runtime's.
 Schedule PipeDream(const GeneratorOptions& options) {
-  Stream stream = StraightStream(options, options.update_every.value_or(1));
-  if (!options.replicas.empty()) {
-    stream.replicas = options.replicas;
-    stream.warmup = WarmupOf(options.replicas, options.ranks);
-  }
-  Schedule schedule = MakeStream(stream);
+  Schedule schedule = MakeStream(StreamOf(options));
   if (options.vertical_sync) {
     SynchronizeVertically(schedule);
   } else {
     StashForwardWeights(schedule);
   }
   return schedule;
+}
+
+Bounds PipeDreamBounds(const GeneratorOptions& options) {
+  Bounds bounds = StreamBounds(StreamOf(options));
+  for (std::size_t stage = 0; stage < bounds.staleness.size(); ++stage) {
+    // All stages read what stage 0 reads, whose gradients miss most updates.
+    if (options.vertical_sync) {
+      bounds.staleness[stage] = bounds.staleness.front();
+    }
+    bounds.weight_copies[stage] = bounds.staleness[stage] + 1;
+  }
+  return bounds;
 }
 
 }  // namespace stagecraft

@@ -5,6 +5,22 @@
 
 namespace stagecraft {
 
+namespace {
+
+std::int32_t UpdateEvery(const GeneratorOptions& options) {
+  return options.update_every.value_or(options.ranks);
+}
+
+Stream StreamOf(const GeneratorOptions& options) {
+  Stream stream = StraightStream(options, UpdateEvery(options));
+  for (std::int32_t& forwards : stream.warmup) {
+    forwards = std::min(forwards, stream.update_every);
+  }
+  return stream;
+}
+
+}  // namespace
+
 /// Double-buffered weights: 1F1B without a flush, an update every T micro-batches, and every read
 /// of micro-batch q, forward or backward, on every stage, is of version max(0, floor(q / T) - 1).
 ///
@@ -17,12 +33,8 @@ namespace stagecraft {
 /// Source: Narayanan et al., "Memory-Efficient Pipeline-Parallel DNN Training", ICML 2021,
 /// section 3.1.
 Schedule PipeDream2BW(const GeneratorOptions& options) {
-  const std::int32_t per_update = options.update_every.value_or(options.ranks);
-  Stream stream = StraightStream(options, per_update);
-  for (std::int32_t& forwards : stream.warmup) {
-    forwards = std::min(forwards, per_update);
-  }
-  Schedule schedule = MakeStream(stream);
+  const std::int32_t per_update = UpdateEvery(options);
+  Schedule schedule = MakeStream(StreamOf(options));
   for (std::vector<Op>& program : schedule.programs) {
     for (Op& op : program) {
       if (TraitsOf(op.kind).reads_weights) {
@@ -31,6 +43,13 @@ Schedule PipeDream2BW(const GeneratorOptions& options) {
     }
   }
   return schedule;
+}
+
+Bounds PipeDream2BWBounds(const GeneratorOptions& options) {
+  Bounds bounds = StreamBounds(StreamOf(options));
+  bounds.weight_copies.assign(bounds.weight_copies.size(), 2);
+  bounds.staleness.assign(bounds.staleness.size(), 1);
+  return bounds;
 }
 
 }  // namespace stagecraft

@@ -3,6 +3,19 @@
 
 namespace stagecraft {
 
+namespace {
+
+/// Forwards ahead of the backwards: twice as many as 1F1B has.
+Stream StreamOf(const GeneratorOptions& options) {
+  Stream stream = StraightStream(options, options.update_every.value_or(1));
+  for (std::int32_t& forwards : stream.warmup) {
+    forwards *= 2;
+  }
+  return stream;
+}
+
+}  // namespace
+
 /// Pipelined backpropagation: stage r runs 2(D - 1 - r) forwards ahead, as if forward and backward
 /// of different samples were one step; forwards read a linear prediction over that delay.
 ///
@@ -16,11 +29,10 @@ namespace stagecraft {
 /// Source: Kosson et al., "Pipelined Backpropagation at Scale: Training Large Models without
 /// Batches", arXiv 2003.11666.
 Schedule PipelinedBackprop(const GeneratorOptions& options) {
-  const std::int32_t per_update = options.update_every.value_or(1);
-  Stream stream = StraightStream(options, per_update);
+  const Stream stream = StreamOf(options);
+  const std::int32_t per_update = stream.update_every;
   Prediction prediction;
-  for (std::int32_t& forwards : stream.warmup) {
-    forwards *= 2;
+  for (const std::int32_t forwards : stream.warmup) {
     prediction.aim.push_back(0);
     if (options.horizon != HorizonRule::kExact) {
       prediction.fixed.push_back((forwards + per_update - 1) / per_update);
@@ -29,6 +41,14 @@ Schedule PipelinedBackprop(const GeneratorOptions& options) {
   Schedule schedule = MakeStream(stream);
   AddPredictions(schedule, per_update, prediction);
   return schedule;
+}
+
+Bounds PipelinedBackpropBounds(const GeneratorOptions& options) {
+  Bounds bounds = PredictedBounds(StreamOf(options));
+  if (options.horizon == HorizonRule::kExact) {
+    bounds.nominal_staleness.assign(bounds.staleness.size(), 0);
+  }
+  return bounds;
 }
 
 }  // namespace stagecraft

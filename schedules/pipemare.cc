@@ -52,4 +52,8 @@ Schedule PipeMare(const GeneratorOptions& options) {
   return schedule;
 }
 
+Bounds PipeMareBounds(const GeneratorOptions& options) {
+  return PredictedBounds(StraightStream(options, options.update_every.value_or(1)));
+}
+
 }  // namespace stagecraft

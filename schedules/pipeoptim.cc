@@ -33,4 +33,15 @@ Schedule PipeOptim(const GeneratorOptions& options) {
   return schedule;
 }
 
+Bounds PipeOptimBounds(const GeneratorOptions& options) {
+  Bounds bounds = PredictedBounds(StraightStream(options, options.update_every.value_or(1)));
+  if (options.horizon == HorizonRule::kCode) {
+    bounds.weight_copies.back() = 2;  // It looks one update ahead where there is none between.
+  }
+  if (options.horizon == HorizonRule::kExact) {
+    bounds.nominal_staleness.assign(bounds.staleness.size(), 0);
+  }
+  return bounds;
+}
+
 }  // namespace stagecraft

@@ -35,16 +35,20 @@ struct Generator {
   Schedule (*make)(const GeneratorOptions&);
   std::string_view summary;  ///< One line.
   std::string_view bounded;  ///< What is bounded: weight copies, activations, staleness.
-  std::string_view source;   ///< Paper, year, figure or equation.
-  std::uint32_t takes;       ///< Sum of `Takes`.
-  bool flushes;              ///< Steps after each batch, with an empty pipeline: staleness 0.
-  bool whole_batches;        ///< Its paper pipelines whole batches, not micro-batches.
+  std::string_view bounded_otherwise = "";  ///< Options that change that, and to what; or nothing.
+  Bounds (*bounds)(const GeneratorOptions&);  ///< The same in numbers, whatever the options.
+  std::string_view source;                    ///< Paper, year, figure or equation.
+  std::uint32_t takes;                        ///< Sum of `Takes`.
+  bool flushes;        ///< Steps after each batch, with an empty pipeline: staleness 0.
+  bool whole_batches;  ///< Its paper pipelines whole batches, not micro-batches.
   bool updates_every_ranks = false;  ///< -p micro-batches per update unless told otherwise, not 1.
   bool one_per_update = false;       ///< Defined for one micro-batch per update only.
   bool reads_over_drains = false;    ///< Behind a drain it reads the version before the newest.
   bool deals_out_batches = false;    ///< Every rank gets as many micro-batches of each batch.
   /// What it needs beside that: a sentence, or nothing. May be null. Called with sizes in range.
   std::string (*refuse)(const GeneratorOptions&) = nullptr;
+  /// What must be said of a schedule that was made: a sentence, or nothing. May be null.
+  std::string (*warn)(const GeneratorOptions&, const Schedule&) = nullptr;
   /// The placement of an automatic schedule, which takes `estimates` and `watch`; else null.
   Placement (*automatic)(std::int32_t ranks) = nullptr;
 };
@@ -55,7 +59,8 @@ std::span<const Generator> Generators();
 /// Null if there is none of that name.
 const Generator* FindGenerator(std::string_view name);
 
-/// Looks up, checks and makes. An unknown name gets a did-you-mean.
+/// Looks up, checks and makes. An unknown name gets a did-you-mean. Where the schedule needs more
+/// than its generator states, a warning beside it says so.
 Result<Schedule> Generate(std::string_view name, const GeneratorOptions& options);
 
 }  // namespace stagecraft

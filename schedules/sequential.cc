@@ -37,4 +37,8 @@ Schedule Sequential(const GeneratorOptions& options) {
   return schedule;
 }
 
+Bounds SequentialBounds(const GeneratorOptions& options) {
+  return FlushedBounds(options.ranks, {options.ranks});
+}
+
 }  // namespace stagecraft

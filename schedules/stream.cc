@@ -169,6 +169,28 @@ Schedule MakeStream(const Stream& stream) {
   return schedule;
 }
 
+Bounds StreamBounds(const Stream& stream) {
+  Bounds bounds;
+  for (std::size_t stage = 0; stage < stream.replicas.size(); ++stage) {
+    const std::int32_t replicas = stream.replicas[stage];
+    const std::int32_t warmup = stream.warmup[stage];
+    const std::int32_t each = MicrobatchesPerUpdate(stream.update_every, replicas) / replicas;
+    bounds.weight_copies.push_back(1);
+    bounds.staleness.push_back((warmup + each - 1) / each);
+    bounds.activation_sets.insert(bounds.activation_sets.end(), static_cast<std::size_t>(replicas),
+                                  warmup + 1);
+  }
+  return bounds;
+}
+
+Bounds PredictedBounds(const Stream& stream) {
+  Bounds bounds = StreamBounds(stream);
+  for (std::size_t stage = 0; stage < stream.warmup.size(); ++stage) {
+    bounds.weight_copies[stage] = stream.warmup[stage] > 0 ? 2 : 1;
+  }
+  return bounds;
+}
+
 void StashForwardWeights(Schedule& schedule) {
   std::vector<std::int32_t> version(static_cast<std::size_t>(schedule.shape.microbatches));
   for (std::vector<Op>& program : schedule.programs) {

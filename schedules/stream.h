@@ -37,6 +37,14 @@ Stream StraightStream(const GeneratorOptions& options, std::int32_t update_every
 /// `microbatches` and `drain_every` to be multiples of every stage's micro-batches per update.
 Schedule MakeStream(const Stream& stream);
 
+/// What `MakeStream(stream)` never exceeds: with one weight copy, `warmup` + 1 activation sets, and
+/// ceil(warmup / K) updates missed, K micro-batches per update of each replica.
+Bounds StreamBounds(const Stream& stream);
+
+/// The same for a stream whose stages keep one prediction beside the newest weights, where they run
+/// ahead.
+Bounds PredictedBounds(const Stream& stream);
+
 /// Micro-batches per update of a stage on `replicas` ranks.
 std::int32_t MicrobatchesPerUpdate(std::int32_t update_every, std::int32_t replicas);
 

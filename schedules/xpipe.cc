@@ -47,4 +47,10 @@ Schedule XPipe(const GeneratorOptions& options) {
   return schedule;
 }
 
+Bounds XPipeBounds(const GeneratorOptions& options) {
+  Bounds bounds = StreamBounds(StraightStream(options, options.update_every.value_or(1)));
+  bounds.weight_copies.assign(bounds.weight_copies.size(), 3);
+  return bounds;
+}
+
 }  // namespace stagecraft

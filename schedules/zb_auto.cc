@@ -24,4 +24,8 @@ std::string RefuseZeroBubbleAuto(const GeneratorOptions& options) {
   return RefuseAutomatic(options, StraightPlacement(options.ranks));
 }
 
+Bounds ZeroBubbleAutoBounds(const GeneratorOptions& options) {
+  return AutomaticBounds(options, StraightPlacement(options.ranks));
+}
+
 }  // namespace stagecraft

@@ -20,4 +20,8 @@ std::string RefuseZeroBubbleAutoV(const GeneratorOptions& options) {
   return RefuseAutomatic(options, VPlacement(options.ranks));
 }
 
+Bounds ZeroBubbleAutoVBounds(const GeneratorOptions& options) {
+  return AutomaticBounds(options, VPlacement(options.ranks));
+}
+
 }  // namespace stagecraft

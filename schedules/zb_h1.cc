@@ -39,4 +39,10 @@ Schedule ZeroBubbleH1(const GeneratorOptions& options) {
   });
 }
 
+Bounds ZeroBubbleH1Bounds(const GeneratorOptions& options) {
+  return FlushedBounds(options.ranks,
+                       std::vector<std::int32_t>(static_cast<std::size_t>(options.ranks),
+                                                 std::min(options.ranks, options.microbatches)));
+}
+
 }  // namespace stagecraft

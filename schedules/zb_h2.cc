@@ -40,4 +40,10 @@ Schedule ZeroBubbleH2(const GeneratorOptions& options) {
   });
 }
 
+Bounds ZeroBubbleH2Bounds(const GeneratorOptions& options) {
+  return FlushedBounds(options.ranks, std::vector<std::int32_t>(
+                                          static_cast<std::size_t>(options.ranks),
+                                          std::min(2 * options.ranks - 1, options.microbatches)));
+}
+
 }  // namespace stagecraft

@@ -73,4 +73,10 @@ Schedule ZeroBubbleV(const GeneratorOptions& options) {
   });
 }
 
+Bounds ZeroBubbleVBounds(const GeneratorOptions& options) {
+  return FlushedBounds(2 * options.ranks, std::vector<std::int32_t>(
+                                              static_cast<std::size_t>(options.ranks),
+                                              2 * std::min(options.ranks, options.microbatches)));
+}
+
 }  // namespace stagecraft

@@ -31,14 +31,22 @@ class SchedulesCommand : public Command {
     for (const Generator& generator : Generators()) {
       Print(fmt::format("{:<19} {}\n", generator.name, generator.summary));
       Print(fmt::format("{:<19} bounded: {}\n", "", generator.bounded));
+      if (!generator.bounded_otherwise.empty()) {
+        Print(fmt::format("{:<19} but with {}\n", "", generator.bounded_otherwise));
+      }
       Print(fmt::format("{:<19} options: {}\n", "", Parameters(generator)));
       if (!generator.source.empty()) {
         Print(fmt::format("{:<19} source: {}\n", "", generator.source));
       }
     }
     Print(
-        "\np = D ranks, rank r of 0..D-1, m micro-batches per batch, n batches. A schedule that "
-        "flushes steps\nafter each m; an asynchronous one sees one stream of m * n.\n");
+        "\np = D ranks, rank r of 0..D-1, m micro-batches per batch, n batches, v --chunks, g "
+        "--group. A schedule\nthat flushes steps after each m; an asynchronous one sees one stream "
+        "of m * n.\n"
+        "Bounds hold on every rank or stage, with fewer micro-batches too. With an update every K "
+        "micro-batches\na staleness of x becomes ceil(x / K), and pipedream keeps one copy more "
+        "than that. With --replicas,\nD-1-r is the number of ranks behind the stage, shared among "
+        "its R replicas, and each replica sees\nK / R micro-batches of an update, at least 1.\n");
     return ExitCode::kFine;
   }
 };

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -129,11 +130,13 @@ inline void Chunked(const Generator& generator, GeneratorOptions options, const 
       IfAccepted(generator, options, visit);
     }
   }
-  options.chunks.reset();
   for (const std::int32_t group : {1, 2, 3, 5}) {
-    if (takes(kTakesGroup)) {
-      options.group = group;
-      IfAccepted(generator, options, visit);
+    for (const std::int32_t chunks : {2, 3}) {
+      if (takes(kTakesGroup)) {
+        options.chunks = chunks;
+        options.group = group;
+        IfAccepted(generator, options, visit);
+      }
     }
   }
 }
@@ -153,15 +156,19 @@ inline void Replicated(const Generator& generator, GeneratorOptions options, con
 
 }  // namespace variants
 
+/// Micro-batches per batch, and batches.
+struct VariantSize {
+  std::int32_t m, n;
+};
+inline constexpr VariantSize kVariantSizes[] = {{1, 1}, {2, 1},  {3, 1}, {4, 1},
+                                                {6, 1}, {12, 1}, {2, 3}, {4, 2}};
+
 /// Calls `visit` with every generator, up to `max_ranks` ranks, a handful of sizes, and every
 /// combination of the options that it takes: some thousand variants.
-inline void ForEachVariant(std::int32_t max_ranks, const variants::Visit& visit) {
-  struct Size {
-    std::int32_t m, n;
-  };
-  constexpr Size kSizes[] = {{1, 1}, {2, 1}, {3, 1}, {4, 1}, {6, 1}, {12, 1}, {2, 3}, {4, 2}};
+inline void ForEachVariant(std::int32_t max_ranks, const variants::Visit& visit,
+                           std::span<const VariantSize> sizes = kVariantSizes) {
   for (const Generator& generator : Generators()) {
-    for (const Size size : kSizes) {
+    for (const VariantSize size : sizes) {
       GeneratorOptions options;
       options.microbatches = size.m;
       options.batches = size.n;

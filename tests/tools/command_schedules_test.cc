@@ -16,7 +16,25 @@ TEST(SchedulesCommand, ListsEveryGeneratorWithItsBoundsAndSource) {
               std::string::npos)
         << generator.name;
     EXPECT_NE(outcome.out.find(generator.bounded), std::string::npos) << generator.name;
+    EXPECT_NE(outcome.out.find(generator.bounded_otherwise), std::string::npos) << generator.name;
     EXPECT_NE(outcome.out.find(generator.source), std::string::npos) << generator.name;
+  }
+}
+
+// A bound that options lengthen is not exceeded in silence, in any command that makes the schedule.
+TEST(SchedulesCommand, WhereItsBoundDoesNotHoldAWarningSaysByHowMuch) {
+  for (const char* const command : {"generate", "show", "simulate", "explain"}) {
+    const std::string start = std::string(command) + " interleaved-1f1b -n 1 ";
+    const Outcome outcome = Stagecraft(start + "-p 8 -m 20");
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    // Rank 0 holds 26 chunks; stated are (2 - 1) 8 + 2 * 7 + 1 = 23.
+    EXPECT_NE(outcome.err.find("interleaved-1f1b: warning: the smallest group has 4 of the "
+                               "micro-batches for 8 ranks"),
+              std::string::npos)
+        << outcome.err;
+    EXPECT_NE(outcome.err.find("up to 3 more chunks of activations on a rank"), std::string::npos)
+        << outcome.err;
+    EXPECT_EQ(Stagecraft(start + "-p 8 -m 24").err.find("warning"), std::string::npos);
   }
 }
 
