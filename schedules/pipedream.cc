@@ -55,7 +55,7 @@ Stream StreamOf(const GeneratorOptions& options) {
 ///   rank 2 | .    .    F0@0 B0@0----- F1@1 B1@1----- F2@2 B2@2----- F3@3 B3@3----- .    .    ...
 ///
 /// Weight copies on stage r of D: D - r (with `vertical_sync`, where all stages read what stage 0
-/// read for the micro-batch, up to D). Live activations: D - r. Staleness: D - 1 - r.
+/// read for the micro-batch, D). Live activations: D - r. Staleness: D - 1 - r (D - 1).
 /// `replicas` puts stages on several ranks: with 3,1 stage 0 stands on ranks 0 to 2, micro-batch q
 /// runs on rank q mod 3, and stage 0 updates every 3 micro-batches.
 /// Source: Narayanan et al., "PipeDream: Generalized Pipeline Parallelism for DNN Training",

@@ -12,8 +12,9 @@ namespace stagecraft {
 ///   rank 2 | .      .      F0@0   B0@0--------- F1@1   B1@1--------- F2@2   B2@2--------- F3 ...
 ///
 /// Horizon on stage r of D, steady, T micro-batches per update: ceil((D - 1 - r) / T); the released
-/// code uses D - r, one update too far. Weight copies: 2, on the last stage 1. Live activations:
-/// D - r. Staleness D - 1 - r, nominally 0: version + horizon is the version that is stepped.
+/// code uses D - r, one update too far. Weight copies: 2, on the last stage 1 (2 with the code's
+/// horizon). Live activations: D - r. Staleness D - 1 - r, nominally 0: version + horizon is the
+/// version that is stepped.
 /// Source: Guan et al., "PipeOptim: Ensuring Effective 1F1B Schedule with Optimizer-Dependent
 /// Weight Prediction", arXiv 2312.00839.
 Schedule PipeOptim(const GeneratorOptions& options) {

@@ -208,7 +208,7 @@ class CompareCommand : public Command {
     row.approach = name;
     row.microbatches = schedule.shape.microbatches;
     row.microbatch_size = costs.microbatch_size;
-    row.fingerprint = Fingerprint(schedule);
+    row.fingerprint = FingerprintsOf(schedule).schedule;
     row.derived = costs.derived;
     if (!costs_.AnyDurations()) {
       row.derived.insert(row.derived.begin(), kAssumed);

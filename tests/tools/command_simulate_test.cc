@@ -135,6 +135,8 @@ TEST(SimulateCommand, ShowSimulateAndTracesPrintTheSameFingerprint) {
   prints("simulate a.sched", "fingerprint " + both + "\n");
   prints("simulate b.sched", "fingerprint " + both + "\n");
   EXPECT_EQ(Simulate("b.sched")["schedule"], json);
+  prints("compare a.sched --format csv", fingerprint);
+  prints("compare b.sched --format csv", fingerprint);
   const Json trace = Json::parse(ReadTestFile(TestPath("t.json")))["otherData"];
   EXPECT_EQ(trace["fingerprint"], fingerprint);
   EXPECT_EQ(trace["lowered_fingerprint"], lowered);
