@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <mutex>
+#include <sys/prctl.h>
 #include <thread>
 
 namespace stagecraft {
@@ -32,6 +33,41 @@ bool WaitBriefly(std::unique_lock<std::mutex>& lock, const Ready& ready) {
     }
   }
   return true;
+}
+
+/// A wait for a device, which gives no sign when it is done: between two looks the thread gives its
+/// core to whoever wants it, and after `kBriefWait` sleeps, unless the rank has a core to itself.
+class PollPause {
+ public:
+  explicit PollPause(bool spins) : spins_(spins), begin_(Clock::now()) {}
+
+  std::chrono::nanoseconds Waited() const { return Clock::now() - begin_; }
+  /// Whether the pause after having waited for so long is a sleep.
+  bool Sleeps(std::chrono::nanoseconds waited) const { return !spins_ && waited > kBriefWait; }
+  void Wait() const {
+    if (Sleeps(Waited())) {
+      std::this_thread::sleep_for(std::chrono::microseconds(50));
+    } else {
+      std::this_thread::yield();
+    }
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  bool spins_;
+  Clock::time_point begin_;
+};
+
+/// Whether `ranks` ranks of this machine may spin while they wait for devices: where each has a
+/// core and there is another for what CUDA, NCCL and sockets do beside it.
+inline bool MaySpin(std::int32_t ranks, unsigned cores = std::thread::hardware_concurrency()) {
+  return 2 * static_cast<std::int64_t>(ranks) <= static_cast<std::int64_t>(cores);
+}
+
+/// Makes the system end the sleeps of this thread in time, and not up to 50 us late.
+inline void WakeUpInTime() {
+  prctl(PR_SET_TIMERSLACK, 1UL);
 }
 
 }  // namespace stagecraft

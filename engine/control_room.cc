@@ -100,6 +100,7 @@ bool ControlRoom::HandleMessage(std::int32_t rank, Member& member) {
   member.ready = member.ready || message->type == 'R';
   member.told =
       member.told || (message->type != 'T' && message->type != 'R' && message->type != 'P');
+  member.gave_up = member.gave_up || message->type == 'F' || message->type == 'A';
   if (message->type == 'T') {
     AnswerWithClock(member.control.Get());
   } else if (message->type == 'P' && options_.on_report) {
@@ -117,7 +118,10 @@ bool ControlRoom::HandleMessage(std::int32_t rank, Member& member) {
 void ControlRoom::End(std::int32_t rank, Member& member) {
   member.ended = true;
   std::optional<Failure> failure = member.process->HowItEnded();
-  if (failure && !ended_by_us_) {
+  if (failure && member.gave_up) {
+    failure->consequence = true;  // Of tearing down, after what it has told.
+    Fail(*std::move(failure));
+  } else if (failure && !ended_by_us_) {
     killed_ = killed_ ? killed_ : failures_.size();
     Fail(*std::move(failure));
   } else if (!member.told) {

@@ -43,7 +43,8 @@ class ControlRoom {
   void CloseConnections();
 
   /// Until all have ended. Returns their results. Throws a `JobError` with the cause: a rank that
-  /// was killed counts before those that missed it, and those before their consequences.
+  /// was killed counts before those that missed it, unless it had said before why it gives up, and
+  /// those before their consequences.
   std::vector<std::string> Run();
 
  private:
@@ -52,8 +53,9 @@ class ControlRoom {
     std::unique_ptr<RankProcess> process;
     std::string received;
     bool ready = false;
-    bool told = false;  ///< Its D, F or A has come.
-    bool done = false;  ///< Its D has.
+    bool told = false;     ///< Its D, F or A has come.
+    bool done = false;     ///< Its D has.
+    bool gave_up = false;  ///< Its F or A has: how it ends after that is no cause.
     bool ended = false;
     std::string body;  ///< Of its D.
   };

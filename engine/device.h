@@ -38,6 +38,14 @@ class Device {
   /// Another one, whose work goes first: for transfers. Lives as long as the device.
   virtual Stream MakeStream() = 0;
 
+  /// One that waits for tensors, so that an event behind them tells when they came.
+  Stream ArrivalStream() {
+    if (arrivals_ == nullptr) {
+      arrivals_ = MakeStream();
+    }
+    return arrivals_;
+  }
+
   /// The point behind all that `stream` has been given so far.
   virtual std::shared_ptr<DeviceEvent> Record(Stream stream) = 0;
 
@@ -68,6 +76,9 @@ class Device {
   /// order of the members, on `stream`.
   virtual void SumInOrder(const DeviceValues& gathered, std::int32_t members, std::byte* sum,
                           Stream stream) = 0;
+
+ private:
+  Stream arrivals_ = nullptr;
 };
 
 /// Holds what a stream still uses, until it has run that far.

@@ -1,6 +1,5 @@
 #include "engine/device_queue.h"
 
-#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
@@ -16,13 +15,29 @@ using Clock = std::chrono::steady_clock;
 /// Distances are known to one in 2^24: so that is less than a tenth of a microsecond.
 constexpr Nanoseconds kFarFromAnchor = std::chrono::seconds(1);
 
+std::int64_t Milliseconds(std::chrono::nanoseconds time) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
+}
+
 }  // namespace
+
+void WaitForDevice(Device& device, std::chrono::nanoseconds deadline) {
+  const std::shared_ptr<DeviceEvent> end = device.Record(device.ComputeStream());
+  const PollPause pause(/*spins=*/false);
+  while (!device.IsDone(*end)) {
+    if (pause.Waited() > deadline) {
+      throw Error(fmt::format(
+          "the device has not run what it was given within {} ms; expected it to end by then",
+          Milliseconds(deadline)));
+    }
+    pause.Wait();
+  }
+}
 
 DeviceQueue::DeviceQueue(Device& device, Transport& transport, Recorder* recorder,
                          DeviceQueueOptions options)
     : device_(device), transport_(transport), recorder_(recorder), options_(options) {
   if (recorder_ != nullptr) {
-    arrivals_ = device_.MakeStream();
     SetAnchor();
   }
 }
@@ -54,8 +69,9 @@ void DeviceQueue::Arrive(OpRef recv, const Boundary& tensor) {
   }
   device_.Wait(device_.ComputeStream(), *tensor.ready);
   if (recorder_ != nullptr) {
-    device_.Wait(arrivals_, *tensor.ready);
-    const Event there = device_.Record(arrivals_);
+    const Device::Stream arrivals = device_.ArrivalStream();
+    device_.Wait(arrivals, *tensor.ready);
+    const Event there = device_.Record(arrivals);
     entries_.push_back({recv, there, there, true, tensor.bytes});
   }
 }
@@ -92,22 +108,15 @@ void DeviceQueue::Take() {
 }
 
 void DeviceQueue::WaitFor(const DeviceEvent& event, OpRef op) {
-  const Clock::time_point begin = Clock::now();
+  const PollPause pause(options_.spins);
   while (!device_.IsDone(event)) {
     transport_.Check();
-    const Clock::time_point now = Clock::now();
-    if (now - begin > options_.deadline) {
-      throw OpError(
-          op.index,
-          fmt::format(
-              "the device has not run this op within {} ms; expected it to end by then",
-              std::chrono::duration_cast<std::chrono::milliseconds>(options_.deadline).count()));
+    if (pause.Waited() > options_.deadline) {
+      throw OpError(op.index, fmt::format("the device has not run this op within {} ms; expected "
+                                          "it to end by then",
+                                          Milliseconds(options_.deadline)));
     }
-    if (now - begin > kBriefWait) {
-      std::this_thread::sleep_for(std::chrono::microseconds(50));
-    } else {
-      std::this_thread::yield();
-    }
+    pause.Wait();
   }
 }
 

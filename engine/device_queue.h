@@ -16,8 +16,14 @@ namespace stagecraft {
 
 struct DeviceQueueOptions {
   std::chrono::nanoseconds deadline = std::chrono::minutes(1);  ///< Of one op.
-  std::int32_t lead = 16;  ///< Ops that may be given out and not have run.
+  static constexpr std::int32_t kLead = 16;
+  std::int32_t lead = kLead;  ///< Ops that may be given out and not have run.
+  bool spins = false;         ///< Whether waits never sleep: this rank has a core to itself.
 };
+
+/// Until the device has run all that its compute stream has been given. Throws `Error` if that
+/// takes longer than `deadline`. For when the job is over and there is nobody else to hear from.
+void WaitForDevice(Device& device, std::chrono::nanoseconds deadline);
 
 /// The ops that a rank has given to its device and that may not have run yet. Keeps the program
 /// from running away, notices when the device or another rank fails, and finds out when each op
@@ -71,7 +77,6 @@ class DeviceQueue {
   Transport& transport_;
   Recorder* recorder_;
   DeviceQueueOptions options_;
-  Device::Stream arrivals_ = nullptr;  ///< Waits for tensors, to put an event of its own behind.
   std::deque<Entry> entries_;
   std::int32_t spans_ = 0;  ///< Of the entries.
   Event begin_;             ///< Of the op that is being given out.

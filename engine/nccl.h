@@ -57,10 +57,8 @@ class Nccl {
   virtual State Finalize(Comm comm) = 0;
   virtual void Destroy(Comm comm) = 0;
 
-  /// Makes what runs on all members stop, if this NCCL can: comes before `Abort`.
-  virtual void Revoke(Comm comm) = 0;
-  /// Ends it, whatever runs. May hang if another member does not abort; may be called from any
-  /// thread, while no other is in a call of this communicator.
+  /// Ends it, whatever runs, also while a call is in progress. May hang if another member does not
+  /// abort; may be called from any thread, while no other is in a call of this communicator.
   virtual void Abort(Comm comm) = 0;
 };
 

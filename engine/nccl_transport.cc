@@ -21,8 +21,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kWarmUpBytes = 8;
-/// All-reduces go piece by piece, so that they need little room.
-constexpr std::int64_t kPieceElements = 1 << 20;
 
 /// What goes over the sockets between the ops, which have no such numbers.
 Tag IdTag(std::size_t link) {
@@ -72,8 +70,7 @@ NcclTransport::NcclTransport(std::int32_t rank, const ExecutionPlan& plan, const
       sockets_(parts.sockets),
       device_(parts.device),
       nccl_(parts.nccl),
-      options_(std::move(options)),
-      peers_(sockets_.Peers()) {
+      options_(std::move(options)) {
   if (!options_.exit_at_once) {
     options_.exit_at_once = ExitWith3;
   }
@@ -111,6 +108,21 @@ void NcclTransport::FindLinks(const ExecutionPlan& plan) {
       stages_[static_cast<std::int32_t>(stage)] = links_.back().get();
     }
   }
+
+  // Along the chain the last rank would wait for all others, a second or so for each.
+  std::vector<std::vector<std::int32_t>> groups;
+  for (const std::unique_ptr<Link>& link : links_) {
+    groups.push_back(link->members);
+  }
+  const std::vector<std::int32_t> rounds = MeetingRounds(groups);
+  std::vector<std::pair<std::int32_t, std::unique_ptr<Link>>> ordered;
+  for (std::size_t i = 0; i < links_.size(); ++i) {
+    ordered.emplace_back(rounds[i], std::move(links_[i]));
+  }
+  std::stable_sort(ordered.begin(), ordered.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::transform(ordered.begin(), ordered.end(), links_.begin(),
+                 [](auto& each) { return std::move(each.second); });
 }
 
 std::int32_t NcclTransport::MemberOf(const Link& link) const {
@@ -147,54 +159,52 @@ void NcclTransport::Connect(Link& link) {
 
 void NcclTransport::WarmUp(Link& link) {
   // Kept in the link: if waiting fails, the transfer goes on in this memory until NCCL is aborted.
-  link.room = device_.Allocate(kWarmUpBytes * (link.members.size() + 1), link.stream);
+  const std::size_t most = link.is_edge ? kWarmUpBytes : options_.piece_bytes;
+  link.room = device_.Allocate(most * (link.members.size() + 1), link.stream);
   const Boundary& room = link.room;
+
   if (!link.is_edge) {
-    Settle(link, nccl_.AllGather(link.comm, room.data, room.data + kWarmUpBytes, kWarmUpBytes,
-                                 link.stream));
+    // NCCL connects each of its algorithms at the first use, and the size of a piece decides which.
+    for (const std::size_t bytes : {kWarmUpBytes, most}) {
+      Settle(link, nccl_.AllGather(link.comm, room.data, room.data + most, bytes, link.stream));
+    }
   } else if (MemberOf(link) == 0) {
     Settle(link, nccl_.Send(link.comm, room.data, kWarmUpBytes, 1, link.stream));
   } else {
     Settle(link, nccl_.Receive(link.comm, room.data, kWarmUpBytes, 0, link.stream));
   }
+
   const Event done = device_.Record(link.stream);
   WaitUntil([&] { return device_.IsDone(*done); },
-            fmt::format("the first transfer of {}", link.name));
+            [&] { return fmt::format("the first transfer of {}", link.name); });
   link.room = {};
 }
 
 void NcclTransport::Settle(const Link& link, Nccl::State state) {
-  if (state == Nccl::State::kDone) {
-    return;
+  if (state == Nccl::State::kInProgress) {
+    const auto is_over = [&] {
+      state = nccl_.StateOf(link.comm);
+      return state != Nccl::State::kInProgress;
+    };
+    WaitUntil(is_over, [&] { return fmt::format("NCCL on {}", link.name); });
   }
-  WaitUntil(
-      [&] {
-        if (state == Nccl::State::kInProgress) {
-          state = nccl_.StateOf(link.comm);
-        }
-        return state != Nccl::State::kInProgress;
-      },
-      fmt::format("NCCL on {}", link.name));
   if (state == Nccl::State::kFailed) {
     throw Error(fmt::format("NCCL on {}: {}", link.name, nccl_.Fault(link.comm)));
   }
 }
 
-void NcclTransport::WaitUntil(const std::function<bool()>& is_over, const std::string& what) {
-  const Clock::time_point begin = Clock::now();
+template <typename IsOver, typename What>
+void NcclTransport::WaitUntil(const IsOver& is_over, const What& what) {
+  const PollPause pause(options_.spins);
   while (!is_over()) {
     CheckPeers();
-    const Clock::time_point now = Clock::now();
-    if (now - begin > options_.deadline) {
+    if (pause.Waited() > options_.deadline) {
       throw Error(fmt::format(
           "waited {} ms for {}; expected it within that deadline",
-          std::chrono::duration_cast<std::chrono::milliseconds>(options_.deadline).count(), what));
+          std::chrono::duration_cast<std::chrono::milliseconds>(options_.deadline).count(),
+          what()));
     }
-    if (now - begin > kBriefWait) {
-      std::this_thread::sleep_for(std::chrono::microseconds(50));
-    } else {
-      std::this_thread::yield();
-    }
+    pause.Wait();
   }
 }
 
@@ -247,14 +257,16 @@ bool NcclTransport::AllReduceOnDevice(std::span<const std::int32_t> members, std
   Link& link = *stages_.at(stage);
   const auto count = static_cast<std::int32_t>(members.size());
   const std::int64_t size = BytesOf(values.type);
+  const std::int64_t most = std::max<std::int64_t>(
+      static_cast<std::int64_t>(options_.piece_bytes) / size, 1);  // Elements of a piece.
   if (!link.room.owner) {
     link.room = device_.Allocate(
-        static_cast<std::size_t>(std::min(kPieceElements, values.elements) * size * count),
-        link.stream);
+        static_cast<std::size_t>(std::min(most, values.elements) * size * count), link.stream);
   }
+
   device_.Wait(link.stream, *device_.Record(device_.ComputeStream()));
-  for (std::int64_t begin = 0; begin < values.elements; begin += kPieceElements) {
-    const std::int64_t elements = std::min(kPieceElements, values.elements - begin);
+  for (std::int64_t begin = 0; begin < values.elements; begin += most) {
+    const std::int64_t elements = std::min(most, values.elements - begin);
     std::byte* const piece = values.data + begin * size;
     Settle(link, nccl_.AllGather(link.comm, piece, link.room.data,
                                  static_cast<std::size_t>(elements * size), link.stream));
@@ -265,11 +277,10 @@ bool NcclTransport::AllReduceOnDevice(std::span<const std::int32_t> members, std
 }
 
 void NcclTransport::CheckPeers() {
-  sockets_.Check();
-  if (!finishing_) {
-    for (const std::int32_t peer : peers_) {
-      sockets_.CheckPeer(peer);
-    }
+  if (finishing_) {
+    sockets_.Check();
+  } else {
+    sockets_.CheckPeers();
   }
 }
 
@@ -299,11 +310,12 @@ void NcclTransport::Close() {
         LetGoOfSent();
         return sent_.empty();
       },
-      "what was sent to arrive");
-  for (const std::int32_t peer : peers_) {
+      [] { return "what was sent to arrive"; });
+  const std::vector<std::int32_t> peers = sockets_.Peers();
+  for (const std::int32_t peer : peers) {
     sockets_.Send(peer, kGoodBye, {});
   }
-  for (const std::int32_t peer : peers_) {
+  for (const std::int32_t peer : peers) {
     sockets_.Receive(peer, kGoodBye);
   }
   finishing_ = true;  // From here on the others may be gone at any time.
@@ -332,9 +344,7 @@ void NcclTransport::AbortAll() {
       comms.push_back(std::exchange(link->comm, nullptr));
     }
   }
-  for (const Nccl::Comm comm : comms) {
-    nccl_.Revoke(comm);
-  }
+
   std::vector<std::jthread> threads;
   threads.reserve(comms.size());
   for (const Nccl::Comm comm : comms) {

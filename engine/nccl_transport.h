@@ -21,6 +21,9 @@ namespace stagecraft {
 struct NcclOptions {
   std::chrono::nanoseconds deadline = std::chrono::minutes(1);  ///< Of one wait.
   std::int32_t ctas = 2;  ///< Of a communicator: blocks that a transfer takes from computing.
+  /// An all-reduce goes in pieces of so many bytes, so that it needs little room.
+  std::size_t piece_bytes = std::size_t{4} << 20;
+  bool spins = false;  ///< Whether waits never sleep: this rank has a core to itself.
   /// How long tearing down after a failure may take before the process ends at once.
   std::chrono::nanoseconds abort_deadline = std::chrono::seconds(10);
   /// Ends the process, exit code 3, having said why.
@@ -50,8 +53,9 @@ struct NcclParts {
 ///       '-----------'---- a failure ----> aborted     state and at the clock
 ///
 /// NCCL does not notice when a rank of the same machine dies: its socket tells. After a failure all
-/// communicators are revoked, then aborted, each on a thread of its own, since one may wait for
-/// another; if that takes too long the process ends.
+/// communicators are aborted, each on a thread of its own, since one may wait for another; if that
+/// takes too long the process ends. None is revoked first (ncclCommRevoke): that only begins, and
+/// an abort beside it frees what it still uses.
 class NcclTransport : public Transport {
  public:
   /// Connects; all ranks of `plan` do so together. Throws as waits do.
@@ -99,13 +103,16 @@ class NcclTransport : public Transport {
 
   void FindLinks(const ExecutionPlan& plan);
   void Connect(Link& link);
+  /// Uses it once as a transfer will: NCCL connects at the first use.
   void WarmUp(Link& link);
   Link& LinkOf(std::int32_t from, std::int32_t to) { return *edges_.at({from, to}); }
   std::int32_t MemberOf(const Link& link) const;
   /// Until the last call has been taken: throws if it failed, or the job does.
   void Settle(const Link& link, Nccl::State state);
-  /// Until `is_over`; looks after everything that may go wrong meanwhile.
-  void WaitUntil(const std::function<bool()>& is_over, const std::string& what);
+  /// Until `is_over()`; looks after everything that may go wrong meanwhile. `what()` is the text of
+  /// what it waits for, asked for only if it does not come.
+  template <typename IsOver, typename What>
+  void WaitUntil(const IsOver& is_over, const What& what);
   void CheckPeers();
   void LetGoOfSent();
   /// Good-byes, then all communicators in the order of connecting.
@@ -117,12 +124,11 @@ class NcclTransport : public Transport {
   Device& device_;
   Nccl& nccl_;
   NcclOptions options_;
-  std::vector<std::int32_t> peers_;           ///< That sockets lead to.
   std::vector<std::unique_ptr<Link>> links_;  ///< In the order in which all ranks connect them.
   std::map<std::pair<std::int32_t, std::int32_t>, Link*> edges_;  ///< By sender and receiver.
   std::map<std::int32_t, Link*> stages_;                          ///< Replicated ones.
-  std::deque<Parcel> sent_;                                       ///< That may not have gone.
-  std::deque<Parcel> posted_;                                     ///< That nobody has asked for.
+  std::deque<Parcel> sent_;    ///< Tensors whose transfer may still be running.
+  std::deque<Parcel> posted_;  ///< Tensors that nobody has asked for.
   bool finishing_ = false;
   bool finished_ = false;
 };

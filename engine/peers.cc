@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <vector>
+#include <map>
 
 namespace stagecraft {
 
@@ -29,6 +29,24 @@ std::set<std::pair<std::int32_t, std::int32_t>> PairsThatTalk(const ExecutionPla
     }
   }
   return pairs;
+}
+
+std::vector<std::int32_t> MeetingRounds(const std::vector<std::vector<std::int32_t>>& groups) {
+  std::map<std::int32_t, std::set<std::int32_t>> taken;  // Rounds, by rank.
+  std::vector<std::int32_t> rounds;
+  for (const std::vector<std::int32_t>& group : groups) {
+    std::int32_t round = 0;
+    const auto is_busy = [&](std::int32_t rank) { return taken[rank].contains(round); };
+    while (std::any_of(group.begin(), group.end(), is_busy)) {
+      ++round;
+    }
+
+    for (const std::int32_t rank : group) {
+      taken[rank].insert(round);
+    }
+    rounds.push_back(round);
+  }
+  return rounds;
 }
 
 }  // namespace stagecraft

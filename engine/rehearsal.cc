@@ -5,8 +5,9 @@
 #include <map>
 #include <memory>
 #include <span>
-#include <sys/prctl.h>
 #include <thread>
+
+#include "engine/brief_wait.h"
 
 namespace stagecraft {
 namespace {
@@ -69,7 +70,7 @@ void WaitUntil(std::chrono::steady_clock::time_point time) {
 
 MakeWork RehearsalOf(const ExecutionPlan& plan, const Costs& costs) {
   return RunProgramOf(plan, [&](std::int32_t rank) {
-    prctl(PR_SET_TIMERSLACK, 1UL);  // Else the system wakes this thread up to 50 us late.
+    WakeUpInTime();
     std::map<std::int32_t, StagePart> parts;
     for (const std::int32_t stage : plan.schedule.placement[static_cast<std::size_t>(rank)]) {
       const StageCosts& of_stage = costs.stages[static_cast<std::size_t>(stage)];

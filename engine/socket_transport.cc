@@ -150,13 +150,15 @@ void SocketTransport::Check() {
   }
 }
 
-void SocketTransport::CheckPeer(std::int32_t peer) {
+void SocketTransport::CheckPeers() {
   const std::lock_guard lock(mutex_);
   if (aborted_) {
     throw Aborted("another rank ended the job");
   }
-  if (const std::string& lost = peers_.at(peer).lost; !lost.empty()) {
-    throw PeerLost(fmt::format("rank {} {}", peer, lost));
+  for (const auto& [rank, peer] : peers_) {
+    if (!peer.lost.empty()) {
+      throw PeerLost(fmt::format("rank {} {}", rank, peer.lost));
+    }
   }
 }
 

@@ -44,12 +44,12 @@ class SocketTransport : public Transport {
   Received Receive(std::int32_t from, const Tag& tag) override;
   void AllReduce(std::span<const std::int32_t> members, std::int32_t stage,
                  std::span<double> values) override;
-  /// Of a lost peer only who waits for it hears: see `CheckPeer`.
+  /// Of a lost peer only who waits for it hears: see `CheckPeers`.
   void Check() override;
   void Abort() noexcept override;
 
-  /// Throws `PeerLost` if nothing more comes from `peer`, `Aborted` if the job has been ended.
-  void CheckPeer(std::int32_t peer);
+  /// Throws `PeerLost` if nothing more comes from some peer, `Aborted` if the job has been ended.
+  void CheckPeers();
   std::vector<std::int32_t> Peers() const;
 
  private:

@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "engine/brief_wait.h"
 #include "engine/device_queue.h"
 #include "engine/hash.h"
 #include "engine/initial_weights.h"
@@ -91,6 +92,10 @@ class TrainingRank : public RankWork {
   Device* GetDevice() override { return device_.get(); }
 
   std::string Result() override {
+    if (device_) {
+      // Else the copies of weights would wait for it without a deadline.
+      WaitForDevice(*device_, seat_->deadline);
+    }
     Snapshot snapshot;
     for (auto& [stage, held] : held_) {
       SaveStage(MemoryOf(stage, held), snapshot);
@@ -195,12 +200,16 @@ class TrainingRank : public RankWork {
     }
   }
 
+  DeviceQueueOptions QueueOptions() const {
+    const std::int32_t here = setup_.local ? setup_.local->second : Plan().schedule.shape.ranks;
+    return {.deadline = seat_->deadline, .spins = MaySpin(here)};
+  }
+
   void RunRound() {
     Executor executor(Plan(), rank_, parts_, seat_->transport, seat_->recorder, seat_->position);
     std::optional<DeviceQueue> queue;
     if (device_) {
-      queue.emplace(*device_, seat_->transport, seat_->recorder,
-                    DeviceQueueOptions{.deadline = seat_->deadline});
+      queue.emplace(*device_, seat_->transport, seat_->recorder, QueueOptions());
       executor.RunOn(*queue);
     }
     ReportClock();
@@ -231,8 +240,7 @@ class TrainingRank : public RankWork {
                       nullptr);
     std::optional<DeviceQueue> queue;
     if (device_) {
-      queue.emplace(*device_, seat_->transport, nullptr,
-                    DeviceQueueOptions{.deadline = seat_->deadline});
+      queue.emplace(*device_, seat_->transport, nullptr, QueueOptions());
       executor.RunOn(*queue);
     }
     executor.Run();

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/brief_wait.h"
 #include "engine/framework_loader.h"
 #include "engine/nccl_transport.h"
 #include "engine/peer_job.h"
@@ -71,13 +72,11 @@ Framework& Load(const Compute& compute) {
 
 /// Connects GPUs of several processes.
 ConnectDevices OverNccl(Framework& framework, const ExecutionPlan& plan,
-                        std::chrono::nanoseconds deadline) {
-  return
-      [&framework, &plan, deadline](std::int32_t rank, SocketTransport& sockets, Device& device) {
-        return std::make_unique<NcclTransport>(rank, plan,
-                                               NcclParts{sockets, device, *framework.GetNccl()},
-                                               NcclOptions{.deadline = deadline});
-      };
+                        const NcclOptions& options) {
+  return [&framework, &plan, options](std::int32_t rank, SocketTransport& sockets, Device& device) {
+    return std::make_unique<NcclTransport>(
+        rank, plan, NcclParts{sockets, device, *framework.GetNccl()}, options);
+  };
 }
 
 }  // namespace
@@ -146,7 +145,10 @@ TrainingOutcome RunTraining(const TrainingTask& task, const TrainingPlan& plan,
   JobOptions job;
   job.recorder = options.record ? &recorder : nullptr;
   job.stop = &StopOnSignal::Requested();
-  job.connect_devices = OverNccl(framework, plan.training, job.deadline);
+  const std::int32_t ranks_here =
+      options.launch ? options.launch->local_ranks : plan.training.schedule.shape.ranks;
+  job.connect_devices =
+      OverNccl(framework, plan.training, {.deadline = job.deadline, .spins = MaySpin(ranks_here)});
   TrainingOutcome outcome;
   job.on_report = [&](std::int32_t, std::string_view bytes) {
     const TrainingReport report = ReadTrainingReport(bytes);

@@ -23,7 +23,6 @@ struct NcclTable {
   decltype(&ncclCommFinalize) finalize = nullptr;
   decltype(&ncclCommDestroy) destroy = nullptr;
   decltype(&ncclCommAbort) abort = nullptr;
-  ncclResult_t (*revoke)(ncclComm_t, int) = nullptr;  ///< From 2.28.7 on; else null.
 };
 
 std::string VersionText(int code) {
@@ -68,7 +67,6 @@ NcclTable FindCalls() {
   Find(library, "ncclCommFinalize", table.finalize);
   Find(library, "ncclCommDestroy", table.destroy);
   Find(library, "ncclCommAbort", table.abort);
-  table.revoke = reinterpret_cast<decltype(table.revoke)>(dlsym(library, "ncclCommRevoke"));
   return table;
 }
 
@@ -140,12 +138,6 @@ class LoadedNccl : public Nccl {
 
   State Finalize(Comm comm) override { return Note(comm, calls_.finalize(As(comm))); }
   void Destroy(Comm comm) override { Throw(calls_.destroy(As(comm)), "ncclCommDestroy"); }
-  void Revoke(Comm comm) override {
-    if (calls_.revoke != nullptr) {
-      constexpr int kDefault = 0;
-      static_cast<void>(calls_.revoke(As(comm), kDefault));
-    }
-  }
   void Abort(Comm comm) override { static_cast<void>(calls_.abort(As(comm))); }
 
  private:

@@ -36,5 +36,25 @@ TEST(BriefWait, LetsOthersIn) {
   other.join();
 }
 
+TEST(PollPause, SleepsAfterTheBriefWaitUnlessItSpins) {
+  constexpr std::chrono::microseconds kLonger = kBriefWait + std::chrono::microseconds(1);
+  EXPECT_FALSE(PollPause(false).Sleeps(kBriefWait));
+  EXPECT_TRUE(PollPause(false).Sleeps(kLonger));
+  EXPECT_FALSE(PollPause(true).Sleeps(kLonger));
+}
+
+TEST(MaySpin, WhereThereAreTwoCoresForEachRank) {
+  EXPECT_TRUE(MaySpin(1, 2));
+  EXPECT_FALSE(MaySpin(2, 3));
+  EXPECT_FALSE(MaySpin(1, 0));  // Nobody knows how many there are.
+}
+
+TEST(WakeUpInTime, MakesTheSystemExact) {
+  std::thread([] {
+    WakeUpInTime();
+    EXPECT_EQ(prctl(PR_GET_TIMERSLACK), 1);
+  }).join();
+}
+
 }  // namespace
 }  // namespace stagecraft

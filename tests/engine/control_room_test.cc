@@ -1,5 +1,7 @@
 #include "engine/control_room.h"
 
+#include <memory>
+#include <optional>
 #include <sys/socket.h>
 #include <thread>
 
@@ -15,6 +17,19 @@ namespace {
 /// A control room with one thread per rank at the other end of its connection.
 class ControlRoomTest : public testing::Test {
  protected:
+  /// A process that was ended by a signal, if `dies`.
+  class Process : public RankProcess {
+   public:
+    Process(std::int32_t rank, bool dies) : rank_(rank), dies_(dies) {}
+    std::optional<Failure> HowItEnded() override {
+      return dies_ ? std::optional(Failure{rank_, 0, "end", "ended by signal 11"}) : std::nullopt;
+    }
+
+   private:
+    std::int32_t rank_;
+    bool dies_;
+  };
+
   template <typename Rank>
   std::string Run(const Rank& rank, JobOptions options = {}) {
     ControlRoom room(plan_, options);
@@ -22,7 +37,7 @@ class ControlRoomTest : public testing::Test {
     for (std::int32_t i = 0; i < 2; ++i) {
       int ends[2];
       EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-      room.Add(Descriptor(ends[0]), std::make_unique<RankProcess>());
+      room.Add(Descriptor(ends[0]), std::make_unique<Process>(i, i == dies_));
       threads.emplace_back([&rank, i, end = ends[1]] {
         const Descriptor socket(end);
         rank(i, socket.Get());
@@ -43,6 +58,7 @@ class ControlRoomTest : public testing::Test {
     return std::string(Recorder::BytesOf(plan_.schedule, rank), '\0');
   }
 
+  std::int32_t dies_ = -1;  ///< Rank whose process ends by a signal.
   ExecutionPlan plan_ = PlanExecution(Lower(test::Make("1f1b", {.ranks = 2, .microbatches = 2})));
 };
 
@@ -105,6 +121,39 @@ TEST_F(ControlRoomTest, ARankThatWasAbortedWithoutAFailureHasNoResult) {
             }),
             "rank 1, op 0 (end): it was stopped by another rank, and did not hear that it was "
             "meant");
+}
+
+TEST_F(ControlRoomTest, ADeathIsTheCauseUnlessTheRankHadGivenUpBefore) {
+  const auto misses = [](int socket) {  // What a rank says whose peer has gone.
+    SendMessage(socket, 'F', PackFailure({0, 4, "0B1@0", "rank 1 has ended", true}));
+  };
+  dies_ = 1;
+  EXPECT_EQ(Run([&](std::int32_t rank, int socket) {
+              if (rank == 0) {
+                misses(socket);
+              }
+            }),
+            "rank 1, op 0 (end): ended by signal 11");
+
+  // It died of tearing down, after it had said what was wrong.
+  EXPECT_EQ(Run([&](std::int32_t rank, int socket) {
+              if (rank == 0) {
+                misses(socket);
+              } else {
+                SendMessage(socket, 'F', PackFailure({1, 3, "1B0@0", "out of memory"}));
+              }
+            }),
+            "rank 1, op 3 (1B0@0): out of memory");
+
+  // It was told to stop by rank 0, whose failure is the cause, and died of tearing down.
+  EXPECT_EQ(Run([&](std::int32_t rank, int socket) {
+              if (rank == 0) {
+                SendMessage(socket, 'F', PackFailure({0, 3, "0F0@0", "out of memory"}));
+              } else {
+                SendMessage(socket, 'A', "");
+              }
+            }),
+            "rank 0, op 3 (0F0@0): out of memory");
 }
 
 TEST_F(ControlRoomTest, ARankThatGoesWithoutAWordIsNamed) {

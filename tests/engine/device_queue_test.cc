@@ -168,6 +168,66 @@ TEST(DeviceQueue, AnOpThatDoesNotEndIsNamed) {
   go = true;
 }
 
+TEST(DeviceQueue, AllOfADeviceWaitForTensorsOnOneStream) {
+  Bench bench;
+  Boundary tensor = bench.device.Allocate(8);
+  tensor.ready = bench.device.Record(bench.device.ComputeStream());
+  const std::size_t before = bench.device.Streams();
+  for (int round = 0; round < 3; ++round) {
+    DeviceQueue queue(bench.device, *bench.transport, &bench.recorder);
+    queue.Arrive({0, 1}, tensor);
+    queue.Drain();
+  }
+  EXPECT_EQ(bench.device.Streams(), before + 1);
+}
+
+TEST(WaitForDevice, WaitsUntilItHasRunAllButNotForEver) {
+  FakeDevice device;
+  WaitForDevice(device, std::chrono::minutes(1));
+  std::atomic<bool> go{false};
+  device.Launch(device.ComputeStream(), [&] {
+    while (!go) {
+      std::this_thread::yield();
+    }
+  });
+  try {
+    WaitForDevice(device, std::chrono::milliseconds(20));
+    ADD_FAILURE() << "expected an error";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(),
+                 "the device has not run what it was given within 20 ms; expected it to end by "
+                 "then");
+  }
+  go = true;
+  WaitForDevice(device, std::chrono::minutes(1));
+}
+
+/// As after Ctrl-C, when an op waits for a tensor that no rank sends any more.
+TEST(DeviceQueue, ADeviceThatHangsKeepsNobodyWaitingForTheResult) {
+  test::DeviceFramework framework;
+  const TrainingTask task = Task(1);
+  const TrainingPlan plan =
+      PlanTraining(Lower(Make("1f1b", {.ranks = 1, .microbatches = 2})), 0, 0);
+  ThreadHub hub(1, std::chrono::minutes(1));
+  const std::unique_ptr<Transport> transport = hub.End(0);
+  const std::unique_ptr<RankWork> work =
+      TrainingWork({.task = &task, .plan = &plan, .framework = &framework})(0);
+  Seat seat{.transport = *transport, .deadline = std::chrono::milliseconds(200)};
+  seat.report = [](std::string_view) {};
+  work->Run(seat);
+  EXPECT_FALSE(work->Result().empty());
+
+  auto& device = dynamic_cast<FakeDevice&>(*work->GetDevice());
+  std::atomic<bool> go{false};
+  device.Launch(device.ComputeStream(), [&] {
+    while (!go) {
+      std::this_thread::yield();
+    }
+  });
+  EXPECT_THROW(work->Result(), Error);
+  go = true;
+}
+
 TEST(DeviceQueue, WhoWaitsForADeviceHearsOfTheEndOfTheJob) {
   Bench bench;
   DeviceQueue queue(bench.device, *bench.transport, nullptr);

@@ -27,6 +27,8 @@ class FakeDevice : public Device {
   /// Puts `work` into a stream.
   void Launch(Stream stream, Work work);
 
+  std::size_t Streams() const { return lines_.size(); }
+
   /// Memory that is let go of may still be in use from now on, as after an abort.
   void EndTheNoise() { heap_->is_quiet = true; }
 

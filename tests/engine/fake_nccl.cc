@@ -30,8 +30,8 @@ std::vector<std::string> FakeNccl::Calls() const {
   return calls_;
 }
 
-Nccl::State FakeNccl::Call(const char* what, Member& member) {
-  const std::string call = std::string(what) + " " + std::to_string(member.number);
+Nccl::State FakeNccl::Call(const std::string& what, Member& member) {
+  const std::string call = what + " " + std::to_string(member.number);
   faults_.before_call(call);
   const std::lock_guard lock(mutex_);
   if (member.polls > 0) {
@@ -129,7 +129,7 @@ Nccl::State FakeNccl::Receive(Comm comm, std::byte* data, std::size_t bytes, std
 Nccl::State FakeNccl::AllGather(Comm comm, const std::byte* data, std::byte* gathered,
                                 std::size_t bytes, Device::Stream stream) {
   auto& member = *static_cast<Member*>(comm);
-  const State state = Call("gather", member);
+  const State state = Call("gather " + std::to_string(bytes) + " of", member);
   if (state == State::kInProgress) {
     device_.Launch(
         stream, [at = member.shared_from_this(), &shared = Shared(member), data, gathered, bytes] {
@@ -160,18 +160,15 @@ void FakeNccl::Destroy(Comm comm) {
   Call("destroy", *static_cast<Member*>(comm));
 }
 
-void FakeNccl::Revoke(Comm comm) {
-  const std::lock_guard lock(mutex_);
-  calls_.push_back("revoke " + std::to_string(static_cast<Member*>(comm)->number));
-}
-
 void FakeNccl::Abort(Comm comm) {
   auto& member = *static_cast<Member*>(comm);
   {
     const std::lock_guard lock(mutex_);
     calls_.push_back("abort " + std::to_string(member.number));
   }
-  while (faults_.abort_hangs && !aborts_released_) {
+  faults_.in_abort();
+  ++aborts_begun_;
+  while ((faults_.abort_hangs && !aborts_released_) || aborts_begun_ < faults_.aborts_that_meet) {
     std::this_thread::yield();
   }
   device_.EndTheNoise();

@@ -52,6 +52,8 @@ class FakeNccl : public Nccl {
   struct Faults {
     std::int32_t fail_call = -1;  ///< The n-th call fails.
     bool abort_hangs = false;     ///< Until `ReleaseAborts`.
+    int aborts_that_meet = 0;     ///< An abort ends when so many have begun, as NCCL's may.
+    std::function<void()> in_abort = [] {};
     std::function<void(const std::string& call)> before_call = [](const std::string&) {};
   };
 
@@ -77,7 +79,6 @@ class FakeNccl : public Nccl {
                   Device::Stream stream) override;
   State Finalize(Comm comm) override;
   void Destroy(Comm comm) override;
-  void Revoke(Comm comm) override;
   void Abort(Comm comm) override;
 
  private:
@@ -90,7 +91,7 @@ class FakeNccl : public Nccl {
     std::atomic<bool> aborted{false};
   };
   /// Writes it down; kInProgress, or kFailed if this one is to fail.
-  State Call(const char* what, Member& member);
+  State Call(const std::string& what, Member& member);
   FakeFabric::Comm& Shared(const Member& member) { return fabric_.Get().comms[member.number]; }
 
   FakeFabric& fabric_;
@@ -100,6 +101,7 @@ class FakeNccl : public Nccl {
   std::vector<std::string> calls_;
   std::vector<std::shared_ptr<Member>> members_;
   std::atomic<bool> aborts_released_{false};
+  std::atomic<int> aborts_begun_{0};
 };
 
 }  // namespace stagecraft::test

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -52,6 +53,7 @@ class OwningNcclTransport : public Transport {
 inline ConnectDevices OverFakeNccl(const ExecutionPlan& plan, FakeFabric& fabric,
                                    std::function<FakeNccl::Faults(std::int32_t rank)> faults,
                                    NcclOptions options = {}) {
+  options.piece_bytes = std::min(options.piece_bytes, FakeFabric::kBytes);
   return [&plan, &fabric, faults = std::move(faults), options](
              std::int32_t rank, SocketTransport& sockets, Device& device) {
     auto nccl = std::make_unique<FakeNccl>(fabric, dynamic_cast<FakeDevice&>(device), faults(rank));

@@ -208,6 +208,19 @@ TEST(NcclProcesses, AStoppedJobSavesWeightsThatItReallyHad) {
   }
 }
 
+TEST(NcclProcesses, WhatARankHasSaidCountsBeforeHowItThenDies) {
+  Job job(Make("1f1b", {.ranks = 2, .microbatches = 4}));
+  const std::string failure = job.Failure([](std::int32_t rank) {
+    FakeNccl::Faults faults;
+    if (rank == 1) {
+      faults.fail_call = 9;
+      faults.in_abort = [] { raise(SIGKILL); };
+    }
+    return faults;
+  });
+  EXPECT_NE(failure.find("it was told to fail"), std::string::npos) << failure;
+}
+
 TEST(NcclProcesses, AnAbortThatHangsEndsTheProcess) {
   Job job(Make("1f1b", {.ranks = 2, .microbatches = 4}));
   const TrainingSetup setup{.task = &job.task, .plan = &job.plan, .framework = &job.framework};
