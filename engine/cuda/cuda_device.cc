@@ -8,15 +8,16 @@
 #include <vector>
 
 #include <ATen/cuda/PeerToPeerAccess.h>
-#include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAFunctions.h>
 #include <c10/cuda/CUDAStream.h>
 
 #include "engine/cuda/cuda_check.h"
+#include "engine/cuda/cuda_memory.h"
 #include "engine/cuda/cuda_weights.h"
 #include "engine/cuda/device_kernels.h"
 #include "engine/cuda/gpu_clock.h"
 #include "engine/cuda/traffic.h"
+#include "engine/torch/plain_errors.h"
 
 namespace stagecraft {
 namespace {
@@ -90,6 +91,7 @@ class CudaDevice : public Device {
     for (const cudaStream_t stream : streams_) {
       cudaStreamDestroy(stream);
     }
+    static_cast<void>(cudaGetLastError());  // Else the next device's launches would be blamed.
   }
   CudaDevice(const CudaDevice&) = delete;
   CudaDevice& operator=(const CudaDevice&) = delete;
@@ -138,19 +140,17 @@ class CudaDevice : public Device {
   }
 
   Boundary Allocate(std::size_t bytes, Stream stream) override {
-    namespace allocator = c10::cuda::CUDACachingAllocator;
-    const std::size_t size = std::max<std::size_t>(bytes, 1);
-    std::shared_ptr<std::byte> memory(
-        static_cast<std::byte*>(allocator::raw_alloc_with_stream(size, StreamOf(stream))),
-        [](std::byte* data) { allocator::raw_delete(data); });
+    std::shared_ptr<std::byte> memory = AllocateOnGpu(bytes, StreamOf(stream));
     std::byte* const data = memory.get();
     return {std::move(memory), data, bytes};
   }
 
   Boundary CopyHere(const Boundary& tensor) override {
     const std::int32_t from = tensor.ready->device;
-    at::cuda::get_p2p_access(static_cast<c10::DeviceIndex>(number_),
-                             static_cast<c10::DeviceIndex>(from));  // Enables it, if there is any.
+    WithPlainErrors([&] {
+      at::cuda::get_p2p_access(static_cast<c10::DeviceIndex>(number_),
+                               static_cast<c10::DeviceIndex>(from));  // Enables it where it can be.
+    });
     Boundary copy = Allocate(tensor.bytes, compute_.stream());
     CheckCuda(
         cudaMemcpyPeerAsync(copy.data, number_, tensor.data, from, tensor.bytes, compute_.stream()),
@@ -185,8 +185,10 @@ class CudaDevice : public Device {
 }  // namespace
 
 std::unique_ptr<Device> MakeCudaDevice(std::int32_t number, bool traffic) {
-  c10::cuda::set_device(static_cast<c10::DeviceIndex>(number));
-  return std::make_unique<CudaDevice>(number, traffic);
+  return WithPlainErrors([&] {
+    c10::cuda::set_device(static_cast<c10::DeviceIndex>(number));
+    return std::make_unique<CudaDevice>(number, traffic);
+  });
 }
 
 }  // namespace stagecraft

@@ -10,9 +10,11 @@
 #include <c10/core/AutogradState.h>
 #include <c10/cuda/CUDAFunctions.h>
 
+#include "engine/brief_wait.h"
 #include "engine/cuda/cuda_device.h"
 #include "engine/cuda/found_devices.h"
 #include "engine/cuda/loaded_nccl.h"
+#include "engine/torch/plain_errors.h"
 
 namespace stagecraft {
 namespace {
@@ -41,6 +43,8 @@ void SetContext(const DeviceOptions& options) {
   context.setBenchmarkCuDNN(false);
   context.setDeterministicCuDNN(options.deterministic);
   context.setDeterministicAlgorithms(options.deterministic, /*warn_only=*/true);
+  // Else fresh memory is filled with NaN, by a kernel more for each tensor that LibTorch makes.
+  context.setDeterministicFillUninitializedMemory(false);
   // The other ways to attend add up in any order in their backward.
   context.setSDPUseFlash(!options.deterministic);
   context.setSDPUseMemEfficient(!options.deterministic);
@@ -82,6 +86,10 @@ std::unique_ptr<Device> CudaFramework::PrepareThread(const RankPlace& place) {
     SetEnvironment(options_, place.own_process);
     SetContext(options_);
   });
+  return WithPlainErrors([&] { return PrepareGpu(place); });
+}
+
+std::unique_ptr<Device> CudaFramework::PrepareGpu(const RankPlace& place) {
   const c10::DeviceIndex devices = c10::cuda::device_count();
   if (devices == 0) {
     throw Error("no GPU is left for this rank (CUDA_VISIBLE_DEVICES may hide it)");
@@ -90,6 +98,7 @@ std::unique_ptr<Device> CudaFramework::PrepareThread(const RankPlace& place) {
     AllowSharedGpus(place, GetNccl()->VersionCode());
   }
   TorchFramework::PrepareThread(place);
+  WakeUpInTime();  // Waits for the device are short.
   // A backward runs on the thread that asks for it; else all ranks of a GPU would share one.
   c10::AutogradState::get_tls_state().set_multithreading_enabled(false);
   at::globalContext().lazyInitDevice(c10::DeviceType::CUDA);

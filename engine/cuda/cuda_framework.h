@@ -20,6 +20,8 @@ class CudaFramework : public TorchFramework {
   Nccl* GetNccl() override;
 
  private:
+  std::unique_ptr<Device> PrepareGpu(const RankPlace& place);
+
   DeviceOptions options_;
   std::once_flag prepared_;
   std::optional<DevicesFound> found_;

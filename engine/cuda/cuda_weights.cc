@@ -1,10 +1,7 @@
 #include "engine/cuda/cuda_weights.h"
 
-#include <algorithm>
-
-#include <c10/cuda/CUDACachingAllocator.h>
-
 #include "engine/cuda/cuda_check.h"
+#include "engine/cuda/cuda_memory.h"
 #include "engine/cuda/device_kernels.h"
 
 namespace stagecraft {
@@ -17,12 +14,8 @@ class CudaWeights : public WeightMemory {
   bool IsHost() const override { return false; }
 
   std::shared_ptr<std::byte> Allocate(std::size_t bytes) override {
-    namespace allocator = c10::cuda::CUDACachingAllocator;
-    const std::size_t size = std::max<std::size_t>(bytes, 1);
-    std::shared_ptr<std::byte> memory(
-        static_cast<std::byte*>(allocator::raw_alloc_with_stream(size, stream_)),
-        [](std::byte* data) { allocator::raw_delete(data); });
-    CheckCuda(cudaMemsetAsync(memory.get(), 0, size, stream_), "cudaMemsetAsync");
+    std::shared_ptr<std::byte> memory = AllocateOnGpu(bytes, stream_);
+    CheckCuda(cudaMemsetAsync(memory.get(), 0, bytes, stream_), "cudaMemsetAsync");
     return memory;
   }
 

@@ -124,16 +124,27 @@ __device__ void AddUpBlock(double* sums) {
   }
 }
 
-template <typename T>
-__global__ void AddUpSquares(const T* gradient, std::int64_t elements, double count,
-                             double* partial) {
+/// Of each block into `partial`. Which thread adds up what depends on the number of elements only,
+/// so that the bits are the same each time and on every GPU.
+template <int N, typename T>
+__global__ void __launch_bounds__(kThreads)
+    AddUpSquares(const T* gradient, std::int64_t elements, double* partial) {
   __shared__ double sums[kThreads];
   double sum = 0;
-  const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * kThreads;
-  for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
-       i < elements; i += stride) {
-    const double mean = static_cast<double>(gradient[i]) / count;
-    sum += mean * mean;
+  const std::int64_t thread = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
+  const std::int64_t threads = static_cast<std::int64_t>(gridDim.x) * kThreads;
+  const std::int64_t packs = elements / N;
+  for (std::int64_t i = thread; i < packs; i += threads) {
+    const Pack<T, N> pack = Load<N>(gradient, i * N);
+#pragma unroll
+    for (int j = 0; j < N; ++j) {
+      const auto value = static_cast<double>(pack.values[j]);
+      sum += value * value;
+    }
+  }
+  if (thread < elements % N) {  // What does not fill a pack.
+    const auto value = static_cast<double>(gradient[packs * N + thread]);
+    sum += value * value;
   }
   sums[threadIdx.x] = sum;
   AddUpBlock(sums);
@@ -142,16 +153,19 @@ __global__ void AddUpSquares(const T* gradient, std::int64_t elements, double co
   }
 }
 
-__global__ void FinishClip(const double* partial, double clip_norm, double* factor) {
+__global__ void FinishClip(const double* partial, double count, double clip_norm, double* factor) {
   constexpr double kEpsilon = 1e-6;  // torch.nn.utils.clip_grad_norm_'s.
   __shared__ double sums[kThreads];
-  sums[threadIdx.x] = partial[threadIdx.x];
+  double sum = 0;
+  for (std::size_t i = threadIdx.x; i < kClipWorkspace; i += kThreads) {
+    sum += partial[i];
+  }
+  sums[threadIdx.x] = sum;
   AddUpBlock(sums);
   if (threadIdx.x == 0) {
-    *factor = fmin(1.0, clip_norm / (sqrt(sums[0]) + kEpsilon));
+    *factor = fmin(1.0, clip_norm / (sqrt(sums[0]) / count + kEpsilon));
   }
 }
-static_assert(kClipWorkspace == kThreads, "one thread of FinishClip for each block's sum");
 
 template <typename T>
 __global__ void SumAll(const T* gathered, std::int32_t members, std::int64_t elements, T* sum) {
@@ -227,9 +241,15 @@ template <typename T>
 void ClipFactor(const OptimizerBuffers<T>& buffers, std::int64_t count, double clip_norm,
                 double* numbers, void* stream) {
   auto* const on = static_cast<cudaStream_t>(stream);
-  AddUpSquares<<<kClipWorkspace, kThreads, 0, on>>>(buffers.gradient, buffers.elements,
-                                                    static_cast<double>(count), numbers + 1);
-  FinishClip<<<1, kThreads, 0, on>>>(numbers + 1, clip_norm, numbers);
+  constexpr int kPack = kPackBytes / sizeof(T);
+  if (AreAligned({buffers.gradient})) {
+    AddUpSquares<kPack><<<kClipWorkspace, kThreads, 0, on>>>(buffers.gradient, buffers.elements,
+                                                             numbers + 1);
+  } else {
+    AddUpSquares<1><<<kClipWorkspace, kThreads, 0, on>>>(buffers.gradient, buffers.elements,
+                                                         numbers + 1);
+  }
+  FinishClip<<<1, kThreads, 0, on>>>(numbers + 1, static_cast<double>(count), clip_norm, numbers);
   CheckLaunch("the norm of a gradient");
 }
 

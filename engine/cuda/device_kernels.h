@@ -35,10 +35,11 @@ void Predict(const OptimizerOptions& options, const OptimizerBuffers<T>& buffers
              const PredictNumbers& prediction, const PredictTargets<T>& targets, void* stream);
 
 /// Numbers that `ClipFactor` needs behind its result.
-inline constexpr std::size_t kClipWorkspace = 256;
+inline constexpr std::size_t kClipWorkspace = 1024;
 
 /// Writes min(1, clip_norm / (norm + 1e-6)) to numbers[0], norm being that of the gradient's mean
-/// over `count` micro-batches. The same bits each time. `numbers` has 1 + kClipWorkspace.
+/// over `count` micro-batches. The same bits each time, on every GPU. `numbers` has 1 +
+/// kClipWorkspace.
 template <typename T>
 void ClipFactor(const OptimizerBuffers<T>& buffers, std::int64_t count, double clip_norm,
                 double* numbers, void* stream);

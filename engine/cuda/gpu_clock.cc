@@ -32,9 +32,12 @@ std::optional<std::int32_t> GpuClock(std::int32_t device) {
   char bus[32] = {};
   NvmlDevice handle = nullptr;
   unsigned mhz = 0;
+  if (cudaDeviceGetPCIBusId(bus, sizeof bus, device) != cudaSuccess) {
+    static_cast<void>(cudaGetLastError());  // Else the next launch would be taken for the failure.
+    return std::nullopt;
+  }
   if (init == nullptr || by_bus == nullptr || clock_of == nullptr || init() != 0 ||
-      cudaDeviceGetPCIBusId(bus, sizeof bus, device) != cudaSuccess || by_bus(bus, &handle) != 0 ||
-      clock_of(handle, kMultiprocessors, &mhz) != 0) {
+      by_bus(bus, &handle) != 0 || clock_of(handle, kMultiprocessors, &mhz) != 0) {
     return std::nullopt;
   }
   return static_cast<std::int32_t>(mhz);

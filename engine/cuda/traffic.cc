@@ -54,6 +54,7 @@ Traffic::~Traffic() {
   cudaStreamDestroy(copies_->stream);
   cudaFree(copies_->from);
   cudaFree(copies_->to);
+  static_cast<void>(cudaGetLastError());  // Else the next launch would be taken for a failure.
 }
 
 }  // namespace stagecraft

@@ -2,6 +2,7 @@
 
 #include <exception>
 #include <utility>
+#include <vector>
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
@@ -55,12 +56,22 @@ at::Tensor TensorPlace::FromData(HostTensor data) const {
   return tensor.pin_memory().to(options_.device(), /*non_blocking=*/true);
 }
 
-Boundary TensorPlace::ToStage(const at::Tensor& tensor) const {
-  Boundary boundary = BoundaryOver(tensor);
-  if (device_ != nullptr) {
-    boundary.ready = device_->Record(device_->ComputeStream());
+Boundary TensorPlace::ToStage(const at::Tensor& tensor, const at::Tensor& received) const {
+  if (device_ == nullptr) {
+    return BoundaryOver(tensor);
   }
+  const bool is_view = received.defined() && tensor.is_alias_of(received);
+  Boundary boundary = BoundaryOver(is_view ? tensor.detach().clone() : tensor);
+  boundary.ready = device_->Record(device_->ComputeStream());
   return boundary;
+}
+
+void TensorPlace::Reserve(std::int64_t bytes, std::int32_t count) const {
+  // LibTorch keeps pinned memory that is let go of, and gives it out again.
+  std::vector<at::Tensor> blocks;
+  for (std::int32_t i = 0; device_ != nullptr && i < count; ++i) {
+    blocks.push_back(at::empty({bytes}, at::TensorOptions().dtype(at::kByte).pinned_memory(true)));
+  }
 }
 
 at::Tensor TensorPlace::Over(std::byte* data, const TensorShape& shape) const {

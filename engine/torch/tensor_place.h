@@ -30,8 +30,14 @@ class TensorPlace {
   /// Data, from main memory.
   at::Tensor FromData(HostTensor data) const;
 
-  /// For another stage, without a copy if the elements are in order.
-  Boundary ToStage(const at::Tensor& tensor) const;
+  /// For another stage, without a copy if the elements are in order. `received` is what `FromStage`
+  /// gave for the op that made `tensor`, or no tensor: on a device, a view of it is copied, since
+  /// whoever lets go of the last view must be this rank, on its thread.
+  Boundary ToStage(const at::Tensor& tensor, const at::Tensor& received) const;
+
+  /// Makes room in main memory for `count` tensors of `bytes` on their way to a device, so that
+  /// none has to be made while the device waits for transfers.
+  void Reserve(std::int64_t bytes, std::int32_t count) const;
 
   /// A tensor over memory that others own and that is here.
   at::Tensor Over(std::byte* data, const TensorShape& shape) const;

@@ -8,24 +8,14 @@
 #include <ATen/Parallel.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/zeros.h>
-#include <c10/util/Exception.h>
 #include <torch/version.h>
 
+#include "engine/torch/plain_errors.h"
 #include "engine/torch/torch_stage.h"
 #include "engine/torch/torch_store.h"
 
 namespace stagecraft {
 namespace {
-
-/// Makes what LibTorch throws an `Error` without the backtrace that it appends.
-template <typename Call>
-auto WithPlainErrors(const Call& call) {
-  try {
-    return call();
-  } catch (const c10::Error& error) {
-    throw Error(error.what_without_backtrace());
-  }
-}
 
 class StageWithPlainErrors : public ModelStage {
  public:
@@ -89,9 +79,11 @@ std::string TorchFramework::Version() const {
 }
 
 std::unique_ptr<Device> TorchFramework::PrepareThread(const RankPlace& /*place*/) {
-  at::set_num_threads(1);
-  const at::Tensor square = at::zeros({64, 64});
-  at::mm(square, square);  // The first product on a thread takes milliseconds more.
+  WithPlainErrors([] {
+    at::set_num_threads(1);
+    const at::Tensor square = at::zeros({64, 64});
+    at::mm(square, square);  // The first product on a thread takes milliseconds more.
+  });
   return nullptr;
 }
 

@@ -14,6 +14,7 @@
 #include <ATen/ops/ones_like.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include "engine/device_queue.h"
 #include "engine/torch/flat_parameters.h"
 #include "engine/torch/split_backward.h"
 #include "engine/torch/tensor_place.h"
@@ -37,7 +38,11 @@ class TorchStage : public ModelStage {
       : setup_(std::move(setup)),
         place_(setup_.device, setup_.type),
         parameters_(setup_.layout.parameters, *setup_.weights, place_.Options()),
-        statistics_(StatisticsOver(setup_, place_)) {}
+        statistics_(StatisticsOver(setup_, place_)) {
+    if (place_.IsDevice()) {
+      ReserveForData();
+    }
+  }
 
   void StartAt(std::int64_t microbatch) override { first_microbatch_ = microbatch; }
 
@@ -60,7 +65,7 @@ class TorchStage : public ModelStage {
       output = LossOf(output, work.target);
       Report({DataIndex(microbatch), 0, work.target.size(0), 0}, output.detach().reshape({1}));
     }
-    Boundary boundary = IsLast() ? Boundary{} : place_.ToStage(output);
+    Boundary boundary = IsLast() ? Boundary{} : place_.ToStage(output, work.input);
     if (!keep_input_only) {
       work.output = std::move(output);
     }
@@ -81,8 +86,9 @@ class TorchStage : public ModelStage {
   Boundary Backward(std::int32_t microbatch, std::int32_t slot, Boundary gradient) override {
     parameters_.Bind(slot);
     InFlight work = Take(microbatch);
-    torch::autograd::backward({work.output}, {OutputGradient(work, std::move(gradient))});
-    return IsFirst() ? Boundary{} : place_.ToStage(work.input.grad());
+    work.gradient = OutputGradient(work, std::move(gradient));
+    torch::autograd::backward({work.output}, {work.gradient});
+    return IsFirst() ? Boundary{} : place_.ToStage(work.input.grad(), work.gradient);
   }
 
   Boundary BackwardInput(std::int32_t microbatch, std::int32_t slot, Boundary gradient) override {
@@ -93,7 +99,8 @@ class TorchStage : public ModelStage {
       return {};  // Nobody wants a gradient of the data: all is left to the weight half.
     }
     work.split = std::make_unique<SplitBackward>(std::move(work.output), std::move(work.input));
-    return place_.ToStage(work.split->Input(std::exchange(work.gradient, at::Tensor())));
+    const at::Tensor of_output = std::exchange(work.gradient, at::Tensor());
+    return place_.ToStage(work.split->Input(of_output), of_output);
   }
 
   void BackwardWeight(std::int32_t microbatch, std::int32_t slot) override {
@@ -109,10 +116,10 @@ class TorchStage : public ModelStage {
   Boundary Evaluate(std::int32_t microbatch, std::int32_t slot, Boundary input) override {
     parameters_.Bind(slot);
     const at::NoGradGuard no_graph;
-    const at::Tensor output = Run(InputOf(setup_.evaluation, microbatch, std::move(input)),
-                                  {.training = false, .gather_statistics = false});
+    const at::Tensor received = InputOf(setup_.evaluation, microbatch, std::move(input));
+    const at::Tensor output = Run(received, {.training = false, .gather_statistics = false});
     if (!IsLast()) {
-      return place_.ToStage(output);
+      return place_.ToStage(output, received);
     }
     const at::Tensor target = TargetOf(setup_.evaluation, microbatch);
     const at::Tensor loss = LossOf(output, target).reshape({1});
@@ -154,6 +161,28 @@ class TorchStage : public ModelStage {
     MicrobatchResult result;
     TensorPlace::Arriving numbers;
   };
+
+  /// Room for the data and the results of as many micro-batches as the program may be ahead by, the
+  /// one that it works on, and the one that has just run.
+  void ReserveForData() const {
+    constexpr std::int32_t kCount = DeviceQueueOptions::kLead + 2;
+    const auto reserve = [&](const HostTensor& tensor) {
+      place_.Reserve(static_cast<std::int64_t>(tensor.memory.bytes), kCount);
+    };
+    for (BatchSource* const data : {setup_.training, setup_.evaluation}) {
+      if (data != nullptr && IsFirst()) {
+        reserve(data->Input(0));
+      }
+      if (data != nullptr && IsLast()) {
+        reserve(data->Target(0));
+      }
+    }
+
+    if (IsLast()) {
+      place_.Reserve(BytesOf(setup_.type), kCount);  // Losses.
+      place_.Reserve(2 * sizeof(double), kCount);    // Losses and how many were right.
+    }
+  }
 
   bool IsFirst() const { return setup_.stage == 0; }
   bool IsLast() const { return setup_.stage + 1 == setup_.stages; }

@@ -7,6 +7,7 @@
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include "engine/tcp.h"
+#include "engine/torch/plain_errors.h"
 
 namespace stagecraft {
 namespace {
@@ -16,13 +17,16 @@ class TorchStore : public Store {
   explicit TorchStore(c10::intrusive_ptr<c10d::Store> store) : store_(std::move(store)) {}
 
   void Set(const std::string& key, const std::string& value) override {
-    store_->set(key, std::vector<std::uint8_t>(value.begin(), value.end()));
+    WithPlainErrors(
+        [&] { store_->set(key, std::vector<std::uint8_t>(value.begin(), value.end())); });
   }
 
   std::string Get(const std::string& key, std::chrono::milliseconds deadline) override {
-    store_->wait({key}, deadline);
-    const std::vector<std::uint8_t> value = store_->get(key);
-    return {value.begin(), value.end()};
+    return WithPlainErrors([&] {
+      store_->wait({key}, deadline);
+      const std::vector<std::uint8_t> value = store_->get(key);
+      return std::string(value.begin(), value.end());
+    });
   }
 
  private:

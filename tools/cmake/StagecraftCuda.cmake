@@ -25,7 +25,8 @@ set(wheels ${site_packages}/nvidia)
 get_filename_component(nvcc_folder "${STAGECRAFT_NVCC}" REALPATH)
 get_filename_component(nvcc_folder "${nvcc_folder}" DIRECTORY)
 get_filename_component(toolkit "${nvcc_folder}" DIRECTORY)
-find_path(STAGECRAFT_NCCL_INCLUDE nccl.h PATHS ${wheels}/nccl/include ${toolkit}/include)
+find_path(STAGECRAFT_NCCL_INCLUDE nccl.h PATHS ${wheels}/nccl/include NO_DEFAULT_PATH)
+find_path(STAGECRAFT_NCCL_INCLUDE nccl.h PATHS ${toolkit}/include)
 mark_as_advanced(STAGECRAFT_NCCL_INCLUDE)
 if(NOT STAGECRAFT_NCCL_INCLUDE)
   list(APPEND missing "nccl.h")
@@ -52,7 +53,7 @@ set(CMAKE_CUDA_COMPILER ${STAGECRAFT_NVCC} CACHE FILEPATH "nvcc")
 if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
   set(CMAKE_CUDA_ARCHITECTURES "80-real;90-real;100")  # A100, H100 and H200, B200 and later.
 endif()
-# Else tests of the compiler would link its static runtime, which need not be there.
+# CMake's tests of the compiler link the toolkit's static runtime, which therefore must be there.
 enable_language(CUDA)
 # CMake 3.25 does not know how to ask this nvcc for C++20.
 foreach(option CMAKE_CUDA20_STANDARD_COMPILE_OPTION CMAKE_CUDA20_EXTENSION_COMPILE_OPTION)

@@ -5,11 +5,13 @@
 #include <string>
 #include <vector>
 
+#include <ATen/Context.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include "engine/thread_job.h"
 #include "engine/torch/flat_parameters.h"
+#include "engine/torch/tensor_place.h"
 #include "schedules/lower.h"
 #include "tests/engine/cuda/gpu_or_skip.h"
 #include "tests/engine/torch/layer_cases.h"
@@ -21,13 +23,6 @@ namespace {
 
 using test::LayerCase;
 using test::Make;
-
-TEST(CudaFramework, SaysWhatItFoundWithoutTouchingCudaHere) {
-  CudaFramework framework;
-  const DevicesFound found = framework.FindDevices();
-  EXPECT_FALSE(found.text.empty());
-  EXPECT_EQ(framework.Version().rfind("LibTorch 2.", 0), 0U) << framework.Version();
-}
 
 std::vector<at::Tensor> OnGpu(const std::vector<at::Tensor>& tensors) {
   std::vector<at::Tensor> there;
@@ -114,8 +109,10 @@ class OnGpuTest : public test::GpuTest {
     const TrainingSetup setup{.task = &task, .plan = &plan, .framework = &framework};
     JobOptions options;
     options.on_report = [&](std::int32_t, std::string_view bytes) {
-      const MicrobatchResult result = ReadTrainingReport(bytes).result;
-      trained.losses[result.microbatch] = result.loss;
+      const TrainingReport report = ReadTrainingReport(bytes);
+      if (report.kind == TrainingReport::Kind::kTraining) {  // Clocks are reported, too.
+        trained.losses[report.result.microbatch] = report.result.loss;
+      }
     };
     trained.weights =
         ToFiles(ReadTrainingResult(RunAsThreads(plan.training, TrainingWork(setup), options)))
@@ -125,6 +122,22 @@ class OnGpuTest : public test::GpuTest {
 
   CudaFramework framework_;
 };
+
+TEST_F(OnGpuTest, FreshMemoryIsNotFilled) {
+  framework_.PrepareThread({});
+  EXPECT_TRUE(at::globalContext().deterministicAlgorithms());
+  EXPECT_FALSE(at::globalContext().deterministicFillUninitializedMemory());
+}
+
+TEST_F(OnGpuTest, WhatAStagePassesThroughIsACopy) {
+  const std::unique_ptr<Device> device = framework_.PrepareThread({});
+  const TensorPlace place(device.get(), ElementType::kFloat32);
+  Boundary sent = device->Allocate(8, device->ComputeStream());
+  sent.ready = device->Record(device->ComputeStream());
+  const std::byte* const memory = sent.data;
+  const at::Tensor received = place.FromStage(std::move(sent), {2, 1});
+  EXPECT_NE(place.ToStage(received.view({2}), received).data, memory);
+}
 
 TEST_F(OnGpuTest, ABackwardReadsTheVersionThatIsBoundThen) {
   const std::unique_ptr<Device> device = framework_.PrepareThread({});

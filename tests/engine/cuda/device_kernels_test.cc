@@ -124,20 +124,25 @@ TEST_F(DeviceKernels, GiveThemForEverySizeAndPlace) {
   }
 }
 
-TEST_F(DeviceKernels, ClipLikeMainMemory) {
-  OptimizerMemory<float> memory(100'003);
-  const double norm = GradientNorm(
-      OptimizerBuffers<float>{.elements = 100'003, .gradient = memory.gradient.data()}, 2);
-  std::vector<double> numbers(1 + cuda::kClipWorkspace);
-  std::vector<double> again = numbers;
-  for (std::vector<double>* result : {&numbers, &again}) {
-    const OnGpu<float> gradient(memory.gradient, 0);
-    const OnGpu<double> factor(*result, 0);
-    cuda::ClipFactor(OptimizerBuffers<float>{.elements = 100'003, .gradient = gradient.Data()}, 2,
-                     0.5, factor.Data(), nullptr);
+TEST_F(DeviceKernels, ClipLikeMainMemoryForEverySizeAndPlace) {
+  // One element, fewer than a pack has, one in the last pack, more packs than there are threads.
+  for (const std::int64_t elements : {1, 3, 100'003, 3'000'001}) {
+    for (const std::size_t shift : {std::size_t{0}, std::size_t{1}}) {
+      OptimizerMemory<float> memory(elements);
+      const double norm = GradientNorm(
+          OptimizerBuffers<float>{.elements = elements, .gradient = memory.gradient.data()}, 2);
+      std::vector<double> numbers(1 + cuda::kClipWorkspace);
+      std::vector<double> again = numbers;
+      for (std::vector<double>* result : {&numbers, &again}) {
+        const OnGpu<float> gradient(memory.gradient, shift);
+        const OnGpu<double> factor(*result, 0);
+        cuda::ClipFactor(OptimizerBuffers<float>{.elements = elements, .gradient = gradient.Data()},
+                         2, norm / 2, factor.Data(), nullptr);
+      }
+      EXPECT_NEAR(numbers[0], norm / 2 / (norm + 1e-6), 1e-11) << elements << " " << shift;
+      EXPECT_EQ(numbers, again) << elements << " " << shift;
+    }
   }
-  EXPECT_NEAR(numbers[0], 0.5 / (norm + 1e-6), 1e-12);
-  EXPECT_EQ(numbers, again);
 }
 
 TEST_F(DeviceKernels, SumInTheOrderOfTheMembers) {

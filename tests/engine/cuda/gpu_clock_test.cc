@@ -1,5 +1,7 @@
 #include "engine/cuda/gpu_clock.h"
 
+#include <cuda_runtime_api.h>
+
 #include <gtest/gtest.h>
 
 #include "tests/engine/cuda/gpu_or_skip.h"
@@ -8,7 +10,9 @@ namespace stagecraft {
 namespace {
 
 TEST(GpuClock, IsNothingWhereThereIsNoSuchGpu) {
+  static_cast<void>(cudaGetLastError());
   EXPECT_FALSE(GpuClock(1000));
+  EXPECT_EQ(cudaGetLastError(), cudaSuccess);  // Else the next launch would be blamed.
 }
 
 using GpuClockTest = test::GpuTest;

@@ -12,6 +12,7 @@ class GpuTest : public ::testing::Test {
   void SetUp() override {
     int count = 0;
     const cudaError_t status = cudaGetDeviceCount(&count);
+    static_cast<void>(cudaGetLastError());
     if (status != cudaSuccess || count == 0) {
       GTEST_SKIP() << "no GPU: "
                    << cudaGetErrorString(status == cudaSuccess ? cudaErrorNoDevice : status);

@@ -6,6 +6,8 @@
 #include <ATen/ops/equal.h>
 #include <gtest/gtest.h>
 
+#include "tests/engine/fake_device.h"
+
 namespace stagecraft {
 namespace {
 
@@ -14,13 +16,29 @@ namespace {
 TEST(TensorPlace, InMainMemoryTensorsPassWithoutACopy) {
   const TensorPlace place(nullptr, ElementType::kFloat32);
   const at::Tensor tensor = at::arange(6, place.Options()).view({2, 3});
-  Boundary boundary = place.ToStage(tensor);
+  Boundary boundary = place.ToStage(tensor, tensor);
   EXPECT_EQ(boundary.data, static_cast<std::byte*>(tensor.data_ptr()));
   EXPECT_EQ(boundary.bytes, 24U);
   EXPECT_EQ(boundary.ready, nullptr);
   const at::Tensor there = place.FromStage(std::move(boundary), {2, 3});
   EXPECT_EQ(there.data_ptr(), tensor.data_ptr());
   EXPECT_TRUE(at::equal(there, tensor));
+}
+
+TEST(TensorPlace, OnADeviceWhatAStagePassesThroughIsACopy) {
+  // A device whose streams are threads and whose memory is main memory.
+  test::FakeDevice device;
+  const TensorPlace place(&device, ElementType::kFloat32);
+  const at::Tensor received = at::arange(6, at::kFloat);
+  const at::Tensor view = received.view({2, 3});
+  const at::Tensor other = at::arange(6, at::kFloat);
+
+  const Boundary copy = place.ToStage(view, received);
+  EXPECT_NE(copy.data, static_cast<std::byte*>(received.data_ptr()));
+  EXPECT_EQ(std::memcmp(copy.data, received.data_ptr(), copy.bytes), 0);
+  EXPECT_NE(copy.ready, nullptr);
+  EXPECT_EQ(place.ToStage(other, received).data, static_cast<std::byte*>(other.data_ptr()));
+  EXPECT_EQ(place.ToStage(other, at::Tensor()).data, static_cast<std::byte*>(other.data_ptr()));
 }
 
 TEST(TensorPlace, DataKeepsItsType) {
