@@ -13,6 +13,7 @@ inline bool HasGpu(benchmark::State& state) {
   if (cudaGetDeviceCount(&count) == cudaSuccess && count > 0) {
     return true;
   }
+  static_cast<void>(cudaGetLastError());
   state.SetLabel("skipped: no GPU");
   for (auto _ : state) {
     state.SetIterationTime(1);
