@@ -10,15 +10,13 @@
 #include <fmt/format.h>
 
 #include "schedules/closest.h"
+#include "schedules/visible_text.h"
 
 namespace stagecraft {
 namespace {
 
 bool IsDigit(char c) {
   return c >= '0' && c <= '9';
-}
-bool IsControl(char c) {
-  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
 }
 
 /// Reads a number from the front of `text` and drops it; nothing without a digit or out of range.
@@ -117,17 +115,9 @@ class OpReader {
   Op op_;
 };
 
-}  // namespace
-
-OpWord ReadOp(std::string_view word) {
-  return OpReader(word).Read();
-}
-
-std::string OpSuggestion(std::string_view word) {
-  constexpr std::size_t kLongest = 40;  // A longer word is not worth repeating.
-  if (word.size() > kLongest || std::any_of(word.begin(), word.end(), IsControl)) {
-    return "";
-  }
+/// `word`, which begins with a digit, with the kind that was nearly written; empty if that is none
+/// or right.
+std::string WithKnownKind(std::string_view word) {
   std::size_t letters = 0;
   while (letters < word.size() && IsDigit(word[letters])) {
     ++letters;
@@ -136,7 +126,7 @@ std::string OpSuggestion(std::string_view word) {
   while (end < word.size() && !IsDigit(word[end]) && word[end] != '@') {
     ++end;
   }
-  if (letters == 0 || letters == end) {
+  if (letters == end) {
     return "";
   }
   std::array<std::string_view, kOpKinds> kinds;
@@ -146,8 +136,37 @@ std::string OpSuggestion(std::string_view word) {
   const std::string_view kind = Closest(given, kinds);
   return kind.empty() || kind == given
              ? ""
-             : fmt::format("; did you mean '{}{}{}'?", word.substr(0, letters), kind,
-                           word.substr(end));
+             : fmt::format("{}{}{}", word.substr(0, letters), kind, word.substr(end));
+}
+
+}  // namespace
+
+OpWord ReadOp(std::string_view word) {
+  return OpReader(word).Read();
+}
+
+std::string OpSuggestion(std::string_view word, std::int32_t stage) {
+  constexpr std::size_t kLongest = 40;  // A longer word is not worth repeating.
+  if (word.empty() || word.size() > kLongest || Visible(word) != word) {
+    return "";
+  }
+  const auto mean = [](std::string_view op) { return fmt::format("; did you mean '{}'?", op); };
+  if (IsDigit(word.front())) {
+    const std::string meant = WithKnownKind(word);
+    return meant.empty() ? "" : mean(meant);
+  }
+
+  // Without its stage, as a diagram writes it, and perhaps without a version or in small letters.
+  const std::string whole = fmt::format("{}{}", stage, word);
+  for (const std::string& with_stage : {whole, WithKnownKind(whole)}) {
+    for (const std::string_view version : {"", "@0"}) {
+      const std::string op = fmt::format("{}{}", with_stage, version);
+      if (ReadOp(op).op) {
+        return mean(op);
+      }
+    }
+  }
+  return "";
 }
 
 std::optional<std::int32_t> ReadWholeNumber(std::string_view text) {

@@ -7,8 +7,10 @@
 #include <fmt/format.h>
 
 #include "schedules/closest.h"
+#include "schedules/fault_list.h"
 #include "schedules/op_reader.h"
 #include "schedules/text.h"
+#include "schedules/visible_text.h"
 
 namespace stagecraft {
 namespace {
@@ -19,8 +21,11 @@ constexpr std::int32_t kMaxRanks = 1 << 16;
 bool IsBlank(char c) {
   return c == ' ' || c == '\t' || c == '\r';
 }
-bool IsControl(char c) {
-  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+
+/// What was found, for a message.
+std::string Shown(std::string_view text) {
+  constexpr std::size_t kShown = 40;
+  return Visible(text, kShown);
 }
 
 /// A word of a line, with the column (from 0) where it starts.
@@ -63,21 +68,24 @@ class LineCursor {
 
 class Parser {
  public:
-  Parser(std::string_view text, std::string_view file) : text_(text), file_(file) {}
+  Parser(std::string_view text, std::string_view file)
+      : text_(text), file_(file), faults_(file, kMaxDiagnostics) {}
 
   Result<Schedule> Read() {
+    constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+    text_.remove_prefix(text_.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0);
     Header();
-    if (!result_.empty()) {  // Something else altogether: one fault says it.
-      return {std::nullopt, std::move(result_)};
+    if (!faults_.Empty()) {  // Something else altogether: one fault says it.
+      return {std::nullopt, faults_.Take()};
     }
-    while (result_.size() < kMaxDiagnostics && NextLine()) {
+    while (!faults_.Full() && NextLine()) {
       Line();
     }
-    if (result_.empty()) {
+    if (faults_.Empty()) {
       CheckComplete();
     }
-    if (!result_.empty()) {
-      return {std::nullopt, std::move(result_)};
+    if (!faults_.Empty()) {
+      return {std::nullopt, faults_.Take()};
     }
     return {std::move(schedule_), {}};
   }
@@ -124,13 +132,29 @@ class Parser {
     } else if (keyword.text == "source") {
       schedule_.source = cursor.Rest().text;
     } else {
-      constexpr std::array<std::string_view, 6> kKeywords = {"rank", "place", "shape",
-                                                             "mode", "name",  "source"};
-      const std::string_view meant = Closest(keyword.text, kKeywords);
-      Fault(keyword, fmt::format("expected name, source, shape, mode, place or rank, got '{}'{}",
-                                 Shown(keyword.text),
-                                 meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant)));
+      UnknownLine(keyword);
     }
+  }
+
+  void UnknownLine(const Word& keyword) {
+    constexpr std::array<std::string_view, 6> kKeywords = {"rank", "place", "shape",
+                                                           "mode", "name",  "source"};
+    constexpr std::array<std::string_view, 3> kShapeFields = {"ranks", "stages", "microbatches"};
+
+    const bool in_shape =
+        std::find(kShapeFields.begin(), kShapeFields.end(), keyword.text) != kShapeFields.end();
+    if (in_shape) {
+      saw_shape_ = true;
+      Fault(keyword, fmt::format("expected ranks, stages and microbatches in one line, such as "
+                                 "'shape ranks 2 stages 2 microbatches 4', got '{}'",
+                                 keyword.text));
+      return;
+    }
+
+    const std::string_view meant = Closest(keyword.text, kKeywords);
+    Fault(keyword, fmt::format("expected name, source, shape, mode, place or rank, got '{}'{}",
+                               Shown(keyword.text),
+                               meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant)));
   }
 
   void ShapeLine(LineCursor& cursor, const Word& keyword) {
@@ -138,6 +162,7 @@ class Parser {
       Fault(keyword, "a second shape line; expected one");
       return;
     }
+    saw_shape_ = true;
     has_shape_ = ShapeField(cursor, "ranks", kMaxRanks, schedule_.shape.ranks) &&
                  ShapeField(cursor, "stages", std::numeric_limits<std::int32_t>::max(),
                             schedule_.shape.stages) &&
@@ -179,7 +204,8 @@ class Parser {
     if (!digits.empty() && digits.back() == ':') {
       digits.remove_suffix(1);
     } else {
-      Fault(word, fmt::format("expected a rank and ':', got '{}'", Shown(word.text)));
+      Fault(word, fmt::format("expected a rank and ':', such as 'place 0: 0', got '{}'",
+                              Shown(word.text)));
       return;
     }
     const std::optional<std::int32_t> rank = Rank({digits, word.column}, placed_);
@@ -206,7 +232,7 @@ class Parser {
   /// A rank number within the shape; makes room for all ranks when it sees the first.
   std::optional<std::int32_t> Rank(const Word& word, std::vector<bool>& seen) {
     if (!has_shape_) {
-      Fault(word, "expected the shape line before the first place or rank line");
+      NeedsShape(word);
       return std::nullopt;
     }
     const std::optional<std::int32_t> rank = ReadWholeNumber(word.text);
@@ -222,15 +248,43 @@ class Parser {
     return rank;
   }
 
+  /// Said once: without a shape no place or rank line can be right.
+  void NeedsShape(const Word& word) {
+    if (!saw_shape_) {
+      Fault(word, "expected the shape line before the first place or rank line");
+      saw_shape_ = true;
+    }
+  }
+
+  /// The number of `rank 0:`, which has a fault then.
+  Word WithoutColon(const Word& word) {
+    const std::string_view digits = word.text.substr(0, word.text.find(':'));
+    if (digits.size() == word.text.size() || !ReadWholeNumber(digits)) {
+      return word;
+    }
+    Fault(word, fmt::format("expected a rank and a blank, such as 'rank {}' (a ':' is for place "
+                            "lines), got '{}'",
+                            digits, Shown(word.text)));
+    return {digits, word.column};
+  }
+
   /// `rank R  op op (op;op) ...`
   void Program(LineCursor& cursor) {
-    const std::optional<std::int32_t> rank = Rank(cursor.Next(), has_program_);
-    if (!rank) {
+    const std::optional<std::int32_t> rank = Rank(WithoutColon(cursor.Next()), has_program_);
+    if (!rank && has_shape_) {
       return;
     }
-    has_program_[static_cast<std::size_t>(*rank)] = true;
-    std::vector<Op>& program = schedule_.programs[static_cast<std::size_t>(*rank)];
+
+    // Without a shape the ops are read all the same, for what is wrong with them.
+    std::vector<Op> nowhere;
+    std::vector<Op>& program = rank ? schedule_.programs[static_cast<std::size_t>(*rank)] : nowhere;
     program.reserve(program.size() + line_.size() / 8);
+    if (rank) {
+      has_program_[static_cast<std::size_t>(*rank)] = true;
+      const std::vector<std::int32_t>& placed =
+          schedule_.placement[static_cast<std::size_t>(*rank)];
+      likely_stage_ = placed.empty() ? 0 : placed.front();
+    }
     for (Word word = cursor.Next(); !word.text.empty(); word = cursor.Next()) {
       const bool good = word.text.front() == '(' ? Cell(word, program) : OneOp(word, program);
       if (!good) {
@@ -246,7 +300,7 @@ class Parser {
       Fault({word.text, word.column + (whole_op ? 0 : read.offset)},
             fmt::format("expected {}, got '{}'{}", read.expected,
                         Shown(whole_op ? word.text : word.text.substr(read.offset)),
-                        whole_op ? OpSuggestion(word.text) : ""));
+                        whole_op ? OpSuggestion(word.text, likely_stage_) : ""));
       return false;
     }
     program.push_back(*read.op);
@@ -284,7 +338,7 @@ class Parser {
     const auto ranks = static_cast<std::size_t>(schedule_.shape.ranks);
     placed_.resize(ranks, false);
     has_program_.resize(ranks, false);
-    for (std::size_t rank = 0; rank < ranks && result_.size() < kMaxDiagnostics; ++rank) {
+    for (std::size_t rank = 0; rank < ranks && !faults_.Full(); ++rank) {
       if (!placed_[rank]) {
         Fault({}, fmt::format("expected a line 'place {}:', got the end of the file", rank));
       }
@@ -302,36 +356,15 @@ class Parser {
     return word.text.empty();
   }
 
-  /// At most 40 printable characters of what was found.
-  static std::string Shown(std::string_view text) {
-    constexpr std::size_t kShown = 40;
-    std::string shown(text.substr(0, kShown));
-    std::replace_if(shown.begin(), shown.end(), IsControl, '?');
-    return text.size() > kShown ? shown + "..." : shown;
-  }
-
   void Fault(const Word& word, std::string message) {
     Diagnostic fault;
     const std::size_t line = std::max<std::size_t>(number_, 1);  // An empty text has none.
     fault.where = fmt::format("{}:{}:{}", file_, line, word.column + 1);
     fault.message = std::move(message);
-    fault.excerpt = Excerpt(word.column);
-    result_.push_back(std::move(fault));
-  }
-
-  /// The line, or the part of a long one around `column`, with a caret under it.
-  std::string Excerpt(std::size_t column) const {
-    constexpr std::size_t kBefore = 40;
-    constexpr std::size_t kWidth = 90;
-    if (full_line_.empty()) {
-      return "";
+    if (!full_line_.empty()) {
+      fault.excerpt = CaretExcerpt(full_line_, word.column);
     }
-    const std::size_t begin = column > kBefore + 10 ? column - kBefore : 0;
-    std::string shown(full_line_.substr(begin, kWidth));
-    std::replace_if(shown.begin(), shown.end(), IsControl, ' ');
-    const std::string_view dots = begin > 0 ? "..." : "";
-    return fmt::format("  {}{}\n  {}^", dots, shown,
-                       std::string(dots.size() + column - begin, ' '));
+    faults_.Add(std::move(fault));
   }
 
   std::string_view text_;
@@ -339,10 +372,12 @@ class Parser {
   std::string_view full_line_;  ///< With its comment.
   std::string_view line_;
   std::size_t number_ = 0;
+  std::int32_t likely_stage_ = 0;  ///< Of an op that has none.
+  bool saw_shape_ = false;         ///< A shape line, good or bad.
   bool has_shape_ = false;
   std::vector<bool> placed_, has_program_;
   Schedule schedule_;
-  std::vector<Diagnostic> result_;
+  FaultList faults_;
 };
 
 }  // namespace

@@ -9,7 +9,10 @@
 
 #include <fmt/format.h>
 
+#include "schedules/csv_cells.h"
+#include "schedules/fault_list.h"
 #include "schedules/op_reader.h"
+#include "schedules/visible_text.h"
 
 namespace stagecraft {
 namespace {
@@ -47,12 +50,10 @@ std::string_view Trim(std::string_view text) {
   return text.substr(0, text.find_last_not_of(kBlank) + 1);
 }
 
-/// `text` for a message: not too much of it, and nothing that a terminal might obey.
+/// What was found, for a message.
 std::string Shown(std::string_view text) {
-  std::string shown(text.substr(0, 60));
-  const auto is_odd = [](char c) { return c < ' ' || c > '~'; };
-  std::replace_if(shown.begin(), shown.end(), is_odd, '?');
-  return shown + (text.size() > shown.size() ? "..." : "");
+  constexpr std::size_t kShown = 60;
+  return Visible(text, kShown);
 }
 
 /// The part of `text` before `mark`, which both go; all of it if there is no mark.
@@ -81,21 +82,22 @@ Word SplitWord(std::string_view text) {
 
 class Reader {
  public:
-  Reader(std::string_view text, std::string_view file) : text_(text), file_(file) {}
+  explicit Reader(std::string_view file) : file_(file), faults_(file, kMaxDiagnostics) {}
 
-  Result<TorchSchedule> Read(const std::optional<Placement>& placement) {
-    while (!text_.empty()) {
-      ReadRow(TakeUntil(text_, '\n'));
+  Result<TorchSchedule> Read(const std::vector<std::vector<std::string>>& rows,
+                             const std::optional<Placement>& placement) {
+    for (const std::vector<std::string>& row : rows) {
+      ReadRow(row);
       ++rank_;
     }
     if (rank_ == 0) {
       Fault("expected a row per rank, found nothing");
     }
-    if (faults_.empty()) {
+    if (faults_.Empty()) {
       Place(placement);
     }
-    if (!faults_.empty()) {
-      return {std::nullopt, std::move(faults_)};
+    if (!faults_.Empty()) {
+      return {std::nullopt, faults_.Take()};
     }
     read_.schedule.name = "torch";
     AddSteps();
@@ -126,36 +128,29 @@ class Reader {
   }
 
   void Fault(std::string message) {
-    if (faults_.size() < kMaxDiagnostics) {
-      Diagnostic& fault = faults_.emplace_back();
-      fault.where =
-          cell_ > 0 ? fmt::format("{}, rank {}, cell {}", file_, rank_, cell_) : std::string(file_);
-      fault.message = std::move(message);
-    }
+    Diagnostic fault;
+    fault.where =
+        cell_ > 0 ? fmt::format("{}, rank {}, cell {}", file_, rank_, cell_) : std::string(file_);
+    fault.message = std::move(message);
+    faults_.Add(std::move(fault));
+    ++found_;
   }
 
-  void ReadRow(std::string_view row) {
+  void ReadRow(const std::vector<std::string>& row) {
     read_.schedule.programs.emplace_back();
     read_.cells.emplace_back();
-    if (Trim(row).empty()) {
+    if (row.size() == 1 && Trim(row.front()).empty()) {
       Fault(fmt::format("row {} is empty; expected the cells of rank {}", rank_ + 1, rank_));
       return;
     }
-    cell_ = 0;
-    bool more = true;
-    std::int32_t idle = 0;
-    while (more) {
-      more = row.find(',') != std::string_view::npos;
-      const std::string_view cell = Trim(TakeUntil(row, ','));
-      ++cell_;
-      if (cell.empty()) {
-        idle = idle == 0 ? cell_ : idle;
-      } else {
+
+    for (cell_ = 1; static_cast<std::size_t>(cell_) <= row.size(); ++cell_) {
+      const std::string_view cell = Trim(row[static_cast<std::size_t>(cell_ - 1)]);
+      if (!cell.empty()) {
         ReadCell(cell);
+      } else if (first_idle_.first == 0) {
+        first_idle_ = {cell_, rank_};
       }
-    }
-    if (idle > 0) {
-      first_idle_ = first_idle_.first == 0 ? std::pair(idle, rank_) : first_idle_;
     }
     cell_ = 0;
   }
@@ -177,11 +172,11 @@ class Reader {
                         Shown(whole)));
       return;
     }
-    const std::size_t faults = faults_.size();
+    const std::size_t found = found_;
     const std::string_view first = Trim(TakeUntil(rest, ';'));
     const std::optional<Op> forward = ReadAction(first);
     const std::optional<Op> backward = forward ? ReadAction(Trim(rest)) : std::nullopt;
-    if (faults_.size() > faults) {
+    if (found_ > found) {
       return;
     }
     if (!forward || !backward || forward->kind != OpKind::kForward ||
@@ -223,10 +218,9 @@ class Reader {
   std::optional<Op> ReadOperation(std::string_view text, const Word& word, std::int32_t stage,
                                   std::optional<std::int32_t> microbatch) {
     if (word.kind == "BW") {
-      Fault(fmt::format(
-          "'{}' is a full backward in files from before torch renamed it, where B is the backward "
-          "for the input; expected B for the full one, and I and W for its halves",
-          Shown(text)));
+      if (!std::exchange(told_old_, true)) {
+        Fault(fmt::format("'{}': {}", Shown(text), kOldTorchNames));
+      }
       return std::nullopt;
     }
     const auto traits =
@@ -378,10 +372,11 @@ class Reader {
     return places;
   }
 
-  std::string_view text_;
   std::string_view file_;
   TorchSchedule read_;
-  std::vector<Diagnostic> faults_;
+  FaultList faults_;
+  std::size_t found_ = 0;  ///< Faults, also of the same kind.
+  bool told_old_ = false;  ///< That the file is from before the renaming.
   std::map<std::string_view, int> ignored_;
   std::vector<WithoutEffect> without_effect_;
   std::int32_t rank_ = 0;
@@ -394,7 +389,9 @@ class Reader {
 
 Result<TorchSchedule> ParseTorchCsv(std::string_view text, std::string_view file,
                                     const std::optional<Placement>& placement) {
-  return Reader(text, file).Read(placement);
+  const Result<std::vector<std::vector<std::string>>> rows = ReadCsv(text, file);
+  return rows ? Reader(file).Read(*rows.value, placement)
+              : Result<TorchSchedule>{std::nullopt, rows.diagnostics};
 }
 
 }  // namespace stagecraft

@@ -29,10 +29,21 @@ struct TorchSchedule {
 /// steps behind its last B or W and what is sent of it. Stricter than torch, which reads `0F1x` as
 /// 0F1: every character counts. Words that say when something is waited for, gathered or reduced
 /// are counted in a warning and have no effect. A stage is on the rank in whose row it stands;
-/// `placement` may say more, and must not contradict. Reports every fault, by rank and cell.
+/// `placement` may say more, and must not contradict. Cells may be quoted, and lines end as on
+/// Windows. Reports every fault, by rank and cell.
 /// `file` is named in the diagnostics.
 Result<TorchSchedule> ParseTorchCsv(std::string_view text, std::string_view file,
                                     const std::optional<Placement>& placement = std::nullopt);
+
+/// What the letters of torch 2.5 and older mean, and how such a file becomes one of today.
+inline constexpr std::string_view kOldTorchNames =
+    "files from before torch renamed its actions have BW for the full backward, B for that of the "
+    "input and W for that of the weights; expected B, I and W; to convert one: "
+    "sed -E 's/([0-9])B([0-9])/\\1I\\2/g; s/BW/B/g'";
+
+/// `Verify`, by the cells of the file. A file of old names, where B stands beside W, gets one
+/// sentence for all of them.
+std::vector<Diagnostic> VerifyTorchCsv(const TorchSchedule& read, std::string_view file);
 
 /// The place of an op of `read` in its file: `x.csv, rank 3, cell 7 (3F1)`.
 std::string CellName(const TorchSchedule& read, std::string_view file, OpRef op);

@@ -1,13 +1,11 @@
 #include "tools/schedule_file.h"
 
-#include <algorithm>
 #include <cctype>
 #include <utility>
 #include <vector>
 
 #include "schedules/text.h"
 #include "schedules/torch_csv.h"
-#include "schedules/verify.h"
 #include "tools/cost_source.h"
 #include "tools/file_access.h"
 
@@ -16,16 +14,7 @@ namespace {
 
 Schedule ReadTorchFile(const std::string& file, const std::optional<Placement>& placement) {
   TorchSchedule read = ValueOrUsage(ParseTorchCsv(ReadFile(file), file, placement));
-  std::vector<Diagnostic> faults = Verify(read.schedule);
-  for (Diagnostic& fault : faults) {
-    fault.where = fault.op              ? CellName(read, file, *fault.op)
-                  : fault.where.empty() ? file
-                                        : file + ", " + fault.where;
-    fault.excerpt.clear();  // Counts ops, not cells.
-  }
-  // Those that name a cell first.
-  std::stable_partition(faults.begin(), faults.end(),
-                        [](const Diagnostic& fault) { return fault.op.has_value(); });
+  std::vector<Diagnostic> faults = VerifyTorchCsv(read, file);
   if (!faults.empty()) {
     throw CommandFailure(ExitCode::kRefused, std::move(faults));
   }

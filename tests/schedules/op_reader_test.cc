@@ -41,7 +41,19 @@ TEST(ReadOp, SaysWhatItExpectedAndWhere) {
 TEST(OpSuggestion, NamesTheNearestKindOnly) {
   EXPECT_EQ(OpSuggestion("0SENDF3"), "; did you mean '0SEND_F3'?");
   EXPECT_EQ(OpSuggestion("0F3@x"), "");  // The kind is not the fault.
-  EXPECT_EQ(OpSuggestion("F3"), "");
+  EXPECT_EQ(OpSuggestion("0F"), "");
+}
+
+// What a diagram shows lacks the stage: that of the rank, and often the version.
+TEST(OpSuggestion, PutsTheStageInFront) {
+  EXPECT_EQ(OpSuggestion("F0@0"), "; did you mean '0F0@0'?");
+  EXPECT_EQ(OpSuggestion("B3@2+1", 4), "; did you mean '4B3@2+1'?");
+  EXPECT_EQ(OpSuggestion("F3", 1), "; did you mean '1F3@0'?");
+  EXPECT_EQ(OpSuggestion("f3@1"), "; did you mean '0F3@1'?");
+  EXPECT_EQ(OpSuggestion("SEND_F3"), "; did you mean '0SEND_F3'?");
+  EXPECT_EQ(OpSuggestion("S@1"), "; did you mean '0S@1'?");
+  EXPECT_EQ(OpSuggestion("quux"), "");
+  EXPECT_EQ(OpSuggestion("@0"), "");
 }
 
 TEST(ReadWholeNumber, TakesDigitsWithinThirtyTwoBitsOnly) {

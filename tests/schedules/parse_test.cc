@@ -128,7 +128,7 @@ TEST(ParseErrors, Keywords) {
 
 TEST(ParseErrors, PlacesAndRanks) {
   EXPECT_EQ(LineFaults("place 0 0"),
-            "a.sched:4:7: error: expected a rank and ':', got '0'\n"
+            "a.sched:4:7: error: expected a rank and ':', such as 'place 0: 0', got '0'\n"
             "  place 0 0\n"
             "        ^\n");
   EXPECT_EQ(LineFaults("place 1: 0"),
@@ -153,8 +153,8 @@ TEST(ParseErrors, PlacesAndRanks) {
 TEST(ParseErrors, WhatIsMissingAtTheEnd) {
   EXPECT_EQ(Faults("stagecraft schedule 1\nshape ranks 2 stages 1 microbatches 1\nplace 1: 0\n"),
             "a.sched:3:1: error: expected a line 'place 0:', got the end of the file\n"
-            "a.sched:3:1: error: expected a line 'rank 0', got the end of the file\n"
-            "a.sched:3:1: error: expected a line 'rank 1', got the end of the file\n");
+            "a.sched:3:1: error: expected a line 'rank 0', got the end of the file; and 1 more "
+            "rank\n");
 }
 
 TEST(ParseErrors, UnknownOps) {
@@ -258,7 +258,7 @@ TEST(ParseErrors, Cells) {
             "                     ^\n");
 }
 
-TEST(ParseErrors, ReportsEveryLineAndStopsAtTwenty) {
+TEST(ParseErrors, ReportsEveryLineAndStopsAtTwentyKinds) {
   EXPECT_EQ(LineFaults("rank 0 0X0\nmode fast\nplace 0: 0"),
             "a.sched:4:8: error: expected an op, got '0X0'; did you mean '0F0'?\n"
             "  rank 0 0X0\n"
@@ -271,10 +271,84 @@ TEST(ParseErrors, ReportsEveryLineAndStopsAtTwenty) {
             "        ^\n");
   std::string many;
   for (int i = 0; i < 100; ++i) {
-    many += "rank 0 0X0\n";
+    many += "rank 0 0X" + std::string(static_cast<std::size_t>(i), 'X') + "\n";
   }
   const Result<Schedule> result = Parse(std::string(kHead) + std::string(kShape) + many, "a.sched");
   EXPECT_EQ(result.diagnostics.size(), 20U);
+}
+
+TEST(ParseErrors, AFaultOfManyLinesIsOneFault) {
+  std::string many;
+  for (int i = 0; i < 100; ++i) {
+    many += "rank 0 0X" + std::to_string(i) + "\n";
+  }
+  EXPECT_EQ(
+      Faults(std::string(kHead) + std::string(kShape) + many),
+      "a.sched:3:8: error: expected an op, got '0X0'; did you mean '0F0'?; and 99 more lines\n"
+      "  rank 0 0X0\n"
+      "         ^\n");
+}
+
+TEST(ParseErrors, AnOpWithoutItsStage) {
+  EXPECT_EQ(
+      Faults(std::string(kHead) + "shape ranks 2 stages 2 microbatches 1\nplace 0: 0\nplace 1: 1\n"
+                                  "rank 0 0F0@0\nrank 1 F0@0 B0@0\n"),
+      "a.sched:6:8: error: expected an op, got 'F0@0'; did you mean '1F0@0'?\n"
+      "  rank 1 F0@0 B0@0\n"
+      "         ^\n");
+}
+
+TEST(ParseErrors, AShapeInSeveralLines) {
+  const std::string expected =
+      "expected ranks, stages and microbatches in one line, such as 'shape ranks 2 stages 2 "
+      "microbatches 4', got ";
+  EXPECT_EQ(
+      Faults(std::string(kHead) + "ranks 3\nstages 3\nplace 0: 0\nrank 0: 0F0@0\nrank 1: 1F0@0"),
+      "a.sched:2:1: error: " + expected +
+          "'ranks'\n"
+          "  ranks 3\n"
+          "  ^\n"
+          "a.sched:3:1: error: " +
+          expected +
+          "'stages'\n"
+          "  stages 3\n"
+          "  ^\n"
+          "a.sched:5:6: error: expected a rank and a blank, such as 'rank 0' (a ':' is for "
+          "place lines), got '0:'; and 1 more line\n"
+          "  rank 0: 0F0@0\n"
+          "       ^\n");
+}
+
+TEST(ParseErrors, ARankLineHasNoColon) {
+  EXPECT_EQ(LineFaults("rank 0: 0F0@0"),
+            "a.sched:4:6: error: expected a rank and a blank, such as 'rank 0' (a ':' is for place "
+            "lines), got '0:'\n"
+            "  rank 0: 0F0@0\n"
+            "       ^\n");
+}
+
+// What follows a shape that can't be read is not at fault; what is wrong with ops still is.
+TEST(ParseErrors, ABadShapeHasNoEchoes) {
+  EXPECT_EQ(ShapeFaults("shape ranks 2 stages x microbatches 1\nplace 0: 0\nplace 1: 1\n"
+                        "rank 0 0F0@0\nrank 1 0X0"),
+            "a.sched:2:22: error: expected a number of stages from 1 to 2147483647, got 'x'\n"
+            "  shape ranks 2 stages x microbatches 1\n"
+            "                       ^\n"
+            "a.sched:6:8: error: expected an op, got '0X0'; did you mean '0F0'?\n"
+            "  rank 1 0X0\n"
+            "         ^\n");
+  EXPECT_EQ(ShapeFaults("place 0: 0\nplace 1: 1\nrank 0 0F0@0"),
+            "a.sched:2:7: error: expected the shape line before the first place or rank line\n"
+            "  place 0: 0\n"
+            "        ^\n");
+}
+
+TEST(Parse, AByteOrderMarkAndLinesOfWindowsAreNoFault) {
+  EXPECT_TRUE(
+      Parse("\xef\xbb\xbf"
+            "stagecraft schedule 1\r\nshape ranks 1 stages 1 microbatches 1\r\n"
+            "place 0: 0\r\nrank 0 0F0@0 0B0@0 0S@0\r\n",
+            "a.sched"));
 }
 
 TEST(ParseErrors, ShowsOnlyAPartOfLongAndStrangeText) {
@@ -282,7 +356,7 @@ TEST(ParseErrors, ShowsOnlyAPartOfLongAndStrangeText) {
   EXPECT_EQ(OpFaults(blanks + "0X0"),
             "a.sched:4:88: error: expected an op, got '0X0'; did you mean '0F0'?\n"
             "  ..." +
-                std::string(40, ' ') + "0X0\n" + std::string(45, ' ') + "^\n");
+                std::string(50, ' ') + "0X0\n" + std::string(55, ' ') + "^\n");
   const std::string junk(1 << 20, 'z');
   const std::string text = OpFaults("0F0@0" + junk);
   EXPECT_LT(text.size(), 300U);
@@ -291,8 +365,8 @@ TEST(ParseErrors, ShowsOnlyAPartOfLongAndStrangeText) {
   EXPECT_LT(OpFaults("0X" + std::string(1 << 20, '1')).size(), 300U);
   EXPECT_EQ(OpFaults("0\x01\x7f"
                      "F"),
-            "a.sched:4:8: error: expected an op, got '0??F'\n"
-            "  rank 0 0  F\n"
+            "a.sched:4:8: error: expected an op, got '0\\x01\\x7fF'\n"
+            "  rank 0 0\\x01\\x7fF\n"
             "         ^\n");
 }
 
