@@ -10,6 +10,8 @@
 #include <nlohmann/json.hpp>
 
 #include "schedules/closest.h"
+#include "schedules/fault_list.h"
+#include "schedules/visible_text.h"
 #include "traces/fault.h"
 #include "traces/json_text.h"
 
@@ -20,6 +22,8 @@ using Json = nlohmann::json;
 
 constexpr std::size_t kMaxBytes = std::size_t{1} << 24;
 constexpr int kMaxDepth = 4 * kMaxNesting;
+constexpr std::size_t kMostFaults = 50;
+constexpr std::size_t kShown = 60;  ///< Of a name, in a message.
 constexpr const char* kFormat = "stagecraft-model";
 
 std::string DidYouMean(std::string_view word, const std::vector<std::string_view>& known) {
@@ -29,7 +33,7 @@ std::string DidYouMean(std::string_view word, const std::vector<std::string_view
 
 class ModelReader {
  public:
-  explicit ModelReader(std::string_view file) : file_(file) {}
+  explicit ModelReader(std::string_view file) : file_(file), faults_(file, kMostFaults) {}
 
   Result<Model> Read(const Json& root) {
     Model model;
@@ -38,21 +42,21 @@ class ModelReader {
       ReadName(root, model);
       ReadStages(root, model);
     }
-    if (!faults_.empty()) {
-      return {std::nullopt, std::move(faults_)};
+    if (!faults_.Empty()) {
+      return {std::nullopt, faults_.Take()};
     }
     return {std::move(model), {}};
   }
 
  private:
   void Fault(const std::string& pointer, const std::string& message) {
-    faults_.push_back(ErrorAt(std::string(file_), fmt::format("at {}: {}", pointer, message)));
+    faults_.Add(ErrorAt(std::string(file_), fmt::format("at {}: {}", pointer, message)));
   }
 
   bool CheckFormat(const Json& root) {
     if (!root.is_object() || root.value("format", Json()) != kFormat ||
         root.value("version", Json()) != 1) {
-      faults_.push_back(
+      faults_.Add(
           ErrorAt(std::string(file_), fmt::format("expected an object with \"format\": \"{}\" and "
                                                   "\"version\": 1",
                                                   kFormat)));
@@ -65,8 +69,8 @@ class ModelReader {
                  const std::vector<std::string_view>& known) {
     for (const auto& [key, value] : object.items()) {
       if (std::find(known.begin(), known.end(), key) == known.end()) {
-        Fault(fmt::format("{}/{}", pointer, key),
-              fmt::format("unknown key '{}'{}", key, DidYouMean(key, known)));
+        Fault(fmt::format("{}/{}", pointer, Visible(key, kShown)),
+              fmt::format("unknown key '{}'{}", Visible(key, kShown), DidYouMean(key, known)));
       }
     }
   }
@@ -142,7 +146,8 @@ class ModelReader {
       }
       names.push_back(traits.name);
     }
-    Fault(pointer, fmt::format("unknown layer '{}'{}", name, DidYouMean(name, names)));
+    Fault(pointer,
+          fmt::format("unknown layer '{}'{}", Visible(name, kShown), DidYouMean(name, names)));
     return nullptr;
   }
 
@@ -161,7 +166,7 @@ class ModelReader {
       } else if (!IsOf(field, *found)) {
         Fault(fmt::format("{}/{}", pointer, field.name),
               fmt::format("expected a {}number in [{}, {}], got {}", field.whole ? "whole " : "",
-                          field.low, field.high, found->dump()));
+                          field.low, field.high, Visible(found->dump(), kShown)));
       } else {
         value = found->get<double>();
       }
@@ -181,7 +186,7 @@ class ModelReader {
   }
 
   std::string_view file_;
-  std::vector<Diagnostic> faults_;
+  FaultList faults_;
 };
 
 using Ordered = nlohmann::ordered_json;

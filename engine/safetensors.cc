@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "schedules/visible_text.h"
 #include "traces/json_text.h"
 
 namespace stagecraft {
@@ -43,6 +44,12 @@ struct Fault {
   std::string message;
 };
 
+/// A name or value of the header, for a message.
+std::string Shown(std::string_view text) {
+  constexpr std::size_t kShown = 100;
+  return Visible(text, kShown);
+}
+
 /// A tensor of the header: where its bytes are.
 struct Entry {
   std::string name;
@@ -59,26 +66,27 @@ ElementType TypeOf(const Json& entry, const std::string& name) {
       }
     }
   }
-  throw Fault{fmt::format("tensor '{}': expected a dtype F32, F64, I64 or U8, got {}", name,
-                          found == entry.end() ? "none" : found->dump())};
+  throw Fault{fmt::format("tensor '{}': expected a dtype F32, F64, I64 or U8, got {}", Shown(name),
+                          found == entry.end() ? "none" : Shown(found->dump()))};
 }
 
 TensorShape ShapeOf(const Json& entry, const std::string& name) {
   const auto found = entry.find("shape");
   if (found == entry.end() || !found->is_array()) {
-    throw Fault{fmt::format("tensor '{}': expected a shape, an array of whole numbers", name)};
+    throw Fault{
+        fmt::format("tensor '{}': expected a shape, an array of whole numbers", Shown(name))};
   }
   TensorShape shape;
   std::int64_t elements = 1;
   for (const Json& extent : *found) {
     if (!extent.is_number_unsigned() || extent.get<std::uint64_t>() > std::uint64_t{kMaxElements}) {
-      throw Fault{
-          fmt::format("tensor '{}': expected whole numbers as shape, got {}", name, extent.dump())};
+      throw Fault{fmt::format("tensor '{}': expected whole numbers as shape, got {}", Shown(name),
+                              Shown(extent.dump()))};
     }
     shape.push_back(extent.get<std::int64_t>());
     if (shape.back() > 0 && elements > kMaxElements / shape.back()) {
-      throw Fault{
-          fmt::format("tensor '{}': its shape {} is larger than any file", name, found->dump())};
+      throw Fault{fmt::format("tensor '{}': its shape {} is larger than any file", Shown(name),
+                              Shown(found->dump()))};
     }
     elements *= shape.back();
   }
@@ -87,14 +95,15 @@ TensorShape ShapeOf(const Json& entry, const std::string& name) {
 
 Entry ReadEntry(const std::string& name, const Json& json) {
   if (!json.is_object()) {
-    throw Fault{fmt::format("tensor '{}': expected an object, got {}", name, json.dump())};
+    throw Fault{
+        fmt::format("tensor '{}': expected an object, got {}", Shown(name), Shown(json.dump()))};
   }
   for (const auto& [key, value] : json.items()) {
     if (key != "dtype" && key != "shape" && key != "data_offsets") {
       throw Fault{
           fmt::format("tensor '{}': unknown key '{}'; expected dtype, shape and "
                       "data_offsets",
-                      name, key)};
+                      Shown(name), Shown(key))};
     }
   }
   Entry entry{name, {TypeOf(json, name), ShapeOf(json, name), {}}};
@@ -102,7 +111,7 @@ Entry ReadEntry(const std::string& name, const Json& json) {
   const auto is_offset = [](const Json& value) { return value.is_number_unsigned(); };
   if (offsets == json.end() || !offsets->is_array() || offsets->size() != 2 ||
       !std::all_of(offsets->begin(), offsets->end(), is_offset)) {
-    throw Fault{fmt::format("tensor '{}': expected data_offsets [begin, end]", name)};
+    throw Fault{fmt::format("tensor '{}': expected data_offsets [begin, end]", Shown(name))};
   }
   entry.begin = (*offsets)[0].get<std::uint64_t>();
   entry.end = (*offsets)[1].get<std::uint64_t>();
@@ -112,7 +121,7 @@ Entry ReadEntry(const std::string& name, const Json& json) {
     throw Fault{
         fmt::format("tensor '{}': expected data_offsets {} bytes apart, as dtype and shape "
                     "say, got {}",
-                    name, size, offsets->dump())};
+                    Shown(name), size, Shown(offsets->dump()))};
   }
   return entry;
 }
@@ -123,7 +132,8 @@ void ReadMetadata(const Json& json, std::map<std::string, std::string>& metadata
   }
   for (const auto& [key, value] : json.items()) {
     if (!value.is_string()) {
-      throw Fault{fmt::format("__metadata__: expected a text as '{}', got {}", key, value.dump())};
+      throw Fault{fmt::format("__metadata__: expected a text as '{}', got {}", Shown(key),
+                              Shown(value.dump()))};
     }
     metadata[key] = value.get<std::string>();
   }
@@ -140,7 +150,7 @@ void CopyTensors(std::vector<Entry> entries, std::string_view data, Safetensors&
       throw Fault{
           fmt::format("tensor '{}': expected it to begin at {}, behind the one before, got "
                       "{}",
-                      entry.name, next, entry.begin)};
+                      Shown(entry.name), next, entry.begin)};
     }
     next = entry.end;
   }
@@ -174,6 +184,16 @@ Safetensors ReadHeader(const Json& header, std::string_view data) {
   return content;
 }
 
+/// What the format asks of a header beside that it is JSON; null if nothing is wrong.
+const char* FaultOfFrame(std::string_view header) {
+  if (!header.starts_with('{')) {
+    return "expected a header that begins with '{'";
+  }
+  const std::size_t end = header.find_last_not_of(" \t\r\n");
+  const bool only_blanks = header.substr(end + 1).find_first_not_of(' ') == std::string_view::npos;
+  return only_blanks ? nullptr : "expected nothing but blanks behind the '}' of the header";
+}
+
 Result<Safetensors> Failed(std::string_view file, std::string message) {
   Diagnostic diagnostic;
   diagnostic.where = file;
@@ -196,6 +216,9 @@ Result<Safetensors> ReadSafetensors(std::string_view bytes, std::string_view fil
                                     length, bytes.size() - kLengthBytes));
   }
   const std::string_view header = bytes.substr(kLengthBytes, length);
+  if (const char* const fault = FaultOfFrame(header)) {
+    return Failed(file, fault);
+  }
   Result<Json> json =
       ReadJson(header, fmt::format("{} (header)", file), {.bytes = kMaxHeader, .depth = 4});
   if (!json) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -20,6 +21,25 @@ using Json = nlohmann::ordered_json;
 /// Of the file: an approach takes about a kilobyte, four levels deep.
 constexpr JsonLimits kLimits{.bytes = std::size_t{64} << 20, .depth = 16};
 
+/// Each row is about an approach, and no two about the same.
+std::optional<std::string> FaultOfRows(const Json& rows) {
+  std::map<std::string, std::size_t> seen;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (!rows[i].is_object() || !rows[i].value("approach", Json()).is_string()) {
+      return fmt::format("at /rows/{}/approach: expected the name of an approach", i);
+    }
+    const std::string name = rows[i]["approach"];
+    const auto [first, is_new] = seen.emplace(name, i);
+    if (!is_new) {
+      return fmt::format(
+          "at /rows/{}/approach: expected each approach once, got \"{}\" again, "
+          "as in /rows/{}",
+          i, name, first->second);
+    }
+  }
+  return std::nullopt;
+}
+
 /// What a comparison must have, or the first thing that it lacks.
 std::optional<std::string> MissingPart(const Json& json) {
   if (!json.is_object() || json.value("format", Json()) != "stagecraft-comparison") {
@@ -34,13 +54,7 @@ std::optional<std::string> MissingPart(const Json& json) {
   if (!json.contains("rows") || !json["rows"].is_array()) {
     return "at /rows: expected an array";
   }
-  for (std::size_t i = 0; i < json["rows"].size(); ++i) {
-    const Json& row = json["rows"][i];
-    if (!row.is_object() || !row.value("approach", Json()).is_string()) {
-      return fmt::format("at /rows/{}/approach: expected the name of an approach", i);
-    }
-  }
-  return std::nullopt;
+  return FaultOfRows(json["rows"]);
 }
 
 std::string Change(const Json& before, const Json& after) {

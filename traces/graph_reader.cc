@@ -12,6 +12,8 @@
 #include <fmt/format.h>
 
 #include "schedules/closest.h"
+#include "schedules/fault_list.h"
+#include "schedules/visible_text.h"
 #include "traces/costs.h"
 #include "traces/fault.h"
 #include "traces/layer_profile.h"
@@ -52,10 +54,11 @@ std::optional<double> ParseNumber(std::string_view text) {
 
 class GraphReader {
  public:
-  GraphReader(std::string_view text, std::string_view file) : rest_(text), file_(file) {}
+  GraphReader(std::string_view text, std::string_view file)
+      : rest_(text), file_(file), faults_(file, kMostFaults) {}
 
   Result<LayerGraph> Read() {
-    while (!rest_.empty() && faults_.size() < kMostFaults) {
+    while (!rest_.empty() && !faults_.Full()) {
       const std::size_t end = rest_.find('\n');
       line_ = rest_.substr(0, end);
       rest_ = end == std::string_view::npos ? std::string_view{} : rest_.substr(end + 1);
@@ -68,11 +71,11 @@ class GraphReader {
     for (const Edge& edge : edges_) {
       Connect(edge);
     }
-    if (graph_.empty() && faults_.empty()) {
-      faults_.push_back(ErrorAt(std::string(file_), "expected at least one node, got none"));
+    if (graph_.empty() && faults_.Empty()) {
+      faults_.Add(ErrorAt(std::string(file_), "expected at least one node, got none"));
     }
     Result<LayerGraph> result;
-    result.diagnostics = std::move(faults_);
+    result.diagnostics = faults_.Take();
     if (result.diagnostics.empty()) {
       SortInputs();
       result.value = std::move(graph_);
@@ -89,19 +92,10 @@ class GraphReader {
   };
 
   void Fault(std::size_t column, std::string message) {
-    if (faults_.size() >= kMostFaults) {
-      return;
-    }
-    constexpr std::size_t kShown = 100;
     Diagnostic fault =
         ErrorAt(fmt::format("{}:{}:{}", file_, number_, column + 1), std::move(message));
-    if (column < kShown) {
-      std::string shown(line_.substr(0, kShown));
-      std::replace_if(
-          shown.begin(), shown.end(), [](char c) { return c < ' ' || c > '~'; }, ' ');
-      fault.excerpt = fmt::format("  {}\n  {}^", shown, std::string(column, ' '));
-    }
-    faults_.push_back(std::move(fault));
+    fault.excerpt = CaretExcerpt(line_, column);
+    faults_.Add(std::move(fault));
   }
 
   void ReadLine() {
@@ -259,7 +253,7 @@ class GraphReader {
   LayerGraph graph_;
   std::unordered_map<std::string, std::size_t> index_;
   std::vector<Edge> edges_;
-  std::vector<Diagnostic> faults_;
+  FaultList faults_;
 };
 
 }  // namespace

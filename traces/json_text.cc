@@ -1,6 +1,8 @@
 #include "traces/json_text.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <optional>
 #include <set>
 #include <string>
@@ -9,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "schedules/visible_text.h"
 #include "traces/fault.h"
 
 namespace stagecraft {
@@ -17,21 +20,15 @@ namespace {
 /// An error at the byte `offset` of `text`, with line, column, source line and caret.
 Diagnostic ErrorAtByte(std::string_view text, std::string_view file, std::size_t offset,
                        std::string message) {
-  constexpr std::size_t kBefore = 60;  // Of the line, around the caret.
-  constexpr std::size_t kBehind = 30;
   const std::size_t at = std::min(offset, text.size());
   const std::string_view before = text.substr(0, at);
   const auto line = std::count(before.begin(), before.end(), '\n') + 1;
   const std::size_t newline = before.rfind('\n');
   const std::size_t begin = newline == std::string_view::npos ? 0 : newline + 1;
   const std::size_t column = at - begin;
-  const std::size_t first = column > kBefore ? at - kBefore : begin;
-  std::string shown(text.substr(first, at - first + kBehind));
-  shown.erase(std::min(shown.find('\n', at - first), shown.size()));
-  std::replace_if(
-      shown.begin(), shown.end(), [](char c) { return c < ' ' || c > '~'; }, ' ');
   Diagnostic fault = ErrorAt(fmt::format("{}:{}:{}", file, line, column + 1), std::move(message));
-  fault.excerpt = fmt::format("  {}\n  {}^", shown, std::string(at - first, ' '));
+  const std::string_view source = text.substr(begin, text.find('\n', at) - begin);
+  fault.excerpt = CaretExcerpt(source, column);
   return fault;
 }
 
@@ -68,10 +65,8 @@ std::string Complaint(const std::string& what) {
   } else if (bracket != std::string::npos) {
     text.erase(0, bracket + 2);
   }
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
   constexpr std::size_t kLongest = 200;
-  return text.size() > kLongest ? text.substr(0, kLongest) + "..." : text;
+  return Visible(text, kLongest);
 }
 
 /// Listens to the text being read and keeps what is wrong with it. The library's own tree builder
@@ -124,6 +119,21 @@ class TextCheck final : public nlohmann::json::json_sax_t {
 
 }  // namespace
 
+std::optional<std::int64_t> WholeNumber(const nlohmann::json& value) {
+  if (value.is_number_unsigned()) {
+    const auto number = value.get<std::uint64_t>();
+    constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+    return number <= kMost ? std::optional(static_cast<std::int64_t>(number)) : std::nullopt;
+  }
+  if (value.is_number_integer()) {
+    return value.get<std::int64_t>();
+  }
+  constexpr double kMost = 9223372036854775808.0;  // 2^63.
+  const double number = value.is_number_float() ? value.get<double>() : 0.5;
+  const bool fits = number == std::floor(number) && number >= -kMost && number < kMost;
+  return fits ? std::optional(static_cast<std::int64_t>(number)) : std::nullopt;
+}
+
 Result<nlohmann::json> ReadJson(std::string_view text, std::string_view file,
                                 const JsonLimits& limits) {
   Result<nlohmann::json> result;
@@ -137,6 +147,12 @@ Result<nlohmann::json> ReadJson(std::string_view text, std::string_view file,
     result.diagnostics.push_back(ErrorAtByte(
         text, file, *deep,
         fmt::format("expected at most {} objects and arrays inside each other", limits.depth)));
+    return result;
+  }
+  // The library takes a NUL for the end of the text, and reads nothing behind it.
+  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    result.diagnostics.push_back(
+        ErrorAtByte(text, file, nul, "expected JSON up to the end of the text, got a NUL byte"));
     return result;
   }
   TextCheck check(text, file);

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -10,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "schedules/closest.h"
+#include "schedules/fault_list.h"
 #include "traces/fault.h"
 #include "traces/json_text.h"
 #include "traces/profile_fields.h"
@@ -39,7 +41,8 @@ std::string Shown(const Json& value) {
 /// Turns a JSON tree into a profile, collecting faults by JSON pointer.
 class ProfileReader {
  public:
-  ProfileReader(const Json& root, std::string_view file) : root_(root), file_(file) {}
+  ProfileReader(const Json& root, std::string_view file)
+      : root_(root), file_(file), faults_(file, kMostFaults) {}
 
   Result<Profile> Read() {
     if (CheckFormat()) {
@@ -54,10 +57,7 @@ class ProfileReader {
       }
     }
     Result<Profile> result;
-    if (hidden_ > 0) {
-      faults_.push_back(ErrorAt(std::string(file_), fmt::format("and {} more faults", hidden_)));
-    }
-    result.diagnostics = std::move(faults_);
+    result.diagnostics = faults_.Take();
     if (result.diagnostics.empty()) {
       result.value = std::move(profile_);
     }
@@ -66,12 +66,8 @@ class ProfileReader {
 
  private:
   void Fault(std::string_view pointer, std::string_view message) {
-    if (faults_.size() >= kMostFaults) {
-      ++hidden_;
-      return;
-    }
     const std::string at = pointer.empty() ? "" : fmt::format("at {}: ", pointer);
-    faults_.push_back(ErrorAt(std::string(file_), fmt::format("{}{}", at, message)));
+    faults_.Add(ErrorAt(std::string(file_), fmt::format("{}{}", at, message)));
   }
 
   /// False if the rest is not worth reading.
@@ -88,7 +84,7 @@ class ProfileReader {
       return false;
     }
     const auto version = root_.find("version");
-    if (version == root_.end() || !version->is_number_integer() || *version != 1) {
+    if (version == root_.end() || WholeNumber(*version) != 1) {
       Fault(version == root_.end() ? "" : "/version",
             fmt::format("expected \"version\": 1, got {}",
                         version == root_.end() ? "none" : Shown(*version)));
@@ -142,12 +138,9 @@ class ProfileReader {
   /// An integer in [least, most], or a fault and `least`.
   std::int64_t Integer(const Json& value, const std::string& pointer, std::int64_t least,
                        std::int64_t most) {
-    if (value.is_number_unsigned()) {
-      const auto number = value.get<std::uint64_t>();
-      if (number >= static_cast<std::uint64_t>(least) &&
-          number <= static_cast<std::uint64_t>(most)) {
-        return static_cast<std::int64_t>(number);
-      }
+    const std::optional<std::int64_t> number = WholeNumber(value);
+    if (number && *number >= least && *number <= most) {
+      return *number;
     }
     Fault(pointer,
           fmt::format("expected an integer from {} to {}, got {}", least, most, Shown(value)));
@@ -273,8 +266,7 @@ class ProfileReader {
   std::string_view file_;
   Profile profile_;
   const std::vector<std::string_view> layer_keys_ = ProfileLayerKeys();
-  std::vector<Diagnostic> faults_;
-  std::size_t hidden_ = 0;  ///< Faults beyond `kMostFaults`.
+  FaultList faults_;
 };
 
 }  // namespace

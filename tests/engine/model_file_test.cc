@@ -1,6 +1,10 @@
 #include "engine/model_file.h"
 
+#include <fstream>
+#include <string>
+
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "tests/support/schedule_builder.h"
 
@@ -13,6 +17,43 @@ std::string FaultsOf(const std::string& stages) {
   const Result<Model> result = ReadModel(
       R"({"format": "stagecraft-model", "version": 1, "stages": )" + stages + "}", "a.json");
   return test::Texts(result.diagnostics);
+}
+
+nlohmann::json Source(const std::string& path) {
+  return nlohmann::json::parse(std::ifstream(std::string(STAGECRAFT_SOURCE_DIR) + "/" + path));
+}
+
+// What the schema accepts and what the program accepts, by the same documents;
+// tests/interop/schemas.py asks the schema.
+TEST(ModelFile, DocumentsAreAcceptedAsTheTableSays) {
+  const nlohmann::json documents = Source("tests/engine/model_documents.json");
+  ASSERT_GT(documents.size(), 15U);
+  for (const nlohmann::json& document : documents) {
+    const Result<Model> model = ReadModel(document["text"].get<std::string>(), "a.json");
+    EXPECT_EQ(model.value.has_value(), document["accepted"].get<bool>()) << document["why"];
+  }
+}
+
+TEST(ModelFile, TheSchemaHasTheLayersOfTheTable) {
+  const nlohmann::json defined = Source("engine/model.schema.json")["$defs"];
+  const nlohmann::json& layers = defined["layer"]["properties"];
+  EXPECT_EQ(layers.size(), AllLayerTraits().size());
+  for (const LayerTraits& traits : AllLayerTraits()) {
+    if (traits.kind == kResidual) {
+      continue;
+    }
+    const nlohmann::json& layer = layers[std::string(traits.name)];
+    EXPECT_EQ(layer["properties"].size(), traits.fields.size()) << traits.name;
+    for (const LayerNumber& field : traits.fields) {
+      nlohmann::json number = layer["properties"][std::string(field.name)];
+      if (number.contains("$ref")) {
+        number = defined[number["$ref"].get<std::string>().substr(8)];  // Behind #/$defs/.
+      }
+      EXPECT_EQ(number["type"], field.whole ? "integer" : "number") << field.name;
+      EXPECT_EQ(number["minimum"], field.low) << field.name;
+      EXPECT_EQ(number["maximum"], field.high) << field.name;
+    }
+  }
 }
 
 TEST(ModelFile, ReadsLayersWithTheirFieldsAndStandards) {

@@ -101,6 +101,25 @@ TEST(Safetensors, EachFaultIsNamed) {
             "again\n");
 }
 
+// The format pads a header with blanks, behind it, and with nothing else.
+TEST(Safetensors, AHeaderIsAnObjectAndBlanks) {
+  EXPECT_EQ(FaultsOf(File("{}      ", "")), "");
+  EXPECT_EQ(FaultsOf(File(std::string("{}\0\0", 4), "")),
+            "a.safetensors (header):1:3: error: expected JSON up to the end of the text, got a NUL "
+            "byte\n"
+            "  {}\\x00\\x00\n"
+            "    ^\n");
+  for (const char* const padded : {"{}\t", "{} \n", "{}\r\n"}) {
+    EXPECT_EQ(FaultsOf(File(padded, "")),
+              "a.safetensors: error: expected nothing but blanks behind the '}' of the header\n");
+  }
+  for (const char* const header : {" {}", "[]", "", "   "}) {
+    EXPECT_EQ(FaultsOf(File(header, "")),
+              "a.safetensors: error: expected a header that begins with '{'\n");
+  }
+  EXPECT_NE(FaultsOf(File("{} {}", "")), "");
+}
+
 TEST(Safetensors, DamagedFilesAreReadOrRefusedButNeverCrash) {
   Safetensors content;
   content.metadata["key"] = "text";

@@ -93,6 +93,30 @@ TEST(Baseline, SaysWhereTheJsonIsBroken) {
             "old.json: error: at /rows/1/approach: expected the name of an approach");
 }
 
+TEST(Baseline, RefusesARowTwice) {
+  Json doubled = Example();
+  doubled["rows"].push_back(doubled["rows"][0]);
+  doubled["rows"][2]["makespan_ns"] = 7;
+  EXPECT_EQ(
+      Complaint(doubled.dump()),
+      "old.json: error: at /rows/2/approach: expected each approach once, got \"gpipe\" again, "
+      "as in /rows/0");
+}
+
+TEST(Baseline, RefusesWhatStandsBehindIt) {
+  EXPECT_NE(Complaint(Example().dump() + std::string(1, '\0') + "{}").find("got a NUL byte"),
+            std::string::npos);
+}
+
+// As the schema has it, an integer may be written with a point.
+TEST(Baseline, AnIntegerIsOneHoweverItIsWritten) {
+  std::string text = Example().dump();
+  text.replace(text.find("1000"), 4, "1000.0");
+  const Result<Json> read = ParseBaseline(text, "old.json");
+  ASSERT_TRUE(read);
+  EXPECT_EQ(Changes(*read.value, Example()), Texts{});
+}
+
 TEST(Baseline, RefusesDeepNesting) {
   EXPECT_NE(Complaint(std::string(1'000'000, '[')).find("expected at most 16 objects and arrays"),
             std::string::npos);

@@ -1,6 +1,10 @@
 #include "traces/json_text.h"
 
+#include <cstdint>
+#include <limits>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include <gtest/gtest.h>
 
@@ -28,6 +32,32 @@ TEST(ReadJson, ShowsLineColumnAndCaretOfASyntaxError) {
   EXPECT_EQ(FaultOf("").substr(0, 18), "a.json:1:1: error:");
   EXPECT_EQ(FaultOf("{} x").substr(0, 18), "a.json:1:4: error:");
   EXPECT_EQ(FaultOf("[1, 2,]").substr(0, 18), "a.json:1:7: error:");
+}
+
+// The library reads nothing behind a NUL.
+TEST(ReadJson, RefusesWhateverStandsBehindTheDocument) {
+  using std::string_view_literals::operator""sv;
+  EXPECT_EQ(FaultOf("{}\n \0 anything"sv),
+            "a.json:2:2: error: expected JSON up to the end of the text, got a NUL byte\n"
+            "   \\x00 anything\n"
+            "   ^");
+  for (const std::string_view text : {"{}\0"sv, "\0"sv, "[1,\0 2]"sv, "{\"a\0\": 1}"sv, "{}{}"sv,
+                                      "{} ]"sv, "1 2"sv, "{}\x1a"sv, "{},"sv}) {
+    EXPECT_NE(FaultOf(text).find("a.json:1:"), std::string::npos) << text;
+  }
+  EXPECT_TRUE(ReadJson(" {}\r\n\t ", "a.json", {100, 4}));
+}
+
+TEST(ReadJson, WholeNumbersMayBeWrittenAsOthers) {
+  const auto whole = [](const char* text) { return WholeNumber(nlohmann::json::parse(text)); };
+  EXPECT_EQ(whole("3200000.0"), 3'200'000);
+  EXPECT_EQ(whole("1e6"), 1'000'000);
+  EXPECT_EQ(whole("-2.0"), -2);
+  EXPECT_EQ(whole("9223372036854775807"), std::numeric_limits<std::int64_t>::max());
+  for (const char* const other : {"0.5", "1e300", "9223372036854775808", "9223372036854775808.0",
+                                  "true", "null", "\"1\"", "[1]"}) {
+    EXPECT_EQ(whole(other), std::nullopt) << other;
+  }
 }
 
 TEST(ReadJson, ShowsOnlyTheNeighbourhoodOfAFaultInALongLine) {

@@ -2,6 +2,7 @@
 #include <string_view>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "traces/profile_json.h"
@@ -97,7 +98,7 @@ TEST(ParseProfile, PointsAtValuesOfTheWrongTypeOrRange) {
   EXPECT_EQ(FaultsOf(OneLayer(R"("forward_ns": "fast", "backward_ns": 1)")),
             Texts{"a.json: error: at /layers/0/forward_ns: expected an integer from 0 to "
                   "3600000000000, got \"fast\""});
-  for (const char* value : {"-1", "1.0", "1e3", "3600000000001", "18446744073709551616", "null",
+  for (const char* value : {"-1", "1.5", "1e13", "3600000000001", "18446744073709551616", "null",
                             "true", "{}", "[1, 2]"}) {
     const Texts faults =
         FaultsOf(OneLayer(std::string(R"("backward_ns": 1, "forward_ns": )") + value));
@@ -141,17 +142,32 @@ TEST(ParseProfile, WantsLayersOrStagesAndSizes) {
             Texts{"a.json: error: at /layers: expected an array of 1 to 100000 objects, got 0"});
 }
 
-TEST(ParseProfile, ListsFiftyFaultsAndCountsTheRest) {
-  std::string layers = "{}";
-  for (int i = 1; i < 100; ++i) {
-    layers += ", {}";
+TEST(ParseProfile, AFaultOfEveryLayerIsOneFault) {
+  std::string layers;
+  for (int i = 0; i < 12; ++i) {
+    layers += fmt::format(R"({}{{"forward_ns": {}.5, "backward_ns": 1, "fwd": 1}})",
+                          i == 0 ? "" : ", ", i);
   }
-  // Two faults a layer: no forward, no backward.
-  const Texts faults = FaultsOf(
-      R"({"format": "stagecraft-profile", "version": 1, "microbatch_sizes": [1], "layers": [)" +
-      layers + "]}");
+  EXPECT_EQ(
+      FaultsOf(
+          R"({"format": "stagecraft-profile", "version": 1, "microbatch_sizes": [1], "layers": [)" +
+          layers + "]}")
+          .back(),
+      "a.json: error: at /layers/0/forward_ns: expected an integer from 0 to 3600000000000, got "
+      "0.5; "
+      "and 11 more layers");
+}
+
+TEST(ParseProfile, ListsFiftyKindsOfFaultsAndCountsTheRest) {
+  std::string keys;
+  for (int i = 0; i < 60; ++i) {
+    keys += fmt::format(R"("{}": 1, )", std::string{static_cast<char>('a' + i / 8),
+                                                    static_cast<char>('a' + i % 8)});
+  }
+  const Texts faults = FaultsOf("{" + keys + R"("format": "stagecraft-profile", "version": 1,
+      "microbatch_sizes": [1], "layers": [{"forward_ns": 1, "backward_ns": 1}]})");
   ASSERT_EQ(faults.size(), 51U);
-  EXPECT_EQ(faults.back(), "a.json: error: and 150 more faults");
+  EXPECT_EQ(faults.back(), "a.json: error: and 10 more faults");
 }
 
 // A thousand sizes with a layer per three bytes of file would ask for gigabytes.
