@@ -4,160 +4,167 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
-#include "schedules/activations.h"
 #include "schedules/lower.h"
-#include "schedules/staleness.h"
-#include "schedules/verify.h"
-#include "schedules/weight_slots.h"
+#include "schedules/visible_text.h"
 #include "tools/command.h"
+#include "tools/cost_arguments.h"
 #include "tools/flags.h"
+#include "tools/quantity.h"
 #include "tools/schedule_arguments.h"
+#include "tools/schedule_verdict.h"
 #include "tools/terminal.h"
+#include "tools/verdict_report.h"
 
 namespace stagecraft {
 namespace {
 
 constexpr std::int32_t kMost = std::numeric_limits<std::int32_t>::max();
-constexpr SendMode kSendModes[] = {SendMode::kEager, SendMode::kRendezvous, SendMode::kBlocking};
 
-/// `3 errors: deadlock, send-order`: the rules that were broken.
-std::string Summary(const std::vector<Diagnostic>& faults) {
-  std::string rules;
-  for (const Diagnostic& fault : faults) {
-    if (!fault.rule.empty() && rules.find(fault.rule) == std::string::npos) {
-      rules += (rules.empty() ? ": " : ", ") + fault.rule;
-    }
-  }
-  return fmt::format("{} {}{}", faults.size(), faults.size() == 1 ? "error" : "errors", rules);
+void PrintLine(const VerdictLine& line) {
+  Print(line.head);
+  Print(line.text, line.good ? Colour::kGreen : Colour::kRed);
+  Print("\n");
 }
 
 class CheckCommand : public Command {
  public:
   explicit CheckCommand(CLI::App& app) {
-    app.add_option("FILE", name_,
-                   "a *.sched file or torch's *.csv, - for standard input, or a generator's NAME")
+    app.add_option("NAME|FILE", names_,
+                   "*.sched files or torch's *.csv, - for standard input, or generators' names")
         ->required();
-    AddChoice(app, "--send", {"eager", "rendezvous", "blocking"}, send_,
+    AddChoice(app, "--send", {"eager", "rendezvous", "blocking"}, request_.send,
               "send mode that decides the exit code [eager]");
-    receive_flag_ = AddReceive(app, receive_);
-    AddInteger(app, "--max-staleness", {0, kMost, "K"}, max_staleness_,
-               "fail if a gradient missed more updates than this");
-    AddInteger(app, "--max-slots", {1, kMost, "K"}, max_slots_,
-               "fail if a rank holds more weight copies of a stage than this");
-    AddInteger(app, "--max-activations", {0, kMost, "K"}, max_activations_,
-               "fail if a rank holds more activation sets of a stage than this");
+    receive_flag_ = AddReceive(app, request_.receive);
+    app.add_flag("--json", json_, "print JSON (schema: check.schema.json)");
+    AddLimits(app);
     schedule_.AddTo(app);
+    costs_.AddTo(app, CostArguments::Which::kSizes);
     app.footer(
         "Examples:\n"
         "  stagecraft check 1f1b -p 4 -m 8 --max-activations 4\n"
         "  stagecraft check pipedream -p 4 -m 8 --max-slots 4 --max-staleness 3\n"
+        "  stagecraft check gpipe 1f1b -p 4 -m 16 --profile vgg16 --max-memory 40GB --json\n"
         "  stagecraft generate gpipe -p 2 -m 4 | stagecraft check -\n");
   }
 
   ExitCode Run() override {
-    const GivenSchedule given = schedule_.Load(name_);
-    const bool good = JudgeSendModes(given);
-    PrintDiagnostics(found_);
-    if (!valid_) {
-      return ExitCode::kRefused;
+    CheckNames();
+    const CostSource source = costs_.Load();
+    std::vector<ScheduleVerdict> verdicts;
+    ExitCode worst = ExitCode::kFine;
+    for (const std::string& name : names_) {
+      verdicts.push_back(JudgeOne(name, source));
+      worst = std::max(worst, verdicts.back().code);
+      if (!json_) {
+        PrintVerdict(verdicts.back());
+      }
     }
-    PrintDiagnostics(VersionWarnings(given.schedule));
-    const std::vector<Diagnostic> limits = CheckLimits(given.schedule);
-    PrintDiagnostics(limits);
-    return good && limits.empty() ? ExitCode::kFine : ExitCode::kRefused;
+    if (json_) {
+      PrintJson(VerdictsToJson(verdicts, request_.send));
+    }
+    return worst;
   }
 
  private:
-  /// Prints a verdict per mode. True if the schedule passes in the mode that was asked for.
-  bool JudgeSendModes(const GivenSchedule& given) {
-    const bool lowered = HasCommunication(given.schedule);
-    if (lowered && !receive_flag_->empty()) {
+  void AddLimits(CLI::App& app) {
+    ScheduleLimits& limits = request_.limits;
+    AddInteger(app, "--max-staleness", {0, kMost, "K"}, limits.staleness,
+               "fail if a gradient missed more updates than this");
+    AddInteger(app, "--max-slots", {1, kMost, "K"}, limits.slots,
+               "fail if a rank holds more weight copies of a stage than this");
+    AddInteger(app, "--max-activations", {0, kMost, "K"}, limits.activations,
+               "fail if a rank holds more activation sets of a stage than this");
+    app.add_option_function<std::string>(
+           "--max-memory",
+           [&limits](const std::string& text) {
+             limits.memory = FlagValue("--max-memory", ParseBytes(text));
+           },
+           "fail if a rank needs more than this for weights, optimizer and activations, by "
+           "--profile or sizes")
+        ->type_name("BYTES");
+  }
+
+  void CheckNames() const {
+    if (std::count(names_.begin(), names_.end(), "-") > 1) {
+      throw CommandFailure(ExitCode::kUsage, "-", "standard input can be read once");
+    }
+    if (request_.limits.memory && !costs_.AnySizes()) {
+      throw CommandFailure(ExitCode::kUsage, "--max-memory",
+                           "needs --profile, or --activation, --boundary and --parameters");
+    }
+  }
+
+  /// What can't be read is a verdict too, since others may follow.
+  ScheduleVerdict JudgeOne(const std::string& name, const CostSource& source) const {
+    ScheduleVerdict verdict;
+    try {
+      const GivenSchedule given = Load(name, source);
+      VerdictRequest request = request_;
+      if (request.limits.memory) {
+        request.sizes = SizesOf(source.For(given.schedule));
+      }
+      verdict = Judge(given.schedule, request);
+    } catch (const CommandFailure& failure) {
+      if (failure.Code() == ExitCode::kFailed) {
+        throw;
+      }
+      verdict.code = failure.Code();
+      verdict.found = failure.Diagnostics();
+    }
+    verdict.name = name;
+    return verdict;
+  }
+
+  GivenSchedule Load(const std::string& name, const CostSource& source) const {
+    const bool beside_others = names_.size() > 1 && FindGenerator(name) == nullptr;
+    GivenSchedule given = beside_others ? schedule_.LoadFileAmongOthers(name)
+                                        : schedule_.Load(name, costs_.DefaultRanks(source));
+    costs_.CheckStages(given);
+    if (HasCommunication(given.schedule) && !receive_flag_->empty()) {
       throw CommandFailure(ExitCode::kUsage, "--receive",
                            "is for schedules without SENDs and RECVs, but this one has its own");
     }
-    const std::vector<Diagnostic> faults = Verify(given.schedule);
-    valid_ = faults.empty();
-    if (!valid_ && !lowered) {
-      found_ = faults;
-      for (const SendMode mode : kSendModes) {
-        PrintVerdict(mode, faults);
-      }
-      return false;
-    }
-    const Schedule with_sends = lowered ? given.schedule : Lower(given.schedule, receive_);
-    bool good = false;
-    for (const SendMode mode : kSendModes) {
-      const std::vector<Diagnostic> found = Verify(with_sends, mode);
-      PrintVerdict(mode, found);
-      good = mode == send_ ? found.empty() : good;
-      Collect(found, mode == send_ ? Severity::kError : Severity::kWarning);
-    }
-    return good;
+    return given;
   }
 
-  /// Adds what is new. What only another send mode objects to is a warning.
-  void Collect(const std::vector<Diagnostic>& faults, Severity severity) {
-    for (const Diagnostic& fault : faults) {
-      const auto same = std::find_if(found_.begin(), found_.end(), [&](const Diagnostic& d) {
-        return d.where == fault.where && d.message == fault.message && d.rule == fault.rule;
-      });
-      if (same == found_.end()) {
-        found_.push_back(fault);
-        found_.back().severity = severity;
-      } else if (severity == Severity::kError) {
-        same->severity = severity;
-      }
+  /// Verdicts, then why; last, so that nothing good stands below it, whether limits were kept.
+  void PrintVerdict(const ScheduleVerdict& verdict) const {
+    const bool several = names_.size() > 1;
+    if (several) {
+      Print(fmt::format("{}:\n", Visible(verdict.name)));
     }
+    for (const VerdictLine& line : SendModeLines(verdict)) {
+      PrintLine(line);
+    }
+    if (several && verdict.modes.empty()) {
+      const bool unreadable = verdict.code == ExitCode::kUsage;
+      PrintLine({"", unreadable ? "cannot be read" : Summary(verdict.found), false});
+    }
+
+    FlushOutput();
+    PrintDiagnostics(verdict.found);
+    for (const ScheduleVerdict::Exceeded& exceeded : verdict.exceeded) {
+      PrintDiagnostics({exceeded.fault});
+    }
+    if (!verdict.exceeded.empty()) {
+      PrintLine(LimitLine(verdict));
+    }
+    FlushOutput();
   }
 
-  static void PrintVerdict(SendMode mode, const std::vector<Diagnostic>& faults) {
-    Print(fmt::format("{:<11} {}\n", ToString(mode),
-                      faults.empty() ? Good("ok") : Bad(Summary(faults))));
-  }
-
-  std::vector<Diagnostic> CheckLimits(const Schedule& schedule) const {
-    std::vector<Diagnostic> faults;
-    const auto limit = [&](std::int32_t stage, std::int32_t found, std::string_view what,
-                           std::string_view flag, const std::optional<std::int32_t>& most) {
-      if (most && found > *most) {
-        Diagnostic& fault = faults.emplace_back();
-        fault.where = fmt::format("stage {}", stage);
-        fault.message = fmt::format("{} {}; expected at most {} ({})", found, what, *most, flag);
-      }
-    };
-    const std::vector<StageStaleness> staleness = FindStaleness(schedule);
-    const std::vector<std::int32_t> sets = PeakActivationSets(schedule);
-    std::vector<std::int32_t> slots(staleness.size(), 1);
-    for (const StageSlots& held : CountWeightSlots(schedule)) {
-      std::int32_t& most = slots[static_cast<std::size_t>(held.stage)];
-      most = std::max(most, held.slots);
-    }
-    for (std::int32_t stage = 0; stage < schedule.shape.stages; ++stage) {
-      const std::size_t at = static_cast<std::size_t>(stage);
-      limit(stage, staleness[at].max, "updates missed", "--max-staleness", max_staleness_);
-      limit(stage, slots[at], "weight copies", "--max-slots", max_slots_);
-      limit(stage, sets[at], "activation sets", "--max-activations", max_activations_);
-    }
-    return faults;
-  }
-
-  std::string name_;
-  ScheduleArguments schedule_;
-  ReceivePolicy receive_;
+  std::vector<std::string> names_;
+  bool json_ = false;
+  VerdictRequest request_;
   CLI::Option* receive_flag_ = nullptr;
-  SendMode send_ = SendMode::kEager;
-  std::optional<std::int32_t> max_staleness_;
-  std::optional<std::int32_t> max_slots_;
-  std::optional<std::int32_t> max_activations_;
-  std::vector<Diagnostic> found_;
-  bool valid_ = true;
+  ScheduleArguments schedule_;
+  CostArguments costs_;
 };
 
 }  // namespace

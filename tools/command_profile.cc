@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "schedules/visible_text.h"
 #include "tools/command.h"
 #include "tools/file_access.h"
 #include "tools/flags.h"
@@ -121,9 +122,10 @@ class ProfileCommand : public Command {
                             FormatBytes(layer.parameter_bytes.value_or(0)),
                             FormatBytes(at.output_bytes.value_or(0))});
     }
-    return fmt::format("{}, micro-batches of {} samples\n{}, {}\n\n{}", profile.source.model,
-                       profile.microbatch_sizes.front(), profile.source.framework,
-                       profile.source.device, ToPlainText(table)) +
+    return fmt::format("{}, micro-batches of {} samples\n{}, {}\n\n{}",
+                       Visible(profile.source.model), profile.microbatch_sizes.front(),
+                       Visible(profile.source.framework), Visible(profile.source.device),
+                       ToPlainText(table)) +
            (profile.source.notes.empty() ? "" : "\n" + profile.source.notes + "\n");
   }
 

@@ -187,8 +187,7 @@ class ShowCommand : public Command {
  private:
   static void PrintHead(const Schedule& schedule) {
     stagecraft::Print(fmt::format("{}: {} ranks, {} stages, {} micro-batches, fingerprint {}\n{}\n",
-                                  schedule.name.empty() ? "schedule" : schedule.name,
-                                  schedule.shape.ranks, schedule.shape.stages,
+                                  ShownName(schedule), schedule.shape.ranks, schedule.shape.stages,
                                   schedule.shape.microbatches, FingerprintsToText(schedule),
                                   "Ticks: F, I, W and R take one, B two; '.' is idle."));
   }

@@ -66,7 +66,11 @@ class SimulateCommand : public Command {
       progress.Begin("writing the trace");
       WriteTrace(run);
     }
-    Print(json_ ? RunToJson(run, ops_).dump(2) + "\n" : RunToText(run));
+    if (json_) {
+      PrintJson(RunToJson(run, ops_));
+    } else {
+      Print(RunToText(run));
+    }
     if (diagram_) {
       Print("\n" + RenderTimeline(run.lowered, run.timeline));
     }

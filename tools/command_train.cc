@@ -115,7 +115,11 @@ class TrainCommand : public Command {
     }
     Save(outcome.snapshot);
     WriteRecords(given, plan, outcome);
-    Print(json_ ? reporter.ToJson(outcome).dump(2) + "\n" : reporter.Summary(outcome));
+    if (json_) {
+      PrintJson(reporter.ToJson(outcome));
+    } else {
+      Print(reporter.Summary(outcome));
+    }
     if (outcome.stopped) {
       PrintDiagnostics({StoppedWarning()});
       return ExitCode::kFailed;
@@ -142,7 +146,7 @@ class TrainCommand : public Command {
                            "does not write bytes to a terminal; expected a FILE behind N, or a "
                            "redirection");
     } else {
-      Print(bytes);
+      PrintData(bytes);
     }
     return ExitCode::kFine;
   }

@@ -72,7 +72,11 @@ class ValidateCommand : public Command {
     CheckFlags();
     Progress progress;
     const Validation validation = rehearse_ ? RunRehearsal(progress) : RunTrainings(progress);
-    Print(json_ ? ValidationToJson(validation).dump(2) + "\n" : ValidationToText(validation));
+    if (json_) {
+      PrintJson(ValidationToJson(validation));
+    } else {
+      Print(ValidationToText(validation));
+    }
     return ExitCode::kFine;
   }
 

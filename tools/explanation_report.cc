@@ -29,11 +29,10 @@ double Share(Nanoseconds part, Nanoseconds whole) {
 
 std::string TotalsToText(const SimulatedRun& run, const Explanation& explanation) {
   const Metrics& metrics = run.metrics;
-  std::string text =
-      fmt::format("{}: {} ranks, {} stages, {} micro-batches take {}, bubble {}\n",
-                  run.lowered.name.empty() ? "schedule" : run.lowered.name, run.lowered.shape.ranks,
-                  run.lowered.shape.stages, run.lowered.shape.microbatches,
-                  FormatDuration(metrics.makespan), FormatShare(metrics.bubble));
+  std::string text = fmt::format("{}: {} ranks, {} stages, {} micro-batches take {}, bubble {}\n",
+                                 ShownName(run.lowered), run.lowered.shape.ranks,
+                                 run.lowered.shape.stages, run.lowered.shape.microbatches,
+                                 FormatDuration(metrics.makespan), FormatShare(metrics.bubble));
   Nanoseconds busiest{0};
   for (const RankMetrics& rank : metrics.ranks) {
     busiest = std::max(busiest, rank.busy);

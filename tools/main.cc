@@ -1,5 +1,4 @@
 #include <csignal>
-#include <cstdio>
 #include <exception>
 #include <memory>
 #include <new>
@@ -143,7 +142,7 @@ ExitCode RunProgram(std::vector<std::string> words) {
       "3 failed while running. `stagecraft COMMAND --help` has examples.\n");
   std::vector<ParsedCommand> commands = AddCommands(program);
   if (words.empty()) {
-    std::fputs(program.help().c_str(), stderr);
+    PrintError(program.help());
     return ExitCode::kUsage;
   }
   try {
@@ -177,9 +176,9 @@ ExitCode RunAndReport(std::vector<std::string> words) {
     PrintDiagnostics(error.diagnostics());
     return ExitCode::kUsage;
   } catch (const std::bad_alloc&) {
-    std::fputs("error: not enough memory\n", stderr);
+    PrintError("error: not enough memory\n");
   } catch (const std::exception& error) {
-    std::fputs(fmt::format("error: {}\n", error.what()).c_str(), stderr);
+    PrintError(fmt::format("error: {}\n", error.what()));
   }
   return ExitCode::kFailed;
 }
@@ -188,6 +187,7 @@ ExitCode RunAndReport(std::vector<std::string> words) {
 }  // namespace stagecraft
 
 int main(int argc, char** argv) {
+  stagecraft::HoldStandardFiles();
   // A reader that goes away makes writing fail with EPIPE, which `Print` takes for an end.
   std::signal(SIGPIPE, SIG_IGN);
   // CLI11 takes the words last one first.

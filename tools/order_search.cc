@@ -82,13 +82,13 @@ std::string TimeToText(std::int64_t time, bool has_unit) {
 void Describe(std::string_view name, const AutoReport& report, bool has_costs) {
   const double gap = static_cast<double>(report.window - report.lower_bound) /
                      static_cast<double>(std::max(report.lower_bound, std::int64_t{1}));
-  fmt::print(stderr,
-             "{}: a batch takes {}{} within the window of the worst rank; no order within the "
-             "limit takes less than {} (gap {}); best of {} orders{}\n",
-             name, TimeToText(report.window, has_costs),
-             has_costs ? "" : " (F, I and W 1 each, since no costs are given)",
-             TimeToText(report.lower_bound, has_costs), FormatShare(gap), report.tried,
-             report.tried < report.planned ? fmt::format(" of {} planned", report.planned) : "");
+  PrintError(fmt::format(
+      "{}: a batch takes {}{} within the window of the worst rank; no order within the "
+      "limit takes less than {} (gap {}); best of {} orders{}\n",
+      name, TimeToText(report.window, has_costs),
+      has_costs ? "" : " (F, I and W 1 each, since no costs are given)",
+      TimeToText(report.lower_bound, has_costs), FormatShare(gap), report.tried,
+      report.tried < report.planned ? fmt::format(" of {} planned", report.planned) : ""));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "schedules/fingerprint.h"
 #include "schedules/op.h"
+#include "schedules/visible_text.h"
 #include "tools/quantity.h"
 #include "tools/table.h"
 
@@ -125,9 +126,9 @@ Json TransfersToJson(const Schedule& schedule, const Timeline& timeline) {
 std::string HeadToText(const SimulatedRun& run) {
   const Shape& shape = run.lowered.shape;
   return fmt::format("{}: {} ranks, {} stages, {} micro-batches of {}, {} ops, {} sends\n",
-                     run.lowered.name.empty() ? "schedule" : run.lowered.name, shape.ranks,
-                     shape.stages, shape.microbatches, FormatSamples(run.costs.microbatch_size),
-                     run.metrics.ops, ToString(run.topology.send));
+                     ShownName(run.lowered), shape.ranks, shape.stages, shape.microbatches,
+                     FormatSamples(run.costs.microbatch_size), run.metrics.ops,
+                     ToString(run.topology.send));
 }
 
 std::string TotalsToText(const SimulatedRun& run) {
@@ -223,9 +224,13 @@ std::string FingerprintsToText(const Schedule& schedule) {
 std::string NotesToText(const std::vector<std::string>& derived) {
   std::string text;
   for (const std::string& sentence : derived) {
-    text += (text.empty() ? "\nnote: " : "note: ") + sentence + "\n";
+    text += (text.empty() ? "\nnote: " : "note: ") + Visible(sentence) + "\n";
   }
   return text;
+}
+
+std::string ShownName(const Schedule& schedule) {
+  return schedule.name.empty() ? "schedule" : Visible(schedule.name);
 }
 
 std::string OrDash(const std::optional<std::int32_t>& value) {

@@ -27,6 +27,9 @@ std::string FingerprintsToText(const Schedule& schedule);
 /// `note: ...` per sentence, or nothing.
 std::string NotesToText(const std::vector<std::string>& derived);
 
+/// The name of `schedule`, which may be of a file, or `schedule`: part of a line.
+std::string ShownName(const Schedule& schedule);
+
 /// `3`, or `-` where there is none.
 std::string OrDash(const std::optional<std::int32_t>& value);
 

@@ -6,15 +6,10 @@
 
 #include <fmt/format.h>
 
+#include "schedules/visible_text.h"
+
 namespace stagecraft {
 namespace {
-
-/// Characters that a terminal shows: UTF-8 continuation bytes take no column.
-std::size_t ShownWidth(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
-  }));
-}
 
 std::vector<std::size_t> Widths(const Table& table) {
   constexpr std::size_t kLeast = 3;  // Markdown's rule needs `---`.
@@ -32,6 +27,23 @@ std::vector<std::size_t> Widths(const Table& table) {
 std::string Padded(const std::string& text, std::size_t width, Align align) {
   const std::string blanks(width - std::min(width, ShownWidth(text)), ' ');
   return align == Align::kLeft ? text + blanks : blanks + text;
+}
+
+/// A cell that stays one: without line breaks, and with bars that end no column.
+std::string MarkdownCell(const std::string& text) {
+  std::string cell;
+  for (const char c : Visible(text)) {
+    cell += c == '|' ? "\\|" : std::string(1, c);
+  }
+  return cell;
+}
+
+template <typename Show>
+Table Shown(Table table, Show show) {
+  for (std::vector<std::string>& row : table.rows) {
+    std::transform(row.begin(), row.end(), row.begin(), show);
+  }
+  return table;
 }
 
 std::string CsvField(const std::string& text) {
@@ -64,7 +76,8 @@ std::vector<std::string> ColumnNames(const Table& table) {
 
 }  // namespace
 
-std::string ToMarkdown(const Table& table) {
+std::string ToMarkdown(const Table& given) {
+  const Table table = Shown(given, MarkdownCell);
   const std::vector<std::size_t> widths = Widths(table);
   const auto line = [&](const std::vector<std::string>& fields) {
     std::string text = "|";
@@ -87,7 +100,8 @@ std::string ToMarkdown(const Table& table) {
   return text;
 }
 
-std::string ToPlainText(const Table& table) {
+std::string ToPlainText(const Table& given) {
+  const Table table = Shown(given, [](const std::string& cell) { return Visible(cell); });
   const std::vector<std::size_t> widths = Widths(table);
   std::string text;
   const auto add = [&](const std::vector<std::string>& fields) {

@@ -7,7 +7,8 @@ namespace stagecraft {
 
 enum class Align { kLeft, kRight };
 
-/// Rows of text under named columns, printed as Markdown whose columns line up, or as CSV.
+/// Rows of text under named columns, printed as Markdown whose columns line up, or as CSV. Cells
+/// may be of any text: one for reading shows it `Visible`, CSV has it as it is.
 struct Table {
   struct Column {
     std::string name;
@@ -17,7 +18,8 @@ struct Table {
   std::vector<std::vector<std::string>> rows;  ///< Each as long as `columns`.
 };
 
-/// `| a | b |` with a rule under the head; readable as it is and as Markdown.
+/// `| a | b |` with a rule under the head; readable as it is and as Markdown. A bar within a cell
+/// is `\|`.
 std::string ToMarkdown(const Table& table);
 
 /// The same columns without bars, two blanks apart: for reading only.

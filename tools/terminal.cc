@@ -3,11 +3,15 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <fcntl.h>
+#include <string>
 #include <system_error>
 #include <unistd.h>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
+#include "schedules/visible_text.h"
 #include "tools/command.h"
 
 namespace stagecraft {
@@ -23,8 +27,8 @@ bool HasColour(int descriptor) {
   return isatty(descriptor) == 1 && (no_colour == nullptr || *no_colour == '\0');
 }
 
-std::string Coloured(std::string_view text, std::string_view colour, int descriptor) {
-  return HasColour(descriptor) ? fmt::format("{}{}{}", colour, text, kPlain) : std::string(text);
+std::string_view CodeOf(Colour colour) {
+  return colour == Colour::kGreen ? kGreen : kRed;
 }
 
 void CheckOutput(bool good) {
@@ -35,22 +39,71 @@ void CheckOutput(bool good) {
                        "writing failed: " + std::generic_category().message(errno));
 }
 
-std::string Painted(const Diagnostic& diagnostic) {
+void Write(std::string_view bytes) {
+  errno = 0;
+  CheckOutput(std::fwrite(bytes.data(), 1, bytes.size(), stdout) == bytes.size());
+}
+
+/// As it is: for control sequences of our own.
+void WriteError(std::string_view bytes) {
+  std::fwrite(bytes.data(), 1, bytes.size(), stderr);
+}
+
+/// What an exception says may have several lines; none of them looks like one of ours.
+std::string Indented(const std::string& text) {
+  std::string indented;
+  for (const char c : text) {
+    indented += c;
+    indented += c == '\n' ? "  " : "";
+  }
+  return indented;
+}
+
+/// `ToString`, where each part is a line, or several, and cannot end it.
+std::string Shown(Diagnostic diagnostic) {
+  for (std::string* part : {&diagnostic.where, &diagnostic.rule}) {
+    *part = Visible(*part);
+  }
+  diagnostic.message = Indented(VisibleLines(diagnostic.message));
+  diagnostic.excerpt = VisibleLines(diagnostic.excerpt);
   std::string text = ToString(diagnostic);
   const bool error = diagnostic.severity == Severity::kError;
   const std::string_view word = error ? "error:" : "warning:";
-  const std::size_t at = text.find(word);
-  if (at != std::string::npos) {
-    text.replace(at, word.size(), Coloured(word, error ? kRed : kYellow, STDERR_FILENO));
+  const std::size_t at = diagnostic.where.empty() ? 0 : diagnostic.where.size() + 2;
+  if (HasColour(STDERR_FILENO)) {
+    text.replace(at, word.size(), fmt::format("{}{}{}", error ? kRed : kYellow, word, kPlain));
   }
   return text;
 }
 
 }  // namespace
 
-void Print(std::string_view text) {
-  errno = 0;
-  CheckOutput(std::fwrite(text.data(), 1, text.size(), stdout) == text.size());
+void HoldStandardFiles() {
+  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(descriptor, F_GETFD) == -1 && errno == EBADF) {
+      // The other way round, so that using it fails. `open` takes the lowest that is free: this.
+      static_cast<void>(open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY));
+    }
+  }
+}
+
+void Print(std::string_view text, Colour colour) {
+  const std::string shown = VisibleLines(text);
+  const bool coloured = colour != Colour::kNone && HasColour(STDOUT_FILENO);
+  Write(coloured ? fmt::format("{}{}{}", CodeOf(colour), shown, kPlain) : shown);
+}
+
+void PrintData(std::string_view bytes) {
+  if (isatty(STDOUT_FILENO) == 1) {
+    Write(VisibleLines(bytes));
+  } else {
+    Write(bytes);
+  }
+}
+
+void PrintJson(const nlohmann::ordered_json& json) {
+  using Json = nlohmann::ordered_json;
+  Write(json.dump(2, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace) + "\n");
 }
 
 void FlushOutput() {
@@ -58,31 +111,34 @@ void FlushOutput() {
   CheckOutput(std::fflush(stdout) == 0);
 }
 
+void PrintError(std::string_view text) {
+  WriteError(VisibleLines(text));
+}
+
 void PrintDiagnostics(const std::vector<Diagnostic>& diagnostics) {
   for (const Diagnostic& diagnostic : diagnostics) {
-    fmt::print(stderr, "{}\n", Painted(diagnostic));
+    WriteError(Shown(diagnostic) + "\n");
   }
 }
 
-std::string Good(std::string_view text) {
-  return Coloured(text, kGreen, STDOUT_FILENO);
-}
-std::string Bad(std::string_view text) {
-  return Coloured(text, kRed, STDOUT_FILENO);
+void ShowProgressLine(std::string_view text) {
+  if (isatty(STDERR_FILENO) == 1) {
+    WriteError(fmt::format("\r\x1b[K{}", Visible(text)));
+  }
 }
 
 Progress::Progress() : begin_(std::chrono::steady_clock::now()) {}
 
 Progress::~Progress() {
   if (shown_) {
-    std::fputs("\r\x1b[K", stderr);
+    ShowProgressLine("");
   }
 }
 
 void Progress::Begin(std::string_view step) {
   const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - begin_;
-  if (passed.count() > 2 && isatty(STDERR_FILENO) == 1) {
-    fmt::print(stderr, "\r\x1b[K{} ... ({:.0f} s so far)", step, passed.count());
+  if (passed.count() > 2) {
+    ShowProgressLine(fmt::format("{} ... ({:.0f} s so far)", step, passed.count()));
     shown_ = true;
   }
 }

@@ -5,24 +5,44 @@
 #include <string_view>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "schedules/diagnostic.h"
 
 namespace stagecraft {
 
 // Everything that the program says. Results go to stdout, warnings, errors and progress to stderr;
-// colour only on a terminal, and not if NO_COLOR is set.
+// colour only on a terminal, and not if NO_COLOR is set. What a terminal would obey is shown as
+// escapes, whoever wrote it (`VisibleLines`); line breaks are ours, so a name from outside that
+// goes into a text is made `Visible` first.
 
-/// Results. If the reader has gone (a broken pipe) the rest is dropped quietly; any other fault,
-/// such as a full disk, throws `CommandFailure`, here or in `FlushOutput`.
-void Print(std::string_view text);
+/// Makes sure that descriptors 0 to 2 are taken, as the first thing that the program does: a file
+/// that is opened later must not become the stderr that the caller had closed. Reading or writing
+/// one that was closed fails, as before.
+void HoldStandardFiles();
+
+enum class Colour { kNone, kGreen, kRed };
+
+/// Results for a person. If the reader has gone (a broken pipe) the rest is dropped quietly; any
+/// other fault, such as a full disk, throws `CommandFailure`, here or in `FlushOutput`.
+void Print(std::string_view text, Colour colour = Colour::kNone);
+
+/// Results for a program, such as a schedule or CSV: byte by byte, unless stdout is a terminal.
+void PrintData(std::string_view bytes);
+
+/// JSON on lines of its own, in plain ASCII; what is no UTF-8 in it is replaced.
+void PrintJson(const nlohmann::ordered_json& json);
+
 void FlushOutput();
+
+/// To stderr. That it is closed or full is no failure: there is nobody to tell.
+void PrintError(std::string_view text);
 
 /// Diagnostics to stderr, one below the other.
 void PrintDiagnostics(const std::vector<Diagnostic>& diagnostics);
 
-/// `text` in green or red if stdout is a terminal.
-std::string Good(std::string_view text);
-std::string Bad(std::string_view text);
+/// A line on stderr that the next one replaces, if stderr is a terminal; empty: none any more.
+void ShowProgressLine(std::string_view text);
 
 /// Says on stderr what is going on, if it has been going on for more than two seconds and stderr
 /// is a terminal.

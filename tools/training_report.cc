@@ -13,8 +13,10 @@
 #include <nlohmann/json.hpp>
 
 #include "schedules/staleness.h"
+#include "schedules/visible_text.h"
 #include "tools/command.h"
 #include "tools/quantity.h"
+#include "tools/run_report.h"
 #include "tools/terminal.h"
 
 namespace stagecraft {
@@ -78,17 +80,17 @@ TrainingReporter::TrainingReporter(const GivenTraining& given, const TrainingPla
     const Shape& shape = plan.training.schedule.shape;
     Print(fmt::format(
         "{}: {} ranks, {} stages, {} micro-batches of {} samples, as {}\n{}: {} parameters\n{}",
-        plan.training.schedule.name.empty() ? "schedule" : plan.training.schedule.name, shape.ranks,
-        shape.stages, MicrobatchesInAll(), given.data.microbatch_size,
-        options_.processes ? "processes" : "threads", given.task.model.name,
-        ParameterCount(given.task.model), options_.compute.empty() ? "" : options_.compute + "\n"));
+        ShownName(plan.training.schedule), shape.ranks, shape.stages, MicrobatchesInAll(),
+        given.data.microbatch_size, options_.processes ? "processes" : "threads",
+        Visible(given.task.model.name), ParameterCount(given.task.model),
+        options_.compute.empty() ? "" : options_.compute + "\n"));
     FlushOutput();
   }
 }
 
 TrainingReporter::~TrainingReporter() {
   if (has_progress_) {
-    std::fputs("\r\x1b[K", stderr);
+    ShowProgressLine("");
   }
 }
 
@@ -121,7 +123,7 @@ void TrainingReporter::Write(const EpochResult& epoch) {
     line += fmt::format("  test accuracy {:.2f} %", 100 * *epoch.accuracy);
   }
   if (has_progress_) {
-    std::fputs("\r\x1b[K", stderr);
+    ShowProgressLine("");
   }
   Print(line + "\n");
   FlushOutput();
@@ -142,9 +144,9 @@ void TrainingReporter::ShowProgress() {
   const std::int64_t seen = journal_.MicrobatchesSeen();
   const double rate = static_cast<double>(seen) / Seconds(now - begin_);
   const double left = static_cast<double>(MicrobatchesInAll() - seen) / std::max(rate, 1e-9);
-  fmt::print(stderr, "\r\x1b[Kmicro-batch {} of {}  loss {:.4f}  {:.0f} samples/s  {:.0f} s left",
-             seen, MicrobatchesInAll(), journal_.LastLoss().value_or(0),
-             rate * given_.data.microbatch_size, left);
+  ShowProgressLine(fmt::format("micro-batch {} of {}  loss {:.4f}  {:.0f} samples/s  {:.0f} s left",
+                               seen, MicrobatchesInAll(), journal_.LastLoss().value_or(0),
+                               rate * given_.data.microbatch_size, left));
 }
 
 std::string TrainingReporter::Summary(const TrainingOutcome& outcome) const {

@@ -15,6 +15,7 @@
 #include "sim/simulate.h"
 #include "tools/command.h"
 #include "tools/quantity.h"
+#include "tools/run_report.h"
 #include "tools/table.h"
 
 namespace stagecraft {
@@ -134,8 +135,8 @@ std::string ValidationToText(const Validation& validation) {
       "{}: {} ranks, {} stages, {} micro-batches, {} on {}, {} {}\n"
       "  predicted  {}\n"
       "  measured   {}, {} (median; {} to {})\n",
-      validation.lowered.name.empty() ? "schedule" : validation.lowered.name, shape.ranks,
-      shape.stages, shape.microbatches, validation.checks.empty() ? "rehearsed" : "trained",
+      ShownName(validation.lowered), shape.ranks, shape.stages, shape.microbatches,
+      validation.checks.empty() ? "rehearsed" : "trained",
       validation.workers == Workers::kThreads ? "threads" : "processes", validation.runs.size(),
       validation.runs.size() == 1 ? "run" : "runs", FormatDuration(run.predicted),
       FormatDuration(run.measured), ErrorText(run.predicted, run.measured),

@@ -53,7 +53,7 @@ INSTANTIATE_TEST_SUITE_P(
                "unknown flag '--forwrad'; did you mean '--forward'?"},
         Misuse{"simulate 1f1b --forwrad=1ms",
                "unknown flag '--forwrad'; did you mean '--forward'?"},
-        Misuse{"check 1f1b extra", "unexpected argument 'extra'; see `stagecraft check --help`"},
+        Misuse{"show 1f1b extra", "unexpected argument 'extra'; see `stagecraft show --help`"},
         Misuse{"simulate", "NAME|FILE is required; see `stagecraft simulate --help`"},
         Misuse{"simulate 1f1",
                "'1f1' is neither a file nor the name of a schedule; did you mean "

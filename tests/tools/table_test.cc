@@ -32,6 +32,19 @@ TEST(Table, CsvQuotesWhatNeedsIt) {
   EXPECT_EQ(ToCsv({{{"a"}, {"b"}}, {{"", ""}}}), "a,b\n,\n");
 }
 
+// Names of files, and names within files, may be anything.
+TEST(Table, ACellStaysACell) {
+  const Table table{{{"a", Align::kLeft}, {"b"}}, {{"x|y\nz\x1b[31m", "1"}}};
+  EXPECT_EQ(ToMarkdown(table),
+            "| a               |   b |\n"
+            "|:----------------|----:|\n"
+            "| x\\|y\\nz\\x1b[31m |   1 |\n");
+  EXPECT_EQ(ToPlainText(table),
+            "a                 b\n"
+            "x|y\\nz\\x1b[31m    1\n");
+  EXPECT_EQ(ToCsv(table), "a,b\n\"x|y\nz\x1b[31m\",1\n");
+}
+
 TEST(Table, CountsCharactersNotBytes) {
   EXPECT_EQ(ToPlainText({{{"µµµ"}, {"x"}}, {{"a", "b"}}}),
             "µµµ    x\n"

@@ -23,6 +23,8 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/traces/recorded/
 install(FILES ${PROJECT_SOURCE_DIR}/engine/data/digits.safetensors
         DESTINATION ${CMAKE_INSTALL_DATADIR}/stagecraft/data)
 install(FILES ${PROJECT_SOURCE_DIR}/traces/profile.schema.json
+              ${PROJECT_SOURCE_DIR}/engine/model.schema.json
+              ${PROJECT_SOURCE_DIR}/tools/check.schema.json
               ${PROJECT_SOURCE_DIR}/tools/simulate.schema.json
               ${PROJECT_SOURCE_DIR}/tools/compare.schema.json
               ${PROJECT_SOURCE_DIR}/tools/train.schema.json
