@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -8,6 +9,8 @@
 #include <vector>
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "schedules/fingerprint.h"
@@ -19,6 +22,7 @@
 #include "tools/cost_arguments.h"
 #include "tools/file_access.h"
 #include "tools/flags.h"
+#include "tools/interrupt.h"
 #include "tools/order_search.h"
 #include "tools/schedule_arguments.h"
 #include "tools/simulated_run.h"
@@ -56,9 +60,11 @@ class CompareCommand : public Command {
     CLI::Option* names =
         app.add_option("NAME|FILE", names_, "what to compare; the first is what others relate to");
     app.add_flag("--all", all_, "everything that can be generated for -p and -m")->excludes(names);
-    AddChoice(app, "--unit", {"microbatch", "batch"}, unit_,
-              "what is pipelined: the same micro-batches by all, or whole batches where an "
-              "approach's paper does so [microbatch]");
+    AddChoice(
+        app, "--unit", {"microbatch", "batch"}, unit_,
+        "what is pipelined: the same micro-batches by all, of which pipedream-2bw updates after "
+        "every P; or whole batches where an approach's paper does so, while the others, "
+        "pipedream-2bw too, update once per batch of M micro-batches [microbatch]");
     AddChoice(app, "--format", {"md", "csv", "json"}, format_, "of the output [md]");
     app.add_option("--baseline", baseline_,
                    "an earlier --format json: exit 1 unless every simulated figure is the same")
@@ -85,13 +91,20 @@ class CompareCommand : public Command {
     }
     Comparison comparison;
     Progress progress;
+    const StopOnSignal stop_on_signal;
     for (const std::string& name : names) {
+      if (StopOnSignal::Requested()) {
+        break;
+      }
       progress.Begin("simulating " + name);
       Contestant contestant = Load(name, ranks, source);
       comparison.rows.push_back(RunOne(name, std::move(contestant), source, progress));
     }
     Describe(source, ranks, comparison.settings);
-    PrintComparison(comparison);
+    if (!comparison.rows.empty()) {
+      PrintComparison(comparison);
+    }
+    FailIfStopped(names, comparison.rows.size());
     if (!baseline) {
       return ExitCode::kFine;
     }
@@ -102,6 +115,19 @@ class CompareCommand : public Command {
   }
 
  private:
+  /// After Ctrl-C, with the rows that there are printed: which of `names` are missing.
+  static void FailIfStopped(const std::vector<std::string>& names, std::size_t rows) {
+    if (StopOnSignal::Requested()) {
+      const std::vector<std::string> missing(names.begin() + static_cast<std::ptrdiff_t>(rows),
+                                             names.end());
+      throw CommandFailure(
+          ExitCode::kFailed, "",
+          missing.empty()
+              ? "stopped; the last row is of a search that was cut short"
+              : fmt::format("stopped before the end; not run: {}", fmt::join(missing, ", ")));
+    }
+  }
+
   /// What was given, and assumptions if that has no duration.
   CostSource LoadCosts() const {
     CostSource source = costs_.Load();
@@ -254,10 +280,10 @@ class CompareCommand : public Command {
         Print(ComparisonToMarkdown(comparison));
         break;
       case Format::kCsv:
-        Print(ComparisonToCsv(comparison));
+        PrintData(ComparisonToCsv(comparison));
         break;
       case Format::kJson:
-        Print(ComparisonToJson(comparison).dump(2) + "\n");
+        PrintJson(ComparisonToJson(comparison));
         break;
     }
   }

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "schedules/visible_text.h"
 #include "tools/quantity.h"
 #include "tools/table.h"
 
@@ -81,16 +82,17 @@ std::string UnitToText(const ComparisonSettings& settings) {
   }
   return fmt::format(
       "unit batch: {} batches of {}; approaches that pipeline whole batches do, the others "
-      "split each into {} micro-batches",
+      "split each into {} micro-batches and update once per batch (2BW too, which by "
+      "micro-batches updates after every {}, one per rank)",
       settings.batches, FormatSamples(settings.microbatch_size * settings.microbatches),
-      settings.microbatches);
+      settings.microbatches, settings.ranks);
 }
 
 std::string SettingsToText(const ComparisonSettings& settings) {
   std::string text;
   if (settings.profile && !settings.profile->model.empty()) {
-    text += settings.profile->model;
-    text += settings.profile->device.empty() ? "" : " on " + settings.profile->device;
+    text += Visible(settings.profile->model);
+    text += settings.profile->device.empty() ? "" : " on " + Visible(settings.profile->device);
     text += ", ";
   }
   const Topology& topology = settings.topology;
@@ -111,7 +113,7 @@ std::string NotesOf(const Comparison& comparison) {
     for (const std::string& note : row.derived) {
       if (std::find(seen.begin(), seen.end(), note) == seen.end()) {
         seen.push_back(note);
-        text += "note: " + note + "\n";
+        text += "note: " + Visible(note) + "\n";
       }
     }
   }

@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "tools/file_access.h"
 #include "tools/flags.h"
@@ -143,8 +144,9 @@ void CostArguments::AddTopology(CLI::App& app, bool with_send) {
 
 void CostArguments::AddProfile(CLI::App& app) {
   app.add_option("--profile", profile_,
-                 "measured costs: a *.profile.json, a PipeDream graph.txt, or the name of a "
-                 "shipped profile (vgg16, resnet50, gnmt)")
+                 fmt::format("measured costs: a *.profile.json, a PipeDream graph.txt, or the name "
+                             "of a shipped profile ({})",
+                             fmt::join(ShippedProfileNames(), ", ")))
       ->type_name("FILE")
       ->group(kProfileGroup);
   AddInteger(app, "--profile-batch", {1, kMost, "B"}, profile_batch_,

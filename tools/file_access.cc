@@ -1,6 +1,7 @@
 #include "tools/file_access.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdio>
@@ -158,7 +159,7 @@ std::string ReadFile(const std::string& path) {
 
 void WriteFile(const std::string& path, std::string_view bytes) {
   if (path == "-") {
-    Print(bytes);
+    PrintData(bytes);
     return;
   }
   std::error_code error;
@@ -197,12 +198,15 @@ std::vector<fs::path> ShippedFolders(const std::vector<const char*>& folders) {
   return found;
 }
 
+constexpr std::array<const char*, 2> kProfileFolders = {"share/stagecraft/profiles",
+                                                        "traces/recorded"};
+
 /// Names of the shipped profiles, and where each lies.
-std::map<std::string, std::string, std::less<>> ShippedProfiles() {
+std::map<std::string, std::string, std::less<>> FindShippedProfiles() {
   constexpr std::string_view kEnding = ".profile.json";
   std::map<std::string, std::string, std::less<>> profiles;
   std::error_code error;
-  for (const fs::path& folder : ShippedFolders({"share/stagecraft/profiles", "traces/recorded"})) {
+  for (const fs::path& folder : ShippedFolders({kProfileFolders.begin(), kProfileFolders.end()})) {
     for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
       const std::string file = entry.path().filename().string();
       if (file.ends_with(kEnding)) {
@@ -213,28 +217,51 @@ std::map<std::string, std::string, std::less<>> ShippedProfiles() {
   return profiles;
 }
 
+/// The same; they do not change while the program runs.
+const std::map<std::string, std::string, std::less<>>& ShippedProfiles() {
+  static const auto profiles = FindShippedProfiles();
+  return profiles;
+}
+
+/// What else `name` can have meant, or where shipped profiles would have to be.
+std::string ProfileHint(const std::string& name) {
+  const std::vector<std::string> shipped = ShippedProfileNames();
+  if (shipped.empty()) {
+    std::error_code error;
+    return fmt::format(
+        "none is shipped with this program: they belong into {} in a folder above {}; give the "
+        "path "
+        "of a *.profile.json file, or install the program with `cmake --install`",
+        fmt::join(kProfileFolders, " or "), fs::read_symlink("/proc/self/exe", error).string());
+  }
+  const std::vector<std::string_view> names(shipped.begin(), shipped.end());
+  const std::string_view meant = Closest(name, names);
+  return fmt::format("expected one of {}{}", fmt::join(names, ", "),
+                     meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant));
+}
+
 }  // namespace
+
+std::vector<std::string> ShippedProfileNames() {
+  std::vector<std::string> names;
+  for (const auto& [name, path] : ShippedProfiles()) {
+    names.push_back(name);
+  }
+  return names;
+}
 
 std::string FindProfile(const std::string& name) {
   std::error_code error;
   if (name.find('/') != std::string::npos || name == "-" || fs::exists(name, error)) {
     return name;
   }
-  const auto profiles = ShippedProfiles();
+  const auto& profiles = ShippedProfiles();
   if (const auto found = profiles.find(name); found != profiles.end()) {
     return found->second;
   }
-  std::vector<std::string_view> names;
-  names.reserve(profiles.size());
-  for (const auto& [shipped, path] : profiles) {
-    names.emplace_back(shipped);
-  }
-  const std::string_view meant = Closest(name, names);
   throw CommandFailure(
       ExitCode::kUsage, "--profile",
-      fmt::format("'{}' is neither a file nor a shipped profile; expected one of {}{}", name,
-                  fmt::join(names, ", "),
-                  meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant)));
+      fmt::format("'{}' is neither a file nor a shipped profile; {}", name, ProfileHint(name)));
 }
 
 std::string FindData(const std::string& file) {

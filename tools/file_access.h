@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace stagecraft {
 
@@ -18,6 +19,9 @@ void WriteFile(const std::string& path, std::string_view bytes);
 /// in `share/stagecraft/profiles` and `traces/recorded` of the folders above the program. Throws
 /// `CommandFailure` (usage) if there is none.
 std::string FindProfile(const std::string& name);
+
+/// What `FindProfile` finds by name, in order.
+std::vector<std::string> ShippedProfileNames();
 
 /// The shipped data of that name, looked for in `share/stagecraft/data` and `engine/data` likewise.
 std::string FindData(const std::string& file);

@@ -7,9 +7,16 @@ namespace {
 std::atomic<bool> stop_requested{false};
 static_assert(std::atomic<bool>::is_always_lock_free);
 
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): as many as signals: one.
+bool is_listening = false;
+
 }  // namespace
 
-StopOnSignal::StopOnSignal() {
+StopOnSignal::StopOnSignal() : is_outermost_(!is_listening) {
+  if (!is_outermost_) {
+    return;
+  }
+  is_listening = true;
   stop_requested = false;
   struct sigaction action {};
   action.sa_handler = [](int) { stop_requested = true; };
@@ -19,8 +26,11 @@ StopOnSignal::StopOnSignal() {
 }
 
 StopOnSignal::~StopOnSignal() {
-  sigaction(SIGINT, &old_interrupt_, nullptr);
-  sigaction(SIGTERM, &old_terminate_, nullptr);
+  if (is_outermost_) {
+    sigaction(SIGINT, &old_interrupt_, nullptr);
+    sigaction(SIGTERM, &old_terminate_, nullptr);
+    is_listening = false;
+  }
 }
 
 const std::atomic<bool>& StopOnSignal::Requested() {

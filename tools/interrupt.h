@@ -6,6 +6,7 @@
 namespace stagecraft {
 
 /// While it lives, the first SIGINT or SIGTERM only asks to stop; a second one ends the process.
+/// Within the life of another it changes nothing: whoever asked first is asked to stop.
 class StopOnSignal {
  public:
   StopOnSignal();
@@ -17,6 +18,7 @@ class StopOnSignal {
   static const std::atomic<bool>& Requested();
 
  private:
+  bool is_outermost_;
   struct sigaction old_interrupt_ {};
   struct sigaction old_terminate_ {};
 };

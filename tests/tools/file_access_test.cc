@@ -51,6 +51,28 @@ TEST(WriteFile, AnUnusablePathIsBadUsage) {
             "2: /tmp: error: cannot be written: expected the name of a file, got a folder");
 }
 
+TEST(FindProfile, WithoutShippedProfilesSaysWhereTheyBelong) {
+  const Outcome outcome = Shell(
+      "mkdir -p elsewhere && cp \"$(command -v stagecraft)\" elsewhere/ && "
+      "elsewhere/stagecraft simulate 1f1b --profile vgg16");
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_NE(
+      outcome.err.find("'vgg16' is neither a file nor a shipped profile; none is shipped with "
+                       "this program: they belong into share/stagecraft/profiles or "
+                       "traces/recorded in a folder above "),
+      std::string::npos)
+      << outcome.err;
+}
+
+TEST(FindProfile, TheHelpNamesAllThatAreShipped) {
+  for (const std::string& name : ShippedProfileNames()) {
+    EXPECT_NE(Stagecraft("simulate --help").out.find(name), std::string::npos) << name;
+  }
+  const Outcome outcome = Stagecraft("simulate 1f1b --profile vgg17");
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_NE(outcome.err.find("; did you mean 'vgg16'?"), std::string::npos) << outcome.err;
+}
+
 TEST(WriteFile, AFullDiskIsAFailure) {
   EXPECT_EQ(FailureOf([] { WriteFile("/dev/full", "x"); }),
             "3: /dev/full: error: writing failed: No space left on device");
