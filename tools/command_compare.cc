@@ -89,6 +89,8 @@ class CompareCommand : public Command {
     if (!all_) {
       CheckTaken(names, schedule_.Options(ranks));
     }
+
+    // One Ctrl-C ends the search it meets and everything behind it.
     Comparison comparison;
     Progress progress;
     const StopOnSignal stop_on_signal;
@@ -100,9 +102,11 @@ class CompareCommand : public Command {
       Contestant contestant = Load(name, ranks, source);
       comparison.rows.push_back(RunOne(name, std::move(contestant), source, progress));
     }
+
     Describe(source, ranks, comparison.settings);
     if (!comparison.rows.empty()) {
       PrintComparison(comparison);
+      FlushOutput();
     }
     FailIfStopped(names, comparison.rows.size());
     if (!baseline) {
