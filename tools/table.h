@@ -20,10 +20,10 @@ struct Table {
 
 /// `| a | b |` with a rule under the head; readable as it is and as Markdown. A bar within a cell
 /// is `\|`.
-std::string ToMarkdown(const Table& table);
+std::string ToMarkdown(const Table& given);
 
 /// The same columns without bars, two blanks apart: for reading only.
-std::string ToPlainText(const Table& table);
+std::string ToPlainText(const Table& given);
 
 /// RFC 4180; fields with a comma, quote or line break are quoted.
 std::string ToCsv(const Table& table);
