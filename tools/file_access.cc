@@ -3,13 +3,16 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstddef>
 #include <cstdio>
 #include <fcntl.h>
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string_view>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
@@ -20,6 +23,7 @@
 
 #include "schedules/closest.h"
 #include "tools/command.h"
+#include "tools/output_claim.h"
 #include "tools/terminal.h"
 
 namespace stagecraft {
@@ -98,10 +102,21 @@ int WriteAll(int descriptor, std::string_view bytes) {
   return 0;
 }
 
-bool IsSpecialFile(const fs::path& path) {
-  std::error_code error;
-  const fs::file_status status = fs::status(path, error);
-  return !error && fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
+/// The N of /dev/fd/N and its like, which name a descriptor of this process: opened once more, a
+/// file behind it would have a place to write at of its own, and two would write over each other.
+std::optional<int> DescriptorOf(std::string_view path) {
+  if (path == "/dev/stdout" || path == "/dev/stderr") {
+    return path == "/dev/stdout" ? STDOUT_FILENO : STDERR_FILENO;
+  }
+  for (const std::string_view folder : {"/dev/fd/", "/proc/self/fd/"}) {
+    int number = 0;
+    if (path.starts_with(folder)) {
+      const char* const end = path.data() + path.size();
+      const auto [rest, error] = std::from_chars(path.data() + folder.size(), end, number);
+      return error == std::errc() && rest == end ? std::optional(number) : std::nullopt;
+    }
+  }
+  return std::nullopt;
 }
 
 [[noreturn]] void ThrowUnusable(const std::string& path, int error) {
@@ -113,7 +128,9 @@ bool IsSpecialFile(const fs::path& path) {
 }
 
 void WriteDirectly(const std::string& path, std::string_view bytes) {
-  OpenFile file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  const std::optional<int> descriptor = DescriptorOf(path);
+  OpenFile file(descriptor ? fcntl(*descriptor, F_DUPFD_CLOEXEC, 0)
+                           : open(path.c_str(), O_WRONLY | O_CLOEXEC));
   if (file.Get() < 0) {
     ThrowUnusable(path, errno);
   }
@@ -157,8 +174,42 @@ std::string ReadFile(const std::string& path) {
   return ReadAll(file.Get(), path);
 }
 
+bool IsSpecialFile(const std::string& path) {
+  if (DescriptorOf(path)) {
+    return true;
+  }
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  return !error && fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
+}
+
+OpenedFile OpenForLines(const std::string& path) {
+  const std::optional<int> descriptor = DescriptorOf(path);
+  OpenedFile file;
+  if (descriptor) {
+    file.reset(fdopen(fcntl(*descriptor, F_DUPFD_CLOEXEC, 0), "w"));
+  } else {
+    file.reset(std::fopen(path.c_str(), "ae"));  // Emptied once it is known to be ours.
+  }
+  if (!file) {
+    ThrowUnusable(path, errno);
+  }
+  if (!IsSpecialFile(path)) {
+    // Beside the claim, for what that cannot see: hard links, other machines and containers.
+    if (flock(fileno(file.get()), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+      throw CommandFailure(ExitCode::kUsage, path,
+                           "is being written by another run; expected another file, or to start "
+                           "when that run is over");
+    }
+    if (ftruncate(fileno(file.get()), 0) != 0) {
+      ThrowUnusable(path, errno);
+    }
+  }
+  return file;
+}
+
 void WriteFile(const std::string& path, std::string_view bytes) {
-  if (path == "-") {
+  if (path == "-" || DescriptorOf(path) == STDOUT_FILENO) {
     PrintData(bytes);
     return;
   }
@@ -171,6 +222,7 @@ void WriteFile(const std::string& path, std::string_view bytes) {
     WriteDirectly(path, bytes);
     return;
   }
+  const OutputClaim claim(path);
   // A symbolic link stays, and the file it leads to is replaced.
   const bool is_link = fs::is_symlink(path, error);
   const fs::path target = is_link ? fs::weakly_canonical(path, error) : fs::path(path);

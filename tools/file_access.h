@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdio>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,9 +13,23 @@ namespace stagecraft {
 std::string ReadFile(const std::string& path);
 
 /// Writes the whole file or nothing: to a temporary name beside it, synced, then renamed over it.
-/// `-` is standard output; a device or pipe is written directly. Throws `CommandFailure`: usage if
-/// the path cannot be used, failed if the writing does.
+/// `-` and `/dev/stdout` are standard output; another open descriptor (`/dev/fd/3`), a device or a
+/// pipe is written directly. Throws `CommandFailure`: usage if the path cannot be used or another
+/// process is writing to it (`OutputClaim`), failed if the writing does.
 void WriteFile(const std::string& path, std::string_view bytes);
+
+/// Whether what is written to `path` goes somewhere else than into a file of its own: to a
+/// descriptor that is open already, a device or a pipe.
+bool IsSpecialFile(const std::string& path);
+
+struct CloseFile {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+using OpenedFile = std::unique_ptr<std::FILE, CloseFile>;
+
+/// Opens `path`, empty, to be written line by line, and locks it as long as it is open. Throws
+/// `CommandFailure` (usage) if it cannot be written, or another process has it locked.
+OpenedFile OpenForLines(const std::string& path);
 
 /// `name` if it names a file or contains a '/'; else the shipped profile of that name, looked for
 /// in `share/stagecraft/profiles` and `traces/recorded` of the folders above the program. Throws
