@@ -9,6 +9,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace stagecraft {
 namespace {
@@ -88,6 +89,13 @@ double LearningRate::At(std::int64_t update) const {
     rate *= static_cast<double>(update + 1) / static_cast<double>(warm_up_);
   }
   return rate;
+}
+
+std::string LearningRate::Text() const {
+  // Names every field, so that one more does not compile until it stands here as well.
+  const auto& [rates, shape, period, factor, warm_up] = *this;
+  return fmt::format("{} {} {} {} {}", fmt::join(rates, ","), static_cast<int>(shape), period,
+                     factor, warm_up);
 }
 
 Result<LearningRate> ParseLearningRate(std::string_view rates, std::string_view shape,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -34,6 +35,9 @@ class LearningRate {
   void SetWarmUp(std::int64_t updates) { warm_up_ = updates; }
 
   double At(std::int64_t update) const;
+
+  /// All that it is made of: two are the same if their texts are.
+  std::string Text() const;
 
  private:
   std::vector<double> rates_;

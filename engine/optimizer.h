@@ -1,6 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "schedules/diagnostic.h"
@@ -31,6 +34,22 @@ struct OptimizerOptions {
   bool prediction_decay = false;  ///< Predictions include AdamW's weight decay; the papers' don't.
   bool constant_correction = false;  ///< Predictions of Adam: XPipe's 1 - beta for 1 - beta^t.
 };
+
+/// What there is to know of one field of `OptimizerOptions`.
+struct OptimizerField {
+  std::string_view flag;  ///< That sets it; --betas sets two.
+  /// Its value, such that two values are equal if their texts are.
+  std::string (*text)(const OptimizerOptions& options);
+  /// What is wrong with it; empty if nothing is.
+  std::string (*fault)(const OptimizerOptions& options);
+  /// Why its value changes nothing, given whether the schedule predicts weights of later updates;
+  /// empty if it does change something.
+  std::string_view (*idle)(const OptimizerOptions& options, bool predicts);
+};
+
+/// One row for each field, in the order of the struct: checking, the flags' warnings and the
+/// fingerprint of a job all ask this table.
+std::span<const OptimizerField> OptimizerFields();
 
 /// One sentence per option that makes no sense, naming its flag.
 std::vector<Diagnostic> CheckOptimizer(const OptimizerOptions& options);

@@ -1,7 +1,9 @@
 #include "engine/optimizer_kernels.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <type_traits>
 
 #include "engine/optimizer_math.h"
 #include "engine/optimizer_rule.h"
@@ -26,28 +28,43 @@ struct Scratch {
   alignas(64) T direction[kBlock];
 };
 
-/// The mean, clipped, and with the decay that goes into the gradient; clears the sum.
 template <typename T>
-void TakeGradient(const OptimizerOptions& options, const OptimizerBuffers<T>& at,
+using BitsOf = std::conditional_t<sizeof(T) == sizeof(std::int32_t), std::int32_t, std::int64_t>;
+
+/// 0 if `x` is finite: x - x is +0 then, and else a NaN. Bits of several may be joined by |, which
+/// is vectorised for float and double alike, as comparisons are not.
+template <typename T>
+BitsOf<T> BitsUnlessFinite(T x) {
+  return std::bit_cast<BitsOf<T>>(x - x);
+}
+
+/// The mean, clipped, and with the decay that goes into the gradient; clears the sum. Whether all
+/// of it was finite.
+template <typename T>
+bool TakeGradient(const OptimizerOptions& options, const OptimizerBuffers<T>& at,
                   const StepNumbers& step, const T* weight, T* gradient) {
   const auto count = static_cast<T>(step.count);
   const auto clip = static_cast<T>(step.clip);
   const auto decay =
       static_cast<T>(options.kind == OptimizerKind::kAdamW ? 0.0 : options.weight_decay);
   T* const sum = at.gradient;
+  BitsOf<T> bad = 0;
   if (decay == 0) {
 #pragma GCC ivdep
     for (std::int64_t i = 0; i < at.elements; ++i) {
+      bad |= BitsUnlessFinite(sum[i]);
       gradient[i] = MeanGradient(sum[i], count, clip);
       sum[i] = 0;
     }
-    return;
+    return bad == 0;
   }
 #pragma GCC ivdep
   for (std::int64_t i = 0; i < at.elements; ++i) {
+    bad |= BitsUnlessFinite(sum[i]);
     gradient[i] = WithDecay(MeanGradient(sum[i], count, clip), decay, weight[i]);
     sum[i] = 0;
   }
+  return bad == 0;
 }
 
 /// Updates the velocity, if there is one, and gives the direction of the step.
@@ -133,7 +150,8 @@ OptimizerBuffers<T> BlockOf(const OptimizerBuffers<T>& buffers, std::int64_t beg
           moved(buffers.moment1),
           moved(buffers.moment2),
           moved(buffers.last),
-          moved(buffers.difference)};
+          moved(buffers.difference),
+          buffers.first_not_finite};
 }
 
 /// Leaves the direction of the step in `scratch`.
@@ -142,7 +160,9 @@ void StepBlock(const OptimizerOptions& options, const OptimizerBuffers<T>& at,
                const StepNumbers& step, const StepTargets<T>& targets, Scratch<T>& scratch) {
   const T* const from = targets.from;
   T* const to = targets.to;
-  TakeGradient(options, at, step, from, scratch.gradient);
+  if (!TakeGradient(options, at, step, from, scratch.gradient)) {
+    NoteNotFinite(at.first_not_finite, step.updates);
+  }
   if (at.last != nullptr) {
     std::copy_n(scratch.gradient, at.elements, at.last);
   }

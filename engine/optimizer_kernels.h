@@ -17,7 +17,16 @@ struct OptimizerBuffers {
   T* moment2 = nullptr;     ///< Adam.
   T* last = nullptr;        ///< Gradient of the last step: mean, clipped, with decay.
   T* difference = nullptr;  ///< Moving average of what steps change: for horizons below 0.
+  /// One number: the first update whose gradient was not finite, which a step lowers. May be null.
+  std::int64_t* first_not_finite = nullptr;
 };
+
+/// Lowers `first`, unless it is null, to `update`.
+inline void NoteNotFinite(std::int64_t* first, std::int64_t update) {
+  if (first != nullptr && update < *first) {
+    *first = update;
+  }
+}
 
 /// One update: `to` becomes `from` after a step; they may be the same.
 struct StepNumbers {

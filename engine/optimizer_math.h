@@ -18,6 +18,12 @@ namespace stagecraft {
 // a * b + c is two operations everywhere (-ffp-contract=off, --fmad=false): so all give the same
 // bits.
 
+/// False for an infinity and for what is no number.
+template <typename T>
+STAGECRAFT_ANYWHERE inline bool IsFiniteNumber(T x) {
+  return x - x == 0;
+}
+
 /// Mean of the sum over `count` micro-batches, clipped.
 template <typename T>
 STAGECRAFT_ANYWHERE inline T MeanGradient(T sum, T count, T clip) {

@@ -115,7 +115,8 @@ class MeshBuilder {
     ReceiveAll(socket, std::as_writable_bytes(std::span(&answer, 1)), end_);
     if (answer != Answer::kYes) {
       throw Error(fmt::format("rank {} at {} refused the connection: {}", to, address,
-                              answer == Answer::kOtherJob     ? "it runs another schedule or task"
+                              answer == Answer::kOtherJob
+                                  ? "it has another schedule, model, data or options"
                               : answer == Answer::kUnexpected ? "it does not wait for this rank"
                                                               : "the job's secret is another"));
     }
@@ -147,7 +148,8 @@ class MeshBuilder {
       return;
     }
     if (answer == Answer::kOtherJob) {
-      throw Error(fmt::format("rank {} runs another schedule or task", greeting.from));
+      throw Error(
+          fmt::format("rank {} has another schedule, model, data or options", greeting.from));
     }
     if (answer != Answer::kYes) {
       options_.on_refused(

@@ -7,20 +7,14 @@
 #include <map>
 #include <set>
 #include <thread>
-#include <type_traits>
 #include <utility>
-
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "engine/brief_wait.h"
 #include "engine/device_queue.h"
-#include "engine/hash.h"
+#include "engine/evaluation_stage.h"
 #include "engine/initial_weights.h"
-#include "engine/model_file.h"
 #include "schedules/check.h"
 #include "schedules/evaluation.h"
-#include "schedules/fingerprint.h"
 #include "schedules/lower.h"
 
 namespace stagecraft {
@@ -32,26 +26,9 @@ struct HeldStage {
   std::shared_ptr<std::byte> statistics;
   WeightStore* weights = nullptr;
   ModelStage* stage = nullptr;
-};
-
-/// Forwards of the evaluation data with the newest weights.
-class EvaluationStage : public Stage {
- public:
-  explicit EvaluationStage(const HeldStage& held) : held_(held) {}
-
-  Boundary Forward(std::int32_t microbatch, std::int32_t, Boundary input, bool) override {
-    return held_.stage->Evaluate(microbatch, held_.weights->NewestSlot(), std::move(input));
-  }
-  std::size_t ReceivedBytes(OpKind, std::int32_t microbatch) override {
-    return held_.stage->EvaluatedBytes(microbatch);
-  }
-  void Recompute(std::int32_t, std::int32_t) override {}
-  Boundary Backward(std::int32_t, std::int32_t, Boundary) override { return {}; }
-  Boundary BackwardInput(std::int32_t, std::int32_t, Boundary) override { return {}; }
-  void BackwardWeight(std::int32_t, std::int32_t) override {}
-
- private:
-  const HeldStage& held_;
+  std::int64_t first_update = 0;  ///< Updates made before this run.
+  bool told_of_not_finite = false;
+  std::chrono::steady_clock::time_point told{};  ///< When `kUpdates` was reported last.
 };
 
 class TrainingRank : public RankWork {
@@ -96,23 +73,8 @@ class TrainingRank : public RankWork {
       // Else the copies of weights would wait for it without a deadline.
       WaitForDevice(*device_, seat_->deadline);
     }
-    Snapshot snapshot;
-    for (auto& [stage, held] : held_) {
-      SaveStage(MemoryOf(stage, held), snapshot);
-      if (!stopped_) {
-        for (const LiveWeights::Older older : Live(setup_.plan->end, stage).older) {
-          SaveOlder(MemoryOf(stage, held), older, snapshot);
-        }
-      }
-    }
-    if (!snapshot.state) {
-      snapshot.state.emplace();  // A rank without stages.
-    }
-    SetPosition(snapshot, stopped_ ? FirstUnapplied() : start_ + MicrobatchesOfRound(), !stopped_);
-    const std::string weights = WriteSafetensors(snapshot.weights);
-    const auto size = static_cast<std::uint64_t>(weights.size());
-    return std::string(reinterpret_cast<const char*>(&size), sizeof size) + weights +
-           WriteSafetensors(*snapshot.state);
+    return stopped_ ? Part(FirstUnapplied(), false, false)
+                    : Part(start_ + MicrobatchesOfRound(), true, true);
   }
 
  private:
@@ -121,6 +83,28 @@ class TrainingRank : public RankWork {
     return Plan().schedule.programs[static_cast<std::size_t>(rank_)];
   }
   std::int64_t MicrobatchesOfRound() const { return Plan().schedule.shape.microbatches; }
+
+  /// This rank's part of a snapshot whose training goes on with micro-batch `position`.
+  std::string Part(std::int64_t position, bool drained, bool has_older) {
+    Snapshot snapshot;
+    for (auto& [stage, held] : held_) {
+      SaveStage(MemoryOf(stage, held), snapshot);
+      if (has_older) {
+        for (const LiveWeights::Older older : Live(setup_.plan->end, stage).older) {
+          SaveOlder(MemoryOf(stage, held), older, snapshot);
+        }
+      }
+    }
+    if (!snapshot.state) {
+      snapshot.state.emplace();  // A rank without stages.
+    }
+    SetPosition(snapshot, position, drained);
+
+    const std::string weights = WriteSafetensors(snapshot.weights);
+    const auto size = static_cast<std::uint64_t>(weights.size());
+    return std::string(reinterpret_cast<const char*>(&size), sizeof size) + weights +
+           WriteSafetensors(*snapshot.state);
+  }
 
   void Hold(std::int32_t stage) {
     const TrainingTask& task = *setup_.task;
@@ -149,6 +133,7 @@ class TrainingRank : public RankWork {
         LoadOlder(*setup_.start, MemoryOf(stage, held), older);
       }
     }
+    held.first_update = weights->Updates();
     const auto index = static_cast<std::size_t>(stage);
     auto model_stage = setup_.framework->MakeStage(
         {.stage = stage,
@@ -170,7 +155,8 @@ class TrainingRank : public RankWork {
     held.stage = model_stage.get();
     held.stage->StartAt(start_);
     parts_[stage] = {std::move(model_stage), std::move(weights)};
-    evaluation_parts_[stage] = {std::make_unique<EvaluationStage>(held), nullptr};
+    evaluation_parts_[stage] = {std::make_unique<EvaluationStage>(held.stage, held.weights),
+                                nullptr};
   }
 
   /// Lets `fill` write `elements` values in main memory, and puts them to `to`.
@@ -223,10 +209,11 @@ class TrainingRank : public RankWork {
         }
         executor.RunUntil(executor.Next() + 1);
         next_ = executor.Next();
+        TellOfStep(Program()[static_cast<std::size_t>(next_ - 1)]);
       }
       ReportClock();  // While it is at work.
       executor.Drain();
-      ReportAll();
+      TellOfPause(start_ + pause.microbatches);
       if (setup_.plan->evaluation) {
         Evaluate();
       }
@@ -255,6 +242,48 @@ class TrainingRank : public RankWork {
           .kind = TrainingReport::Kind::kClock, .pause = pauses_, .result = {}, .clock = *clock};
       seat_->report(BytesOf(report));
     }
+  }
+
+  void TellOfStep(const Op& op) {
+    constexpr std::chrono::milliseconds kSeldom(100);
+    if (op.kind != OpKind::kStep || (device_ && !setup_.plan->tells_updates)) {
+      return;
+    }
+    HeldStage& held = held_.at(op.stage);
+    const bool is_news = !held.told_of_not_finite && FirstNotFinite(held);
+    if (is_news || std::chrono::steady_clock::now() - held.told >= kSeldom) {
+      TellUpdates(op.stage, held);
+    }
+  }
+
+  /// When all has run; results come before the updates that they are of.
+  void TellOfPause(std::int64_t position) {
+    for (auto& [stage, held] : held_) {
+      TellUpdates(stage, held);
+    }
+    if (setup_.plan->tells_snapshots) {
+      TrainingReport report{.kind = TrainingReport::Kind::kSnapshot, .pause = pauses_};
+      report.updates.rank = rank_;
+      seat_->report(std::string(BytesOf(report)) + Part(position, true, false));
+    }
+  }
+
+  std::optional<std::int64_t> FirstNotFinite(const HeldStage& held) {
+    if (device_) {
+      WaitForDevice(*device_, seat_->deadline);
+    }
+    return held.weights->FirstNotFinite();
+  }
+
+  void TellUpdates(std::int32_t stage, HeldStage& held) {
+    const std::optional<std::int64_t> not_finite = FirstNotFinite(held);
+    held.stage->ReportAll();
+    held.told_of_not_finite = not_finite.has_value();
+    held.told = std::chrono::steady_clock::now();
+    TrainingReport report{.kind = TrainingReport::Kind::kUpdates, .pause = pauses_};
+    report.updates = {rank_, stage, held.weights->Updates() - held.first_update,
+                      not_finite ? *not_finite - held.first_update : -1};
+    seat_->report(BytesOf(report));
   }
 
   void ReportAll() {
@@ -337,29 +366,6 @@ TrainingPlan PlanTraining(const Schedule& lowered, std::int32_t every,
   }
   plan.training = PlanExecution(std::move(window.schedule), std::move(window.slots));
   return plan;
-}
-
-std::uint64_t FingerprintOf(const TrainingTask& task, const TrainingPlan& plan) {
-  const OptimizerOptions& o = task.optimizer;
-  return HashOf(
-      fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {}",
-                  Fingerprint(plan.training.schedule), plan.rounds, plan.pauses.size(),
-                  WriteModel(task.model), fmt::join(task.sample, ","), static_cast<int>(task.type),
-                  static_cast<int>(task.loss), task.seed, static_cast<int>(o.kind), o.momentum,
-                  o.dampening, o.nesterov, o.weight_decay, o.beta1, o.beta2, o.epsilon, o.clip_norm,
-                  static_cast<int>(o.displacement), task.learning_rate.At(0), task.compute.on_gpus,
-                  task.compute.options.tf32, task.compute.options.deterministic));
-}
-
-std::string_view BytesOf(const TrainingReport& report) {
-  static_assert(std::is_trivially_copyable_v<TrainingReport>);
-  return {reinterpret_cast<const char*>(&report), sizeof report};
-}
-
-TrainingReport ReadTrainingReport(std::string_view bytes) {
-  TrainingReport report;
-  std::memcpy(&report, bytes.data(), std::min(bytes.size(), sizeof report));
-  return report;
 }
 
 MakeWork TrainingWork(const TrainingSetup& setup) {

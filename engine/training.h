@@ -1,12 +1,15 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -33,6 +36,8 @@ struct TrainingTask {
   Compute compute;
   /// Makes the data of one rank; called on the rank's thread. `evaluation` may be empty.
   std::function<std::unique_ptr<BatchSource>()> training, evaluation;
+  /// Tells these data, and how micro-batches are made of them, from others. May be empty.
+  std::function<std::string()> data{};
 };
 
 /// A schedule and where its run pauses.
@@ -42,6 +47,10 @@ struct TrainingPlan {
   std::vector<Drain> pauses;  ///< Of each round, ascending; the last is the end.
   std::optional<ExecutionPlan> evaluation;  ///< Runs at each pause.
   std::vector<LiveWeights> begin, end;      ///< What a round finds, and what it leaves.
+  /// Devices too say after every update whether its gradient was finite, for which they wait until
+  /// it has run; else at each pause.
+  bool tells_updates = false;
+  bool tells_snapshots = false;  ///< Each rank tells its part of a snapshot at each pause.
 };
 
 /// Pauses wherever the pipeline is empty after a multiple of `every` micro-batches (0: never), and
@@ -56,20 +65,46 @@ TrainingPlan PlanTraining(const Schedule& lowered, std::int32_t every,
                           std::int32_t evaluation_microbatches,
                           std::optional<MicrobatchRange> range = std::nullopt);
 
-/// The same for processes that would train to the same bits, if they have the same data: schedule,
-/// model, optimizer, seed.
-std::uint64_t FingerprintOf(const TrainingTask& task, const TrainingPlan& plan);
-
 /// What a rank tells while it trains, as the bytes of a job's report.
 struct TrainingReport {
-  enum class Kind : std::uint8_t { kTraining, kEvaluation, kClock };
+  enum class Kind : std::uint8_t {
+    kTraining,
+    kEvaluation,
+    kClock,
+    kUpdates,   ///< At each pause, at least ten times a second, and at once if `not_finite`.
+    kSnapshot,  ///< At each pause, if `TrainingPlan::tells_snapshots`: the rank's part follows.
+  };
   Kind kind = Kind::kTraining;
   std::int32_t pause = 0;  ///< Of an evaluation: how many pauses came before, over all rounds.
-  MicrobatchResult result;
+  MicrobatchResult result{};
   std::int32_t clock = 0;  ///< MHz of the rank's device, at the begin and end of a round.
+
+  /// How far one stage of a rank is. Comes behind all results of the micro-batches in these
+  /// updates.
+  struct Updates {
+    std::int32_t rank = 0;
+    std::int32_t stage = 0;
+    std::int64_t made = 0;         ///< Since the start of this run.
+    std::int64_t not_finite = -1;  ///< The first whose gradient was not finite; -1: all were.
+  };
+  Updates updates{};
 };
-std::string_view BytesOf(const TrainingReport& report);
-TrainingReport ReadTrainingReport(std::string_view bytes);
+
+inline std::string_view BytesOf(const TrainingReport& report) {
+  static_assert(std::is_trivially_copyable_v<TrainingReport>);
+  return {reinterpret_cast<const char*>(&report), sizeof report};
+}
+
+inline TrainingReport ReadTrainingReport(std::string_view bytes) {
+  TrainingReport report;
+  std::memcpy(&report, bytes.data(), std::min(bytes.size(), sizeof report));
+  return report;
+}
+
+/// What follows the report: the bytes of a rank's result, for `ReadTrainingResult`.
+inline std::string_view PayloadOf(std::string_view report_bytes) {
+  return report_bytes.substr(std::min(report_bytes.size(), sizeof(TrainingReport)));
+}
 
 /// What ranks need that is not theirs. Everything must live on.
 struct TrainingSetup {

@@ -1,6 +1,7 @@
 #include "engine/weight_memory.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -63,8 +64,11 @@ class MainMemory : public WeightMemory {
                      const StepWork<T>& work) {
     StepNumbers numbers = work.numbers;
     if (options.clip_norm > 0) {
-      numbers.clip =
-          std::min(1.0, options.clip_norm / (GradientNorm(buffers, numbers.count) + kClipEpsilon));
+      const double norm = GradientNorm(buffers, numbers.count);
+      if (!std::isfinite(norm)) {  // Squares may be too large where the gradient is not.
+        NoteNotFinite(buffers.first_not_finite, numbers.updates);
+      }
+      numbers.clip = std::min(1.0, options.clip_norm / (norm + kClipEpsilon));
     }
     if (work.prediction == nullptr) {
       stagecraft::Step(options, buffers, numbers, work.targets.from, work.targets.to);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 namespace stagecraft {
 namespace {
@@ -10,6 +11,8 @@ namespace {
 /// PipeMare's constant: after as many updates as the horizon reaches back, a difference counts
 /// exp(-2) of what it did.
 constexpr double kDifferenceDecay = -2;
+constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+
 template <typename T>
 T* As(const auto& buffer) {
   return reinterpret_cast<T*>(buffer.get());
@@ -45,6 +48,8 @@ WeightStore::WeightStore(const WeightStoreOptions& options) : options_(options) 
   contents_.resize(slots_.size());
   contents_.front() = SlotContent{};
   gradient_ = MakeBuffer();
+  first_not_finite_ = options.memory->Allocate(sizeof kNever);
+  options.memory->CopyIn(first_not_finite_.get(), std::as_bytes(std::span(&kNever, 1)));
   const OptimizerOptions& optimizer = options.optimizer;
   const bool is_sgd = optimizer.kind == OptimizerKind::kSgd;
   if (is_sgd && optimizer.momentum > 0) {
@@ -61,6 +66,12 @@ WeightStore::WeightStore(const WeightStoreOptions& options) : options_(options) 
   if (options.needs.negative_horizon < 0) {
     difference_ = MakeBuffer();
   }
+}
+
+std::optional<std::int64_t> WeightStore::FirstNotFinite() const {
+  std::int64_t first = kNever;
+  Memory().CopyOut(std::as_writable_bytes(std::span(&first, 1)), first_not_finite_.get());
+  return first == kNever ? std::nullopt : std::optional(first);
 }
 
 std::vector<StateBuffer> WeightStore::State() {
@@ -89,8 +100,9 @@ void WeightStore::MoveNewestTo(std::int32_t slot) {
 
 template <typename T>
 OptimizerBuffers<T> WeightStore::Buffers() const {
-  return {options_.elements, As<T>(gradient_), As<T>(velocity_),  As<T>(moment1_),
-          As<T>(moment2_),   As<T>(last_),     As<T>(difference_)};
+  return {
+      options_.elements, As<T>(gradient_), As<T>(velocity_),   As<T>(moment1_),
+      As<T>(moment2_),   As<T>(last_),     As<T>(difference_), As<std::int64_t>(first_not_finite_)};
 }
 
 template <typename T>

@@ -51,6 +51,8 @@ struct StateBuffer {
 ///   momentum | m, v         the optimizer's
 ///   last gradient           only if predictions need it
 ///   weight difference       moving average of steps, only for horizons below 0 (PipeMare)
+///
+/// and one number that says when a gradient was not finite.
 class WeightStore : public Weights {
  public:
   explicit WeightStore(const WeightStoreOptions& options);
@@ -65,6 +67,10 @@ class WeightStore : public Weights {
   /// Updates made, over all runs.
   std::int64_t Updates() const { return updates_; }
   void SetUpdates(std::int64_t updates) { updates_ = updates; }
+
+  /// The first update, counted like `Updates`, whose gradient was not finite; nothing if all were.
+  /// Nobody notices what stands in the weights themselves. On a device it waits for the updates.
+  std::optional<std::int64_t> FirstNotFinite() const;
 
   /// What a checkpoint keeps beside the newest weights.
   std::vector<StateBuffer> State();
@@ -106,6 +112,7 @@ class WeightStore : public Weights {
   std::vector<Buffer> slots_;
   std::vector<std::optional<SlotContent>> contents_;  ///< By slot.
   Buffer gradient_, velocity_, moment1_, moment2_, last_, difference_;
+  Buffer first_not_finite_;          ///< One int64.
   std::vector<double> exchanged_;    ///< The gradient in double, while replicas add theirs.
   std::vector<std::byte> narrowed_;  ///< The same as it is in memory.
   std::int32_t newest_ = 0;

@@ -13,6 +13,7 @@
 #include "tools/file_access.h"
 #include "tools/flags.h"
 #include "tools/measured_profile.h"
+#include "tools/output_claim.h"
 #include "tools/quantity.h"
 #include "tools/sequential_run.h"
 #include "tools/table.h"
@@ -33,7 +34,9 @@ class ProfileCommand : public Command {
         ->type_name("FILE");
     app.footer(
         "Measures the units of a model, layers that stay together when it is cut, one after the "
-        "other\non one thread (of a model file: its stages). Needs LibTorch.\n\n"
+        "other\non one thread (of a model file: its stages). Times are means; a note says where "
+        "outliers, ops that\ntook more than twice the median, raise one by more than 5 %. Needs "
+        "LibTorch.\n\n"
         "Examples:\n"
         "  stagecraft profile --model convnet --microbatches 8\n"
         "  stagecraft profile --model gpt --optimizer adamw --microbatches 8 -o "
@@ -42,11 +45,16 @@ class ProfileCommand : public Command {
 
   ExitCode Run() override {
     GivenTraining given = training_.LoadForProfile();
+    const OutputClaim claim(output_);
+    PrintDiagnostics(training_.IdleFlagsOfProfile());
     Progress progress;
     progress.Begin("measuring");
     constexpr std::int32_t kDefault = 64;
     const std::int32_t microbatches = microbatches_.value_or(kDefault);
     SequentialRun alone = MeasureSequentially(given.task, microbatches);
+    if (alone.diverged_at) {
+      PrintDiagnostics({WarningOf(*alone.diverged_at)});
+    }
     std::string notes;
     if (given.task.compute.on_gpus) {
       given.task.compute.options.traffic = true;
@@ -65,6 +73,9 @@ class ProfileCommand : public Command {
     }
     if (output_ != "-") {
       Print(ToText(profile));
+      for (const std::string& sentence : alone.outliers) {
+        Print("note: " + sentence + "\n");
+      }
     }
     return ExitCode::kFine;
   }

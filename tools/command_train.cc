@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <unistd.h>
 #include <utility>
@@ -16,7 +17,9 @@
 #include "tools/command.h"
 #include "tools/file_access.h"
 #include "tools/flags.h"
+#include "tools/good_snapshot.h"
 #include "tools/measured_profile.h"
+#include "tools/output_claim.h"
 #include "tools/quantity.h"
 #include "tools/simulated_run.h"
 #include "tools/terminal.h"
@@ -49,7 +52,9 @@ class TrainCommand : public Command {
     add_file("--trace", trace_, "write a Chrome trace of the run; gzip if it ends in .gz");
     add_file("--record", record_, "write the measured costs as a profile for `simulate`");
     add_file("--save", save_,
-             "write the weights, and beside them what it takes to go on (FILE.state.safetensors)");
+             "write the weights, and beside them what it takes to go on (FILE.state.safetensors); "
+             "never with numbers that are not finite: then an older FILE stays, and the exit code "
+             "is 3");
     add_file("--load", load_, "begin with these weights; go on if their state is beside them");
     app.add_option(
            "--export-data", export_,
@@ -57,6 +62,10 @@ class TrainCommand : public Command {
            "not train; behind NAME")
         ->type_name("N [FILE]")
         ->expected(1, 2);
+    app.add_flag("--stop-on-nan", stops_on_nan_,
+                 "end the training, with exit code 3, after the first update with a loss or "
+                 "gradient that is not finite; --save then writes the last epoch's end before it, "
+                 "if there was one [warn, and go on]");
     app.add_flag("--json", json_, "print JSON (train.schema.json)");
     app.footer(
         "Needs LibTorch. Ctrl-C finishes the op, saves (--save) and says so. Started once per "
@@ -86,48 +95,69 @@ class TrainCommand : public Command {
     }
     const std::optional<LaunchEnvironment> launch = CurrentLaunch(lowered.schedule.shape.ranks);
     const bool reports = !launch || launch->rank == 0;
-    TrainingPlan plan =
-        PlanTraining(lowered.schedule, given.per_epoch,
-                     static_cast<std::int32_t>(given.data.EvaluationMicrobatches()), given.range);
-    plan.rounds = given.rounds;
+    const OutputClaims claims = reports ? ClaimOutputs() : OutputClaims();
+    const TrainingPlan plan = PlanOf(given, lowered.schedule);
     const Workers workers = processes_ || launch ? Workers::kProcesses : Workers::kThreads;
     const Compute& compute = given.task.compute;
     if (const auto shared = SharedGpus(compute, launch ? 1 : lowered.schedule.shape.ranks)) {
       PrintDiagnostics({*shared});
     }
-    TrainingReporter reporter(
-        given, plan,
-        {.start = start ? &*start : nullptr,
-         .metrics = reports ? metrics_ : "",
-         .quiet = json_ || !reports,
-         .processes = workers == Workers::kProcesses,
-         .compute = compute.on_gpus ? DescribeCompute(compute, workers) : ""});
-    const bool record = !trace_.empty() || !record_.empty();
-    TrainingOutcome outcome =
+    if (reports) {
+      PrintDiagnostics(training_.IdleFlags(lowered.schedule, given.schedule.generator != nullptr));
+    }
+
+    TrainingReporter reporter(given, plan,
+                              {.start = start ? &*start : nullptr,
+                               .metrics = reports ? metrics_ : "",
+                               .quiet = json_ || !reports,
+                               .processes = workers == Workers::kProcesses,
+                               .compute = compute.on_gpus ? DescribeCompute(compute, workers) : "",
+                               .stops_on_nan = stops_on_nan_});
+    const TrainingOutcome outcome =
         RunTraining(given.task, plan,
                     {.launch = launch,
                      .workers = workers,
-                     .record = record,
+                     .record = !trace_.empty() || !record_.empty(),
                      .start = start ? &*start : nullptr,
-                     .on_report = [&](const TrainingReport& report) { reporter.Take(report); }});
+                     .on_report = [&](const TrainingReport& report, std::string_view payload) {
+                       return reporter.Take(report, payload);
+                     }});
     if (!reports) {
       return ExitCode::kFine;  // Rank 0 has it all.
     }
-    Save(outcome.snapshot);
+    reporter.Finish(outcome);
+    const std::vector<Diagnostic> faults = Save(reporter, outcome);
     WriteRecords(given, plan, outcome);
     if (json_) {
       PrintJson(reporter.ToJson(outcome));
     } else {
       Print(reporter.Summary(outcome));
     }
-    if (outcome.stopped) {
-      PrintDiagnostics({StoppedWarning()});
-      return ExitCode::kFailed;
-    }
-    return ExitCode::kFine;
+    PrintDiagnostics(faults);
+    return outcome.stopped || !faults.empty() ? ExitCode::kFailed : ExitCode::kFine;
   }
 
  private:
+  TrainingPlan PlanOf(const GivenTraining& given, const Schedule& lowered) const {
+    TrainingPlan plan =
+        PlanTraining(lowered, given.per_epoch,
+                     static_cast<std::int32_t>(given.data.EvaluationMicrobatches()), given.range);
+    plan.rounds = given.rounds;
+    plan.tells_updates = stops_on_nan_;
+    plan.tells_snapshots = stops_on_nan_ && !save_.empty();
+    return plan;
+  }
+
+  OutputClaims ClaimOutputs() const {
+    OutputClaims claims;
+    claims.Add("--metrics", metrics_);
+    claims.Add("--trace", trace_);
+    claims.Add("--record", record_);
+    claims.Add("--save", save_);
+    claims.Add("--save's state", save_.empty() ? "" : StateFileOf(save_));
+    return claims;
+  }
+
   Lowered LowerGiven(GivenTraining& given) const {
     return LowerAndVerify(std::move(given.schedule.schedule),
                           {.receive = receive_,
@@ -180,25 +210,73 @@ class TrainCommand : public Command {
       throw CommandFailure(ExitCode::kUsage, std::move(snapshot.diagnostics));
     }
     if (!WasDrained(*snapshot.value)) {
-      Diagnostic warning;
-      warning.severity = Severity::kWarning;
-      warning.where = load_;
-      warning.message = fmt::format(
-          "was saved in the middle of a run: what was in flight is lost, stages may be some "
-          "updates "
-          "apart, and training goes on with micro-batch {}",
-          PositionOf(*snapshot.value));
-      PrintDiagnostics({std::move(warning)});
+      PrintDiagnostics({MakeDiagnostic(
+          Severity::kWarning, load_,
+          fmt::format("was saved in the middle of a run: what was in flight is lost, stages may be "
+                      "some updates apart, and training goes on with micro-batch {}",
+                      PositionOf(*snapshot.value)))});
+    }
+    if (const std::optional<std::string> bad = FindNotFinite(*snapshot.value)) {
+      PrintDiagnostics({MakeDiagnostic(
+          Severity::kWarning, load_,
+          fmt::format("'{}' has a number that is not finite: so will be what is trained from it",
+                      *bad))});
     }
     return std::move(snapshot.value);
   }
 
-  void Save(const Snapshot& snapshot) const {
-    if (!save_.empty()) {
-      const SnapshotFiles files = ToFiles(snapshot);
-      WriteFile(save_, files.weights);
-      WriteFile(StateFileOf(save_), *files.state);
+  static Diagnostic MakeDiagnostic(Severity severity, std::string where, std::string message) {
+    Diagnostic diagnostic;
+    diagnostic.severity = severity;
+    diagnostic.where = std::move(where);
+    diagnostic.message = std::move(message);
+    return diagnostic;
+  }
+
+  /// Writes what is worth it, and says why that is not the end of the training, if so.
+  std::vector<Diagnostic> Save(const TrainingReporter& reporter,
+                               const TrainingOutcome& outcome) const {
+    if (stops_on_nan_ && reporter.Diverged()) {
+      return SaveLastGood(reporter);
     }
+    const std::optional<std::string> bad =
+        save_.empty() ? std::nullopt : FindNotFinite(outcome.snapshot);
+    if (bad) {
+      return {MakeDiagnostic(Severity::kError, save_,
+                             fmt::format("was not written, since '{}' is not finite at the end; {}",
+                                         *bad, OlderFileStays()))};
+    }
+    if (!save_.empty()) {
+      WriteSnapshot(outcome.snapshot);
+    }
+    return outcome.stopped ? std::vector{StoppedWarning()} : std::vector<Diagnostic>();
+  }
+
+  std::vector<Diagnostic> SaveLastGood(const TrainingReporter& reporter) const {
+    std::string message = ToText(*reporter.Diverged());
+    if (const std::optional<Snapshot> good = save_.empty() ? std::nullopt : reporter.LastGood()) {
+      WriteSnapshot(*good);
+      message += fmt::format(
+          "; saved to {} what was trained before micro-batch {}, the last end "
+          "of an epoch at which all was",
+          save_, PositionOf(*good));
+    } else if (!save_.empty()) {
+      message += fmt::format("; {} was not written, since no epoch had ended before: {}", save_,
+                             OlderFileStays());
+    }
+    return {MakeDiagnostic(Severity::kError, "", std::move(message))};
+  }
+
+  std::string OlderFileStays() const {
+    std::error_code error;
+    return std::filesystem::exists(save_, error) ? "the file of before stays as it was"
+                                                 : "there is no such file";
+  }
+
+  void WriteSnapshot(const Snapshot& snapshot) const {
+    const SnapshotFiles files = ToFiles(snapshot);
+    WriteFile(save_, files.weights);
+    WriteFile(StateFileOf(save_), *files.state);
   }
 
   void WriteRecords(const GivenTraining& given, const TrainingPlan& plan,
@@ -219,12 +297,10 @@ class TrainCommand : public Command {
   }
 
   Diagnostic StoppedWarning() const {
-    Diagnostic warning;
-    warning.severity = Severity::kWarning;
-    warning.message = save_.empty()
-                          ? "stopped before the end; nothing was saved, since --save was not given"
-                          : fmt::format("stopped before the end; saved to {}", save_);
-    return warning;
+    return MakeDiagnostic(
+        Severity::kWarning, "",
+        save_.empty() ? "stopped before the end; nothing was saved, since --save was not given"
+                      : fmt::format("stopped before the end; saved to {}", save_));
   }
 
   std::string name_;
@@ -234,6 +310,7 @@ class TrainCommand : public Command {
   const CLI::Option* receive_flag_ = nullptr;
   bool processes_ = false;
   bool json_ = false;
+  bool stops_on_nan_ = false;
   std::string metrics_, trace_, record_, save_, load_;
   std::vector<std::string> export_;
 };

@@ -131,15 +131,20 @@ class ValidateCommand : public Command {
     }
     if (!given.task.compute.on_gpus && given.schedule.schedule.shape.ranks > cores) {
       throw CommandFailure(
-          ExitCode::kUsage, "-p",
+          ExitCode::kUsage, given.schedule.generator == nullptr ? name_ : "-p",
           fmt::format("{} ranks would share {} cores, so that times would say nothing; expected at "
                       "most as many ranks as cores, or --rehearse",
                       given.schedule.schedule.shape.ranks, cores));
     }
     const Lowered lowered = LowerGiven(given.schedule);
     const RehearsalOptions options = Options();
-    return ValidateTraining(given, lowered.schedule, {options.workers, options.runs, alternates_},
-                            progress);
+    PrintDiagnostics(training_.IdleFlags(lowered.schedule, given.schedule.generator != nullptr));
+    Validation validation = ValidateTraining(
+        given, lowered.schedule, {options.workers, options.runs, alternates_}, progress);
+    if (validation.diverged_at) {
+      PrintDiagnostics({WarningOf(*validation.diverged_at)});
+    }
+    return validation;
   }
 
   /// Throws `CommandFailure` (usage) for what cannot be rehearsed.

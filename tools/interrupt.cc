@@ -37,4 +37,8 @@ const std::atomic<bool>& StopOnSignal::Requested() {
   return stop_requested;
 }
 
+void StopOnSignal::Request() {
+  stop_requested = true;
+}
+
 }  // namespace stagecraft

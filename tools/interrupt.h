@@ -17,6 +17,9 @@ class StopOnSignal {
   /// Set by the signal. One for the whole process, as signals are; each forked rank has its own.
   static const std::atomic<bool>& Requested();
 
+  /// As if the signal had come.
+  static void Request();
+
  private:
   bool is_outermost_;
   struct sigaction old_interrupt_ {};

@@ -174,6 +174,16 @@ GivenSchedule ScheduleArguments::LoadAdjusted(const std::string& name_or_file,
   return given;
 }
 
+std::vector<std::string> ScheduleArguments::FlagsOfGenerators() const {
+  std::vector<std::string> given;
+  for (const CLI::Option* flag : flags_) {
+    if (!flag->empty() && flag->get_name() != "-n") {
+      given.push_back(flag->get_name());
+    }
+  }
+  return given;
+}
+
 GivenSchedule ScheduleArguments::LoadFile(const std::string& file, bool shared_flags,
                                           const std::optional<Placement>& placement) const {
   if (!LooksLikeFile(file)) {

@@ -56,6 +56,9 @@ class ScheduleArguments {
   GivenSchedule LoadAdjusted(const std::string& name_or_file, std::optional<std::int32_t> stages,
                              const Adjust& adjust) const;
 
+  /// The flags but -n that were given and that only a generator takes.
+  std::vector<std::string> FlagsOfGenerators() const;
+
   /// Whether -n was given.
   bool HasBatches() const { return batches_.has_value(); }
 

@@ -1,8 +1,10 @@
 #include "tools/sequential_run.h"
 
+#include <string_view>
 #include <utility>
 
 #include "tools/command.h"
+#include "tools/outliers.h"
 #include "tools/training_run.h"
 #include "traces/measured_stages.h"
 
@@ -56,13 +58,24 @@ SequentialRun MeasureSequentially(const TrainingTask& task, std::int32_t microba
   const TrainingPlan plan = PlanTraining(OneAfterTheOther(stages, microbatches), 0, 0);
   // A process of its own, since one that has used a GPU cannot start any that use it.
   const Workers workers = task.compute.on_gpus ? Workers::kProcesses : Workers::kThreads;
-  const TrainingOutcome outcome = RunTraining(task, plan, {.workers = workers, .record = true});
+  DivergenceWatch watch(plan, {});
+  const TrainingOutcome outcome =
+      RunTraining(task, plan,
+                  {.workers = workers,
+                   .record = true,
+                   .on_report = [&](const TrainingReport& report, std::string_view) {
+                     watch.Take(report);
+                     return true;
+                   }});
   if (outcome.stopped) {
     throw CommandFailure(ExitCode::kFailed, "", "stopped before the end");
   }
-  return {
-      MeasureStages(plan.training.schedule, *outcome.recorded, {{microbatches / 4, microbatches}}),
-      outcome.clocks};
+  watch.Finish();
+
+  const MicrobatchRange measured{microbatches / 4, microbatches};
+  const Schedule& schedule = plan.training.schedule;
+  return {MeasureStages(schedule, *outcome.recorded, {measured}), outcome.clocks,
+          FindOutliers(schedule, *outcome.recorded, measured), watch.First()};
 }
 
 }  // namespace stagecraft

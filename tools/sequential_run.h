@@ -1,9 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "engine/training.h"
+#include "tools/divergence.h"
 #include "traces/layer_profile.h"
 
 namespace stagecraft {
@@ -12,6 +15,8 @@ namespace stagecraft {
 struct SequentialRun {
   std::vector<ProfileLayer> stages;
   std::vector<std::int32_t> clocks;
+  std::vector<std::string> outliers;  ///< A sentence for each mean that hides some.
+  std::optional<Divergence> diverged_at;
 };
 
 /// Trains `microbatches` micro-batches with all stages one after the other on one rank, where

@@ -11,13 +11,14 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "engine/built_in_models.h"
 #include "engine/cut.h"
 #include "engine/model_file.h"
 #include "schedules/option_check.h"
 #include "tools/command.h"
 #include "tools/file_access.h"
 #include "tools/flags.h"
+#include "tools/idle_flags.h"
+#include "tools/named_model.h"
 #include "tools/quantity.h"
 #include "tools/sequential_run.h"
 
@@ -133,6 +134,7 @@ void TrainingArguments::AddTo(CLI::App& app, const ScheduleArguments& schedule,
                               std::int32_t default_epochs) {
   default_epochs_ = default_epochs;
   schedule_ = &schedule;
+  app_ = &app;
   const std::vector<CLI::Option*> before = app.get_options();
   app.add_option("--model", model_, "what to train: mlp, convnet, gpt, or a file [mlp]")
       ->type_name("NAME|FILE.json");
@@ -197,12 +199,12 @@ void TrainingArguments::AddTo(CLI::App& app, const ScheduleArguments& schedule,
 }
 
 bool TrainingArguments::ModelIsFile() const {
-  return model_.ends_with(".json") || model_.find('/') != std::string::npos;
+  return IsModelFile(model_);
 }
 
 TrainingData TrainingArguments::LoadData() const {
   TrainingDataRequest request;
-  request.name = data_.value_or(model_ == "gpt" ? "tokens" : "digits");
+  request.name = data_.value_or(DefaultData());
   request.type = type_;
   request.microbatch_size = microbatch_size_.value_or(kDefaultMicrobatchSize);
   request.samples = samples_.value_or(kDefaultSamples);
@@ -215,27 +217,7 @@ TrainingData TrainingArguments::LoadData() const {
 }
 
 std::vector<std::vector<Layer>> TrainingArguments::Units(const TrainingData& data) const {
-  constexpr std::int32_t kWidth = 64;
-  constexpr std::int32_t kConvnetWidth = 16;
-  constexpr std::int32_t kDepth[] = {3, 3, 4};
-  if (model_ == "convnet") {
-    return ConvnetUnits({.channels = data.sample.front(),
-                         .width = width_.value_or(kConvnetWidth),
-                         .blocks = depth_.value_or(kDepth[1]),
-                         .classes = data.outputs});
-  }
-  if (model_ == "gpt") {
-    return GptUnits({.vocabulary = data.outputs,
-                     .length = data.sample.front(),
-                     .width = width_.value_or(kWidth),
-                     .heads = heads_.value_or(4),
-                     .blocks = depth_.value_or(kDepth[2])});
-  }
-  return MlpUnits({.inputs = Elements(data.sample),
-                   .width = width_.value_or(kWidth),
-                   .depth = depth_.value_or(kDepth[0]),
-                   .outputs = data.outputs,
-                   .flattens = data.sample.size() > 1});
+  return UnitsOfNamed({model_, width_, depth_, heads_}, data);
 }
 
 std::vector<double> TrainingArguments::CostsOfUnits(const std::vector<std::vector<Layer>>& units,
@@ -270,11 +252,11 @@ TrainingTask TrainingArguments::TaskFor(Model model, const TrainingData& data) c
 
 GivenTraining TrainingArguments::LoadForProfile() const {
   GivenTraining given;
+  CheckModelName(model_);
   given.data = LoadData();
   if (ModelIsFile()) {
     given.task = TaskFor(ReadModelFile(), given.data);
   } else {
-    ChoiceIndex("--model", model_, {"mlp", "convnet", "gpt"});
     given.task = TaskFor({model_, Units(given.data)}, given.data);
   }
   CheckModel(given);
@@ -301,7 +283,6 @@ Model TrainingArguments::LoadModel(const TrainingData& data, std::int32_t stages
     }
     return model;
   }
-  ChoiceIndex("--model", model_, {"mlp", "convnet", "gpt"});
   return OrRefuse("--model", [&] {
     const std::vector<std::vector<Layer>> units = Units(data);
     const std::vector<std::int32_t> cut =
@@ -320,6 +301,7 @@ GivenTraining TrainingArguments::Load(const std::string& name_or_file,
     throw CommandFailure(ExitCode::kUsage, "--epochs", "expected this or -n, not both");
   }
   GivenTraining given;
+  CheckModelName(model_);
   given.data = LoadData();
   const bool by_epochs = !schedule_->HasBatches() && (epochs_ || default_epochs_ > 0);
   const std::int64_t epochs = epochs_.value_or(default_epochs_);
@@ -356,8 +338,38 @@ GivenTraining TrainingArguments::Load(const std::string& name_or_file,
   }
   given.task = TaskFor(LoadModel(given.data, shape.stages), given.data);
   given.task.training = given.data.Training(given.per_epoch, given.task.seed);
+  given.task.data = [data = given.data, per_epoch = given.per_epoch] {
+    return data.Identity(per_epoch);
+  };
   CheckModel(given);
   return given;
+}
+
+std::vector<IdleFlag> TrainingArguments::IdleFlagsFor(bool predicts) const {
+  std::vector<IdleFlag> flags = FlagsOfModel(model_, ModelIsFile(), data_.value_or(DefaultData()));
+  const std::vector<IdleFlag> of_optimizer = FlagsOfOptimizer(optimizer_.Options(), predicts);
+  flags.insert(flags.end(), of_optimizer.begin(), of_optimizer.end());
+  return flags;
+}
+
+std::vector<Diagnostic> TrainingArguments::IdleFlags(const Schedule& schedule,
+                                                     bool is_generated) const {
+  std::vector<IdleFlag> flags = IdleFlagsFor(PredictsUpdates(schedule));
+  if (!is_generated) {
+    for (const std::string& flag : schedule_->FlagsOfGenerators()) {
+      flags.push_back({flag, "the schedule is a file"});
+    }
+  }
+  return WarnOfIdle(*app_, flags);
+}
+
+std::vector<Diagnostic> TrainingArguments::IdleFlagsOfProfile() const {
+  std::vector<IdleFlag> flags = IdleFlagsFor(/*predicts=*/true);
+  flags.push_back({"--epochs", "--microbatches says how much is measured"});
+  if (!ModelIsFile()) {
+    flags.push_back({"--cut", "each unit is measured by itself"});
+  }
+  return WarnOfIdle(*app_, flags);
 }
 
 }  // namespace stagecraft

@@ -7,6 +7,7 @@
 
 #include "engine/training.h"
 #include "tools/device_arguments.h"
+#include "tools/idle_flags.h"
 #include "tools/optimizer_arguments.h"
 #include "tools/schedule_arguments.h"
 #include "tools/training_data.h"
@@ -52,7 +53,14 @@ class TrainingArguments {
   GivenTraining LoadForProfile() const;
   bool ModelIsFile() const;
 
+  /// A warning for each flag that was given and changes nothing for a training with `schedule`.
+  std::vector<Diagnostic> IdleFlags(const Schedule& schedule, bool is_generated) const;
+  /// The same for `LoadForProfile`.
+  std::vector<Diagnostic> IdleFlagsOfProfile() const;
+
  private:
+  std::vector<IdleFlag> IdleFlagsFor(bool predicts) const;
+  std::string DefaultData() const { return model_ == "gpt" ? "tokens" : "digits"; }
   TrainingData LoadData() const;
   std::vector<std::vector<Layer>> Units(const TrainingData& data) const;
   Model LoadModel(const TrainingData& data, std::int32_t stages) const;
@@ -63,6 +71,7 @@ class TrainingArguments {
                                    const TrainingData& data) const;
 
   const ScheduleArguments* schedule_ = nullptr;
+  const CLI::App* app_ = nullptr;
   OptimizerArguments optimizer_;
   DeviceArguments device_;
   std::string model_ = "mlp";

@@ -6,7 +6,9 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include "engine/hash.h"
 #include "engine/safetensors.h"
 #include "schedules/closest.h"
 #include "tools/command.h"
@@ -107,6 +109,17 @@ SplitData LoadSplit(const TrainingDataRequest& request) {
   RefuseUnknown(request.name);
 }
 
+std::string IdentityOf(const HostTensor& tensor) {
+  const std::string_view bytes(reinterpret_cast<const char*>(tensor.memory.data),
+                               tensor.memory.bytes);
+  return fmt::format("{} [{}] {:016x}\n", static_cast<int>(tensor.type),
+                     fmt::join(tensor.shape, ","), HashOf(bytes));
+}
+
+std::string IdentityOf(const DataSet& set) {
+  return IdentityOf(set.x) + IdentityOf(set.y);
+}
+
 }  // namespace
 
 std::function<std::unique_ptr<BatchSource>()> TrainingData::Training(std::int64_t per_epoch,
@@ -131,6 +144,17 @@ std::int64_t TrainingData::EvaluationMicrobatches() const {
   return split.evaluation.x.shape.empty()
              ? 0
              : OrderedBatches::Count(split.evaluation, microbatch_size);
+}
+
+std::string TrainingData::Identity(std::int64_t per_epoch) const {
+  std::string text = fmt::format("{} {}\n", microbatch_size, per_epoch);
+  text += IdentityOf(split.training) + IdentityOf(split.evaluation);
+  if (recorded) {
+    for (const DataSet& batch : *recorded) {
+      text += IdentityOf(batch);
+    }
+  }
+  return text;
 }
 
 TrainingData LoadTrainingData(const TrainingDataRequest& request) {

@@ -41,6 +41,10 @@ struct TrainingData {
                                                          std::uint64_t seed) const;
   std::function<std::unique_ptr<BatchSource>()> Evaluation() const;
   std::int64_t EvaluationMicrobatches() const;
+
+  /// What tells these data, as micro-batches of `per_epoch` each epoch, from others: sizes and a
+  /// hash of all samples, for which it reads them.
+  std::string Identity(std::int64_t per_epoch) const;
 };
 
 /// Throws `CommandFailure` (usage) if there is no such data, or too little.

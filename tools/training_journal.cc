@@ -11,8 +11,12 @@
 namespace stagecraft {
 
 TrainingJournal::TrainingJournal(const TrainingPlan& plan, const LearningRate& rate,
-                                 JournalStart start)
-    : plan_(plan), rate_(rate), start_(start) {
+                                 JournalStart start, WhenDiverged when_diverged)
+    : plan_(plan),
+      rate_(rate),
+      start_(start),
+      ends_(when_diverged == WhenDiverged::kEnds),
+      watch_(plan, start) {
   const Schedule& schedule = plan.training.schedule;
   const std::size_t stages = static_cast<std::size_t>(schedule.shape.stages);
   for (const GradientUse& use : GradientUses(schedule)) {
@@ -31,9 +35,13 @@ TrainingJournal::TrainingJournal(const TrainingPlan& plan, const LearningRate& r
 }
 
 void TrainingJournal::Take(const TrainingReport& report) {
+  if (over_) {
+    return;
+  }
+  watch_.Take(report);
   if (report.kind == TrainingReport::Kind::kEvaluation) {
     evaluations_[report.pause][report.result.microbatch] = report.result;
-  } else {
+  } else if (report.kind == TrainingReport::Kind::kTraining) {
     const auto index = static_cast<std::size_t>(report.result.microbatch - start_.microbatch);
     losses_.at(index) = report.result.loss;
     last_loss_ = report.result.loss;
@@ -42,14 +50,49 @@ void TrainingJournal::Take(const TrainingReport& report) {
            losses_[static_cast<std::size_t>(complete_)]) {
       ++complete_;
     }
-    FinishUpdates();
   }
-  FinishEpochs();
+
+  // In the order of what they are of: a test loss comes behind the epoch's other numbers.
+  FinishUpdates();
+  const std::optional<Divergence> first = watch_.First();
+  if (first && first->what != Divergence::What::kTestLoss) {
+    TellOfDivergence(*first);
+  }
+  if (!over_) {
+    FinishEpochs();
+  }
+  if (first) {
+    TellOfDivergence(*first);
+  }
+}
+
+void TrainingJournal::Finish() {
+  watch_.Finish();
+  if (const std::optional<Divergence> first = watch_.First()) {
+    TellOfDivergence(*first);
+  }
+}
+
+void TrainingJournal::TellOfDivergence(const Divergence& divergence) {
+  if (!told_of_divergence_) {
+    told_of_divergence_ = true;
+    over_ = ends_;
+    on_divergence(divergence);
+  }
+}
+
+std::int64_t TrainingJournal::TellableUpdates() const {
+  const std::int64_t all = static_cast<std::int64_t>(updates_.size()) * plan_.rounds;
+  if (!ends_) {
+    return all;
+  }
+  const std::optional<Divergence> first = watch_.First();
+  return std::min({all, watch_.UpdatesMade(), first ? first->update - start_.update + 1 : all});
 }
 
 void TrainingJournal::FinishUpdates() {
   const auto of_round = static_cast<std::int64_t>(updates_.size());
-  while (of_round > 0 && next_update_ < of_round * plan_.rounds) {
+  while (of_round > 0 && next_update_ < TellableUpdates()) {
     const Update& update = updates_[static_cast<std::size_t>(next_update_ % of_round)];
     const std::int64_t base = next_update_ / of_round * plan_.training.schedule.shape.microbatches;
     UpdateResult result;
@@ -64,8 +107,9 @@ void TrainingJournal::FinishUpdates() {
     result.update = start_.update + next_update_;
     result.learning_rate = rate_.At(result.update);
     result.staleness = update.staleness;
-    on_update(result);
+    told_microbatches_ += static_cast<std::int64_t>(result.microbatches.size());
     ++next_update_;
+    on_update(result);
   }
 }
 
@@ -80,7 +124,9 @@ void TrainingJournal::FinishEpochs() {
     const std::size_t expected =
         plan_.evaluation ? static_cast<std::size_t>(plan_.evaluation->schedule.shape.microbatches)
                          : 0;
-    if (evaluated < expected || complete_ < end) {
+    if (evaluated < expected || complete_ < end ||
+        (ends_ &&
+         watch_.UpdatesMade() < watch_.UpdatesBefore(static_cast<std::int64_t>(next_epoch_)))) {
       return;
     }
     EpochResult result;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstddef>
 #include <cstdio>
 #include <system_error>
@@ -31,6 +32,11 @@ double Seconds(Clock::duration duration) {
 /// The most that any stage has updated: where the last stage's S count begins.
 std::int64_t UpdatesOf(const Snapshot* start, std::int32_t stage) {
   return start == nullptr ? 0 : UpdatesOf(*start, stage);
+}
+
+/// What is no number has a sign that means nothing.
+double WithoutSign(double loss) {
+  return std::isnan(loss) ? std::abs(loss) : loss;
 }
 
 std::vector<std::int32_t> SteadyStaleness(const Schedule& schedule) {
@@ -64,18 +70,18 @@ TrainingReporter::TrainingReporter(const GivenTraining& given, const TrainingPla
     : given_(given),
       plan_(plan),
       options_(options),
-      journal_(plan, given.task.learning_rate, StartOf(plan, given, options.start)),
+      journal_(plan, given.task.learning_rate, StartOf(plan, given, options.start),
+               options.stops_on_nan ? TrainingJournal::WhenDiverged::kEnds
+                                    : TrainingJournal::WhenDiverged::kGoesOn),
+      good_(plan.training.schedule.shape.ranks),
       begin_(Clock::now()),
       shown_(begin_) {
   if (!options_.metrics.empty()) {
-    metrics_.reset(std::fopen(options_.metrics.c_str(), "we"));
-    if (!metrics_) {
-      throw CommandFailure(ExitCode::kUsage, options_.metrics,
-                           "cannot be written: " + std::generic_category().message(errno));
-    }
+    metrics_ = OpenForLines(options_.metrics);
   }
   journal_.on_update = [this](const UpdateResult& update) { Write(update); };
   journal_.on_epoch = [this](const EpochResult& epoch) { Write(epoch); };
+  journal_.on_divergence = [this](const Divergence& divergence) { TellOf(divergence); };
   if (!options_.quiet) {
     const Shape& shape = plan.training.schedule.shape;
     Print(fmt::format(
@@ -89,14 +95,58 @@ TrainingReporter::TrainingReporter(const GivenTraining& given, const TrainingPla
 }
 
 TrainingReporter::~TrainingReporter() {
+  ClearProgress();
+}
+
+void TrainingReporter::ClearProgress() const {
   if (has_progress_) {
     ShowProgressLine("");
   }
 }
 
-void TrainingReporter::Take(const TrainingReport& report) {
-  journal_.Take(report);
-  ShowProgress();
+bool TrainingReporter::Take(const TrainingReport& report, std::string_view payload) {
+  if (report.kind == TrainingReport::Kind::kSnapshot) {
+    good_.Take(report, payload);
+  } else {
+    journal_.Take(report);
+    ShowProgress();
+  }
+  return !journal_.IsOver();
+}
+
+void TrainingReporter::Finish(const TrainingOutcome& outcome) {
+  journal_.Finish();
+  if (!divergence_ && !outcome.stopped && FindNotFinite(outcome.snapshot)) {
+    TellOf({.update =
+                UpdatesOf(options_.start, plan_.training.schedule.shape.stages - 1) + updates_ - 1,
+            .what = Divergence::What::kWeights,
+            .microbatch = PositionOf(outcome.snapshot) - 1});
+  }
+}
+
+std::optional<Snapshot> TrainingReporter::LastGood() const {
+  // Of the pauses whose updates all come before the one in which something was not finite.
+  const std::int64_t first = UpdatesOf(options_.start, plan_.training.schedule.shape.stages - 1);
+  const auto all = static_cast<std::int64_t>(plan_.pauses.size()) * plan_.rounds;
+  std::int64_t pauses = 0;
+  while (divergence_ && pauses < all &&
+         first + journal_.Watch().UpdatesBefore(pauses) <= divergence_->update) {
+    ++pauses;
+  }
+  return good_.LastOf(pauses);
+}
+
+void TrainingReporter::TellOf(const Divergence& divergence) {
+  divergence_ = divergence;
+  ClearProgress();
+  Diagnostic warning;
+  warning.severity = Severity::kWarning;
+  warning.message =
+      ToText(divergence) + (options_.stops_on_nan
+                                ? "; --stop-on-nan ends the training here"
+                                : "; the training goes on, but is not worth much from here "
+                                  "(--stop-on-nan would end it)");
+  PrintDiagnostics({std::move(warning)});
 }
 
 void TrainingReporter::Write(const UpdateResult& update) {
@@ -115,16 +165,15 @@ void TrainingReporter::Write(const EpochResult& epoch) {
   if (options_.quiet) {
     return;
   }
-  std::string line = fmt::format("epoch {:>3}  loss {:.4f}", epochs_.size(), epoch.loss);
+  std::string line =
+      fmt::format("epoch {:>3}  loss {:.4f}", epochs_.size(), WithoutSign(epoch.loss));
   if (epoch.test_loss) {
-    line += fmt::format("  test loss {:.4f}", *epoch.test_loss);
+    line += fmt::format("  test loss {:.4f}", WithoutSign(*epoch.test_loss));
   }
   if (epoch.accuracy) {
     line += fmt::format("  test accuracy {:.2f} %", 100 * *epoch.accuracy);
   }
-  if (has_progress_) {
-    ShowProgressLine("");
-  }
+  ClearProgress();
   Print(line + "\n");
   FlushOutput();
 }
@@ -153,10 +202,11 @@ std::string TrainingReporter::Summary(const TrainingOutcome& outcome) const {
   const Schedule& schedule = plan_.training.schedule;
   const double seconds = Seconds(outcome.elapsed);
   return fmt::format(
-      "{} updates in {:.1f} s, {:.0f} samples/s; staleness {}, weight copies {} (by stage)\n",
+      "{} updates in {:.1f} s, {:.0f} samples/s; staleness {}, weight copies {} (by stage)\n{}",
       updates_, seconds,
       static_cast<double>(journal_.MicrobatchesSeen() * given_.data.microbatch_size) / seconds,
-      fmt::join(SteadyStaleness(schedule), ", "), fmt::join(WeightCopies(plan_), ", "));
+      fmt::join(SteadyStaleness(schedule), ", "), fmt::join(WeightCopies(plan_), ", "),
+      divergence_ ? fmt::format("diverged: {}\n", ToText(*divergence_)) : "");
 }
 
 nlohmann::ordered_json TrainingReporter::ToJson(const TrainingOutcome& outcome) const {
@@ -184,6 +234,7 @@ nlohmann::ordered_json TrainingReporter::ToJson(const TrainingOutcome& outcome) 
           {"epochs", std::move(epochs)},
           {"staleness", SteadyStaleness(schedule)},
           {"weight_copies", WeightCopies(plan_)},
+          {"diverged_at", divergence_ ? stagecraft::ToJson(*divergence_) : Json(nullptr)},
           {"stopped", outcome.stopped},
           {"seconds", Seconds(outcome.elapsed)}};
 }

@@ -2,13 +2,15 @@
 
 #include <chrono>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "tools/file_access.h"
+#include "tools/good_snapshot.h"
 #include "tools/training_arguments.h"
 #include "tools/training_journal.h"
 #include "tools/training_run.h"
@@ -20,11 +22,13 @@ struct TrainingReportOptions {
   std::string metrics;  ///< File of the JSON lines; empty for none.
   bool quiet = false;   ///< Nothing on standard output before the end.
   bool processes = false;
-  std::string compute;  ///< What computes, if that is to be said.
+  std::string compute;        ///< What computes, if that is to be said.
+  bool stops_on_nan = false;  ///< The first number that is not finite ends the job.
 };
 
 /// Says how a training goes: a line per epoch on standard output, progress with rate and time left
-/// on a terminal's standard error, JSON lines of every update in a file, a summary.
+/// on a terminal's standard error, JSON lines of every update in a file, a summary; and a warning
+/// at the first number that is not finite.
 class TrainingReporter {
  public:
   /// Throws `CommandFailure` if the metrics' file cannot be written.
@@ -34,7 +38,16 @@ class TrainingReporter {
   TrainingReporter(const TrainingReporter&) = delete;
   TrainingReporter& operator=(const TrainingReporter&) = delete;
 
-  void Take(const TrainingReport& report);
+  /// False if the job is to end: `payload` follows the report.
+  bool Take(const TrainingReport& report, std::string_view payload);
+
+  /// No more reports will come. `snapshot`: what the job left, if anything.
+  void Finish(const TrainingOutcome& outcome);
+
+  /// The first number that is not finite, if there was one.
+  const std::optional<Divergence>& Diverged() const { return divergence_; }
+  /// The last snapshot, at an epoch's end, before which everything was finite.
+  std::optional<Snapshot> LastGood() const;
 
   std::string Summary(const TrainingOutcome& outcome) const;
   nlohmann::ordered_json ToJson(const TrainingOutcome& outcome) const;
@@ -42,18 +55,18 @@ class TrainingReporter {
  private:
   void Write(const UpdateResult& update);
   void Write(const EpochResult& epoch);
+  void TellOf(const Divergence& divergence);
+  void ClearProgress() const;
   void ShowProgress();
   std::int64_t MicrobatchesInAll() const;
-
-  struct CloseFile {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
 
   const GivenTraining& given_;
   const TrainingPlan& plan_;
   TrainingReportOptions options_;
   TrainingJournal journal_;
-  std::unique_ptr<std::FILE, CloseFile> metrics_;
+  GoodSnapshots good_;
+  OpenedFile metrics_;
+  std::optional<Divergence> divergence_;
   std::vector<EpochResult> epochs_;
   std::int64_t updates_ = 0;
   std::chrono::steady_clock::time_point begin_, shown_;

@@ -11,6 +11,7 @@
 
 #include "engine/brief_wait.h"
 #include "engine/framework_loader.h"
+#include "engine/job_fingerprint.h"
 #include "engine/nccl_transport.h"
 #include "engine/peer_job.h"
 #include "engine/peers.h"
@@ -37,7 +38,7 @@ std::vector<std::string> RunLaunched(const TrainingSetup& setup, const LaunchEnv
   MeshOptions options{.rank = launch.rank,
                       .ranks = launch.ranks,
                       .pairs = PairsThatTalk(setup.plan->training),
-                      .fingerprint = FingerprintOf(*setup.task, *setup.plan)};
+                      .fingerprint = FingerprintOf(*setup.task, *setup.plan, setup.start)};
   options.host = is_local ? "127.0.0.1" : AddressTowards(launch.host, launch.port);
   options.prefix = fmt::format("stagecraft/{}/", launch.run);
   options.on_refused = [](const std::string& what) {
@@ -150,12 +151,14 @@ TrainingOutcome RunTraining(const TrainingTask& task, const TrainingPlan& plan,
   job.connect_devices =
       OverNccl(framework, plan.training, {.deadline = job.deadline, .spins = MaySpin(ranks_here)});
   TrainingOutcome outcome;
+  bool ended = false;  // By whoever hears the reports.
   job.on_report = [&](std::int32_t, std::string_view bytes) {
     const TrainingReport report = ReadTrainingReport(bytes);
     if (report.kind == TrainingReport::Kind::kClock) {
       outcome.clocks.push_back(report.clock);
-    } else if (options.on_report) {
-      options.on_report(report);
+    } else if (!ended && options.on_report && !options.on_report(report, PayloadOf(bytes))) {
+      ended = true;
+      StopOnSignal::Request();
     }
   };
   const StopOnSignal stop_on_signal;
@@ -174,10 +177,12 @@ TrainingOutcome RunTraining(const TrainingTask& task, const TrainingPlan& plan,
                                                 : RunAsProcesses(plan.training, work, job));
     }
   } catch (const JobError& error) {
-    throw CommandFailure(ExitCode::kFailed, "", error.what());
+    if (!ended) {  // Ranks that others have started only see that the job is over.
+      throw CommandFailure(ExitCode::kFailed, "", error.what());
+    }
   }
   outcome.elapsed = Clock::now() - begin;
-  outcome.stopped = !WasDrained(outcome.snapshot);
+  outcome.stopped = ended || !WasDrained(outcome.snapshot);
   if (options.record) {
     outcome.recorded = recorder.Recorded();
     outcome.reads = recorder.Reads();

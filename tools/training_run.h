@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/launch_environment.h"
@@ -25,17 +26,19 @@ struct TrainingRunOptions {
   Workers workers = Workers::kThreads;
   bool record = false;  ///< Keeps when each op ran.
   const Snapshot* start = nullptr;
-  std::function<void(const TrainingReport&)> on_report{};
+  /// Told all but clocks; what follows a report is its `PayloadOf`. False ends the job.
+  std::function<bool(const TrainingReport& report, std::string_view payload)> on_report{};
 };
 
-/// What a training leaves; on ranks that a launcher started, on rank 0 only.
+/// What a training leaves; on ranks that a launcher started, on rank 0 only. If `on_report` ended
+/// it there may be no snapshot.
 struct TrainingOutcome {
   Snapshot snapshot;
   std::optional<Timeline> recorded;
   std::vector<SlotContent> reads;    ///< Per op id, if recorded: the version that it found.
   std::vector<std::int32_t> clocks;  ///< MHz that devices showed meanwhile.
   std::chrono::nanoseconds elapsed{0};
-  bool stopped = false;  ///< Ctrl-C came before the end.
+  bool stopped = false;  ///< Ctrl-C came before the end, or `on_report` ended it.
 };
 
 /// What computes, for reports: `LibTorch 2.11.0 with CUDA, 1 x NVIDIA H200 ..., TF32 off,

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <iterator>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -250,11 +251,20 @@ Validation ValidateTraining(const GivenTraining& given, const Schedule& lowered,
   Validation validation;
   for (std::int32_t i = 0; i < options.runs; ++i) {
     progress.Begin(fmt::format("training, run {} of {}", i + 1, options.runs));
+    DivergenceWatch watch(plan, {});
     const TrainingOutcome outcome =
-        RunTraining(given.task, plan, {.workers = options.workers, .record = true});
+        RunTraining(given.task, plan,
+                    {.workers = options.workers,
+                     .record = true,
+                     .on_report = [&](const TrainingReport& report, std::string_view) {
+                       watch.Take(report);
+                       return true;
+                     }});
     if (outcome.stopped) {
       throw CommandFailure(ExitCode::kFailed, "", "stopped before the end");
     }
+    watch.Finish();
+    validation.diverged_at = watch.First();  // The same each time.
     Run run;
     run.costs = MeasureCosts(schedule, *outcome.recorded, split.costs);
     run.checks.delays = MeasureDelays(schedule, *outcome.recorded, split.costs);

@@ -145,6 +145,9 @@ std::string ValidationToText(const Validation& validation) {
   if (!validation.checks.empty()) {
     text += ChecksToText(validation);
     text += fmt::format("  with       {}\n", validation.compute);
+    if (validation.diverged_at) {
+      text += fmt::format("  diverged   {}\n", ToText(*validation.diverged_at));
+    }
   }
   if (run.worst) {
     text += fmt::format("  worst op   {} on rank {} started {} {}\n",
@@ -197,18 +200,20 @@ Json ValidationToJson(const Validation& validation) {
       replay_errors.push_back(
           measured / static_cast<double>(validation.checks[i].replayed.count()) - 1);
     }
-    json["training"] = {{"first_microbatch", validation.first_microbatch},
-                        {"alternates", validation.alternates},
-                        {"compute", validation.compute},
-                        {"jitter", checks.jitter},
-                        {"dispatch_ns", checks.delays.dispatch.count()},
-                        {"hop_ns", checks.delays.hop.count()},
-                        {"replayed_ns", checks.replayed.count()},
-                        {"replay_errors", std::move(replay_errors)},
-                        {"naive_ns", checks.naive.count()},
-                        {"reads", checks.reads},
-                        {"wrong_reads", checks.wrong_reads},
-                        {"staleness", validation.staleness}};
+    json["training"] = {
+        {"first_microbatch", validation.first_microbatch},
+        {"alternates", validation.alternates},
+        {"compute", validation.compute},
+        {"jitter", checks.jitter},
+        {"dispatch_ns", checks.delays.dispatch.count()},
+        {"hop_ns", checks.delays.hop.count()},
+        {"replayed_ns", checks.replayed.count()},
+        {"replay_errors", std::move(replay_errors)},
+        {"naive_ns", checks.naive.count()},
+        {"reads", checks.reads},
+        {"wrong_reads", checks.wrong_reads},
+        {"staleness", validation.staleness},
+        {"diverged_at", validation.diverged_at ? ToJson(*validation.diverged_at) : Json(nullptr)}};
   }
   return json;
 }

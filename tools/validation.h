@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 
 #include "schedules/schedule.h"
 #include "sim/measured_replay.h"
+#include "tools/divergence.h"
 #include "tools/terminal.h"
 #include "traces/costs.h"
 #include "traces/timeline_difference.h"
@@ -40,7 +42,8 @@ struct Validation {
   std::vector<std::int32_t> staleness;  ///< Per stage.
   std::int32_t first_microbatch = 0;    ///< That the prediction is of.
   std::string compute;                  ///< What computed.
-  bool alternates = false;              ///< It is of every other stretch between drains from there.
+  std::optional<Divergence> diverged_at;
+  bool alternates = false;  ///< It is of every other stretch between drains from there.
 
   std::size_t MedianIndex() const { return (runs.size() - 1) / 2; }
   const TimelineDifference& Median() const { return runs[MedianIndex()]; }

@@ -36,6 +36,7 @@ struct Rules {
   StepRule<T> step;
   PredictRule<T> prediction;
   const double* clip = nullptr;
+  std::int64_t update = 0;  ///< Number of the step.
 };
 
 template <int N, typename T>
@@ -50,9 +51,9 @@ __device__ void Store(T* buffer, std::int64_t at, const Pack<T, N>& pack) {
   }
 }
 
-/// N elements from `at` on.
+/// N elements from `at` on. Whether their gradient was finite.
 template <int N, typename T>
-__device__ void Update(const Rules<T>& rules, const Pointers<T>& memory, T clip, std::int64_t at) {
+__device__ bool Update(const Rules<T>& rules, const Pointers<T>& memory, T clip, std::int64_t at) {
   const OptimizerBuffers<T>& buffers = memory.buffers;
   const bool steps = memory.to != nullptr;
   Pack<T, N> weight = Load<N>(memory.from, at);
@@ -63,6 +64,7 @@ __device__ void Update(const Rules<T>& rules, const Pointers<T>& memory, T clip,
   Pack<T, N> last = Load<N>(steps ? nullptr : buffers.last, at);
   Pack<T, N> difference = Load<N>(buffers.difference, at);
   Pack<T, N> predicted{};
+  bool is_finite = true;
 #pragma unroll
   for (int i = 0; i < N; ++i) {
     OptimizerElement<T> element;
@@ -74,6 +76,7 @@ __device__ void Update(const Rules<T>& rules, const Pointers<T>& memory, T clip,
     element.last = last.values[i];
     element.difference = difference.values[i];
     if (steps) {
+      is_finite = is_finite && IsFiniteNumber(element.gradient);
       StepElement(rules.step, clip, element);
       element.weight = element.updated;
     }
@@ -99,6 +102,16 @@ __device__ void Update(const Rules<T>& rules, const Pointers<T>& memory, T clip,
     Store<N>(buffers.difference, at, difference);
   }
   Store<N>(memory.predicted, at, predicted);
+  return is_finite;
+}
+
+/// Few threads see such a gradient in a training that goes well, and after the first has written,
+/// the others of the same update only read.
+__device__ void NoteNotFiniteHere(std::int64_t* first, std::int64_t update) {
+  static_assert(sizeof(long long) == sizeof(std::int64_t));
+  if (first != nullptr && *static_cast<volatile std::int64_t*>(first) > update) {
+    atomicMin(reinterpret_cast<long long*>(first), static_cast<long long>(update));
+  }
 }
 
 template <int N, typename T>
@@ -107,11 +120,16 @@ __global__ void __launch_bounds__(kThreads) UpdateAll(Rules<T> rules, Pointers<T
   const std::int64_t thread = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
   const std::int64_t elements = memory.buffers.elements;
   const std::int64_t packs = elements / N;
+  // The norm of a gradient may be too large for a double where the gradient is not.
+  bool is_finite = rules.clip == nullptr || *rules.clip > 0;
   if (thread < packs) {
-    Update<N>(rules, memory, clip, thread * N);
+    is_finite = Update<N>(rules, memory, clip, thread * N) && is_finite;
   }
   if (thread < elements % N) {  // What does not fill a pack.
-    Update<1>(rules, memory, clip, packs * N + thread);
+    is_finite = Update<1>(rules, memory, clip, packs * N + thread) && is_finite;
+  }
+  if (!is_finite) {
+    NoteNotFiniteHere(memory.buffers.first_not_finite, rules.update);
   }
 }
 
@@ -219,7 +237,7 @@ void Launch(const Rules<T>& rules, const Pointers<T>& memory, void* stream) {
 template <typename T>
 void Step(const OptimizerOptions& options, const OptimizerBuffers<T>& buffers, const StepCall& call,
           const StepTargets<T>& targets, void* stream) {
-  Rules<T> rules{StepRule<T>(options, call.numbers), {}, call.clip};
+  Rules<T> rules{StepRule<T>(options, call.numbers), {}, call.clip, call.numbers.updates};
   if (call.prediction != nullptr) {
     rules.prediction = PredictRule<T>(options, *call.prediction);
     rules.prediction.repeats = RepeatsStep(options, call.numbers, *call.prediction);

@@ -37,7 +37,9 @@ Outcome Train(Framework& framework, const TrainingPlan& plan, const TrainingTask
   const Snapshot snapshot = ReadTrainingResult(RunAsThreads(
       plan.training, TrainingWork(setup), {.on_report = [&](std::int32_t, std::string_view bytes) {
         const TrainingReport report = ReadTrainingReport(bytes);
-        outcome.reports.push_back({report.kind, report.result.microbatch, report.result.loss});
+        if (report.kind != TrainingReport::Kind::kUpdates) {  // How many there are is up to time.
+          outcome.reports.push_back({report.kind, report.result.microbatch, report.result.loss});
+        }
       }}));
   const SnapshotFiles files = ToFiles(snapshot);
   outcome.weights = files.weights;

@@ -45,5 +45,27 @@ TEST(CheckOptimizer, NamesTheFlagOfWhatMakesNoSense) {
             "--xpipe-adam: error: is of adam and adamw\n");
 }
 
+TEST(OptimizerFields, SayWhereTheyChangeNothing) {
+  const auto idle = [](bool predicts, const std::function<void(OptimizerOptions&)>& change) {
+    OptimizerOptions options;
+    change(options);
+    std::string flags;
+    for (const OptimizerField& field : OptimizerFields()) {
+      flags += field.idle(options, predicts).empty() ? "" : std::string(field.flag) + " ";
+    }
+    return flags;
+  };
+  using Options = OptimizerOptions;
+  EXPECT_EQ(idle(true, [](Options& o) { o.momentum = 0.9, o.weight_decay = 0.1; }),
+            "--betas --betas --eps --xpipe-adam ");
+  EXPECT_EQ(idle(true, [](Options& o) { o.kind = OptimizerKind::kAdamW, o.weight_decay = 0.1; }),
+            "--momentum --dampening --nesterov ");
+  EXPECT_EQ(idle(false, [](Options& o) { o.kind = OptimizerKind::kAdamW, o.weight_decay = 0.1; }),
+            "--momentum --dampening --nesterov --displacement --prediction-decay --xpipe-adam ");
+  EXPECT_EQ(idle(true, [](Options&) {}),
+            "--dampening --nesterov --betas --betas --eps --displacement --prediction-decay "
+            "--xpipe-adam ");
+}
+
 }  // namespace
 }  // namespace stagecraft

@@ -57,12 +57,15 @@ TEST(RunAsPeer, TrainsToTheBitsOfThreads) {
         PlanTraining(Lower(test::Make(name, {.ranks = 3, .microbatches = 12})), 0, 0);
     test::ScalarFramework framework;
     const MakeWork work = TrainingWork({.task = &task, .plan = &plan, .framework = &framework});
-    std::atomic<int> reports{0};
+    std::atomic<int> losses{0};
     const Outcome outcome = RunPeers(
-        plan.training, work, {.on_report = [&](std::int32_t, std::string_view) { ++reports; }});
+        plan.training, work, {.on_report = [&](std::int32_t, std::string_view bytes) {
+          const bool is_loss = ReadTrainingReport(bytes).kind == TrainingReport::Kind::kTraining;
+          losses += is_loss ? 1 : 0;
+        }});
     EXPECT_EQ(outcome.failures, std::vector<std::string>(3));
     EXPECT_EQ(outcome.results, RunAsThreads(plan.training, work));
-    EXPECT_EQ(reports, 12) << name;
+    EXPECT_EQ(losses, 12) << name;
   }
 }
 

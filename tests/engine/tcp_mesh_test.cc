@@ -65,8 +65,9 @@ TEST(ConnectMesh, ARankThatRunsAnotherJobIsRefused) {
   MemoryStore store;
   const Line line = ConnectLine(
       store, 2, [](MeshOptions& options) { options.fingerprint = options.rank == 1 ? 8 : 7; });
-  EXPECT_EQ(line.failures[0], "rank 1 runs another schedule or task");
-  EXPECT_NE(line.failures[1].find("refused the connection: it runs another schedule or task"),
+  EXPECT_EQ(line.failures[0], "rank 1 has another schedule, model, data or options");
+  EXPECT_NE(line.failures[1].find(
+                "refused the connection: it has another schedule, model, data or options"),
             std::string::npos)
       << line.failures[1];
 }

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -24,7 +25,9 @@ OptimizerOptions Momentum() {
 struct Trained {
   Snapshot snapshot;
   std::map<std::int64_t, double> losses;
-  std::map<std::int32_t, std::vector<double>> evaluations;  ///< By pause.
+  std::map<std::int32_t, std::vector<double>> evaluations;                           ///< By pause.
+  std::map<std::pair<std::int32_t, std::int32_t>, TrainingReport::Updates> updates;  ///< The last.
+  std::map<std::int32_t, std::vector<std::string>> parts;  ///< Of snapshots, by pause.
 };
 
 Trained Train(const TrainingPlan& plan, const TrainingTask& task, const Snapshot* start = nullptr,
@@ -33,18 +36,26 @@ Trained Train(const TrainingPlan& plan, const TrainingTask& task, const Snapshot
   Trained trained;
   const MakeWork work = TrainingWork(
       {.task = &task, .plan = &plan, .framework = &framework, .start = start, .stop = stop});
-  trained.snapshot = ReadTrainingResult(
-      RunAsThreads(plan.training, work, {.on_report = [&](std::int32_t, std::string_view bytes) {
-                     const TrainingReport report = ReadTrainingReport(bytes);
-                     if (report.kind == TrainingReport::Kind::kEvaluation) {
-                       trained.evaluations[report.pause].push_back(report.result.loss);
-                       return;
-                     }
-                     trained.losses[report.result.microbatch] = report.result.loss;
-                     if (report.result.microbatch == stop_at) {
-                       *stop = true;
-                     }
-                   }}));
+  trained.snapshot = ReadTrainingResult(RunAsThreads(
+      plan.training, work, {.on_report = [&](std::int32_t, std::string_view bytes) {
+        const TrainingReport report = ReadTrainingReport(bytes);
+        if (report.kind == TrainingReport::Kind::kEvaluation) {
+          trained.evaluations[report.pause].push_back(report.result.loss);
+          return;
+        }
+        if (report.kind == TrainingReport::Kind::kUpdates) {
+          trained.updates[{report.updates.rank, report.updates.stage}] = report.updates;
+          return;
+        }
+        if (report.kind == TrainingReport::Kind::kSnapshot) {
+          trained.parts[report.pause].emplace_back(PayloadOf(bytes));
+          return;
+        }
+        trained.losses[report.result.microbatch] = report.result.loss;
+        if (report.result.microbatch == stop_at) {
+          *stop = true;
+        }
+      }}));
   return trained;
 }
 
@@ -125,6 +136,35 @@ TEST(Training, ARepeatedProgramGoesOnWithTheNewestWeights) {
   TrainingPlan rounds = PlanOf("1f1b", 1);
   rounds.rounds = 4;
   EXPECT_EQ(Bytes(Train(rounds, task).snapshot), Bytes(Train(PlanOf("1f1b", 4), task).snapshot));
+}
+
+TEST(Training, EveryStageTellsOfTheFirstGradientThatIsNotFinite) {
+  TrainingTask task = test::ScalarTask(3, {});
+  // Update 0 moves each weight by 1e200 times its gradient, which is not 0: in the forwards behind
+  // it, products of three weights are above 1e308. An infinite output is an infinite gradient.
+  task.learning_rate = LearningRate({1e200});
+  const Trained trained = Train(PlanOf("1f1b", 2), task);
+  ASSERT_EQ(trained.updates.size(), 3U);
+  for (const auto& [place, updates] : trained.updates) {
+    EXPECT_EQ(updates.made, 2) << updates.stage;
+    EXPECT_EQ(updates.not_finite, 1) << updates.stage;
+  }
+  for (const auto& [place, updates] : Train(PlanOf("1f1b", 2), test::ScalarTask(3, {})).updates) {
+    EXPECT_EQ(updates.not_finite, -1);
+  }
+}
+
+TEST(Training, EveryPauseTellsASnapshotThatTrainingGoesOnFrom) {
+  const TrainingTask task = test::ScalarTask(3, Momentum());
+  TrainingPlan plan = PlanOf("1f1b", 3);
+  plan.tells_snapshots = true;
+  const Trained whole = Train(plan, task);
+  ASSERT_EQ(whole.parts.size(), 3U);
+  const Snapshot second = ReadTrainingResult(whole.parts.at(1));
+  EXPECT_TRUE(WasDrained(second));
+  EXPECT_EQ(PositionOf(second), 12);
+  EXPECT_EQ(Bytes(Train(PlanOf("1f1b", 1), task, &second).snapshot), Bytes(whole.snapshot));
+  EXPECT_EQ(Bytes(ReadTrainingResult(whole.parts.at(2))), Bytes(whole.snapshot));
 }
 
 TEST(Training, AStopEndsEveryRankBetweenTwoOpsAndLeavesASnapshot) {

@@ -1,7 +1,11 @@
 #include "engine/weight_store.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <limits>
+#include <optional>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -137,6 +141,43 @@ TEST(WeightStore, LongGradientsAreClipped) {
   store.Step({0, 0, 0, 1});
   EXPECT_NEAR(Slot(store, 0)[0], -0.6, 1e-6);
   EXPECT_NEAR(Slot(store, 0)[1], -0.8, 1e-6);
+}
+
+TEST(WeightStore, RemembersTheFirstUpdateWhoseGradientWasNotFinite) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  for (const ElementType type : {ElementType::kFloat32, ElementType::kFloat64}) {
+    for (const OptimizerKind kind :
+         {OptimizerKind::kSgd, OptimizerKind::kAdam, OptimizerKind::kAdamW}) {
+      for (const double bad : {infinity, -infinity, std::nan("")}) {
+        WeightStoreOptions options = Options();
+        options.type = type;
+        options.elements = 1000;  // Of several blocks; the bad one is in the last.
+        options.optimizer.kind = kind;
+        options.optimizer.momentum = 0;
+        options.optimizer.weight_decay = 0.5;
+        WeightStore store(options);
+        for (const bool is_bad : {false, true, true}) {
+          store.Gradient();
+          std::vector<double> gradient(1000, 1.0);
+          gradient.back() = is_bad ? bad : 1.0;
+          std::copy(gradient.begin(), gradient.end(), store.Gradient().begin());
+          store.GradientReplaced();
+          store.Step({0, 0, 0, 1});
+          EXPECT_EQ(store.FirstNotFinite(),
+                    store.Updates() < 2 ? std::nullopt : std::optional<std::int64_t>(1));
+        }
+      }
+    }
+  }
+}
+
+TEST(WeightStore, ANormThatIsTooLargeForANumberIsNotFinite) {
+  WeightStoreOptions options = Options();
+  options.optimizer.clip_norm = 1;
+  WeightStore store(options);
+  Doubles(store.GradientData())[0] = 1e200;  // Its square is above the largest number, 1.8e308.
+  store.Step({0, 0, 0, 1});
+  EXPECT_EQ(store.FirstNotFinite(), 0);
 }
 
 TEST(WeightStore, BuffersAreAligned) {

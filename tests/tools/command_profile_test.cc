@@ -34,6 +34,22 @@ TEST(ProfileCommand, AModelOfNothingIsRefused) {
   const Outcome outcome = Stagecraft("profile --model mpl");
   EXPECT_EQ(outcome.code, 2);
   EXPECT_NE(outcome.err.find("did you mean 'mlp'?"), std::string::npos) << outcome.err;
+  EXPECT_EQ(Stagecraft("profile --model model.py").err,
+            "--model: error: expected mlp, convnet, gpt or a model file *.json, as "
+            "engine/model_file.h says, got 'model.py'\n");
+  EXPECT_EQ(Stagecraft("train 1f1b --model model.py").err,
+            Stagecraft("profile --model model.py").err);
+}
+
+TEST(ProfileCommand, FlagsThatChangeNothingAreNamed) {
+  if (!STAGECRAFT_HAS_TORCH) {
+    GTEST_SKIP() << "built without LibTorch";
+  }
+  EXPECT_EQ(
+      Stagecraft("profile --width 16 --microbatches 4 --epochs 3 --cut 1 --betas 0.9,0.99").err,
+      "--betas: warning: changes nothing here: is of adam and adamw\n"
+      "--epochs: warning: changes nothing here: --microbatches says how much is measured\n"
+      "--cut: warning: changes nothing here: each unit is measured by itself\n");
 }
 
 }  // namespace

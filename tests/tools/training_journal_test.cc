@@ -1,5 +1,8 @@
 #include "tools/training_journal.h"
 
+#include <cmath>
+#include <string>
+
 #include <gtest/gtest.h>
 
 #include "schedules/lower.h"
@@ -70,6 +73,81 @@ TEST(TrainingJournal, AnEpochEndsWithItsEvaluation) {
   EXPECT_EQ(epochs[0].loss, 2);
   EXPECT_EQ(epochs[0].test_loss, (3 * 1.0 + 1 * 4.0) / 4);
   EXPECT_EQ(epochs[0].accuracy, 0.75);
+}
+
+TrainingReport Updates(std::int32_t stage, std::int64_t made, std::int64_t not_finite = -1) {
+  TrainingReport report{TrainingReport::Kind::kUpdates, 0, {}};
+  report.updates = {stage, stage, made, not_finite};
+  return report;
+}
+
+TEST(TrainingJournal, ALossThatIsNotFiniteIsNullAndToldOnce) {
+  const TrainingPlan plan =
+      PlanTraining(Lower(test::Make("1f1b", {.ranks = 2, .microbatches = 2, .batches = 2})), 0, 0);
+  const LearningRate rate;
+  TrainingJournal journal(plan, rate, {});
+  std::string text;
+  journal.on_update = [&](const UpdateResult& update) { text += ToJsonLine(update); };
+  journal.on_divergence = [&](const Divergence& divergence) { text += ToText(divergence) + "\n"; };
+  for (std::int64_t q = 0; q < 4; ++q) {
+    journal.Take(Loss(q, q == 1 ? std::nan("") : 1));
+  }
+  journal.Take(Updates(0, 2));
+  journal.Take(Updates(1, 2));
+  journal.Finish();
+  EXPECT_EQ(text,
+            "{\"update\":0,\"microbatches\":[0,1],\"losses\":[1.0,null],\"lr\":0.0,"
+            "\"staleness\":[0,0]}\n"
+            "{\"update\":1,\"microbatches\":[2,3],\"losses\":[1.0,1.0],\"lr\":0.0,"
+            "\"staleness\":[0,0]}\n"
+            "the loss of micro-batch 1 (update 0) is not finite\n");
+  EXPECT_EQ(journal.MicrobatchesSeen(), 4);
+}
+
+TEST(TrainingJournal, OneThatEndsTellsTheSameHoweverFarTheRanksAre) {
+  const TrainingPlan plan =
+      PlanTraining(Lower(test::Make("1f1b", {.ranks = 2, .microbatches = 2, .batches = 4})), 2, 0);
+  const LearningRate rate;
+  for (const bool last_stage_is_ahead : {false, true}) {
+    TrainingJournal journal(plan, rate, {}, TrainingJournal::WhenDiverged::kEnds);
+    std::string text;
+    journal.on_update = [&](const UpdateResult& update) {
+      text += "update " + std::to_string(update.update) + "\n";
+    };
+    journal.on_epoch = [&](const EpochResult&) { text += "epoch\n"; };
+    journal.on_divergence = [&](const Divergence& divergence) {
+      text += ToText(divergence) + "\n";
+    };
+    for (std::int64_t q = 0; q < (last_stage_is_ahead ? 8 : 6); ++q) {
+      journal.Take(Loss(q, 1));
+    }
+    journal.Take(Updates(1, last_stage_is_ahead ? 4 : 2));
+    journal.Take(Updates(0, 1));
+    journal.Take(Updates(0, 2, 1));
+    EXPECT_TRUE(journal.IsOver());
+    journal.Take(Updates(0, 4, 1));  // What comes behind counts no more.
+    journal.Finish();
+    EXPECT_EQ(text,
+              "update 0\nepoch\nupdate 1\n"
+              "the gradient of stage 0 in update 1 (micro-batch 2 and on) is not finite\n");
+    EXPECT_EQ(journal.MicrobatchesSeen(), 4);
+  }
+}
+
+TEST(TrainingJournal, ATestLossThatIsNotFiniteEndsBehindItsEpoch) {
+  const TrainingPlan plan =
+      PlanTraining(Lower(test::Make("1f1b", {.ranks = 2, .microbatches = 2})), 0, 1);
+  const LearningRate rate;
+  TrainingJournal journal(plan, rate, {}, TrainingJournal::WhenDiverged::kEnds);
+  std::string text;
+  journal.on_epoch = [&](const EpochResult&) { text += "epoch\n"; };
+  journal.on_divergence = [&](const Divergence& divergence) { text += ToText(divergence) + "\n"; };
+  journal.Take(Loss(0, 1));
+  journal.Take(Loss(1, 1));
+  journal.Take(Updates(0, 1));
+  journal.Take(Updates(1, 1));
+  journal.Take({TrainingReport::Kind::kEvaluation, 0, {0, std::nan(""), 1, 0}});
+  EXPECT_EQ(text, "epoch\nthe test loss after update 0 (micro-batch 1) is not finite\n");
 }
 
 }  // namespace

@@ -1,11 +1,17 @@
 #include "engine/cuda/cuda_weights.h"
 
+#include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <memory>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "engine/cuda/cuda_framework.h"
+#include "engine/weight_store.h"
 #include "tests/engine/cuda/gpu_or_skip.h"
 
 namespace stagecraft {
@@ -49,6 +55,28 @@ TEST_F(CudaWeightsTest, GradientsAreClippedThere) {
   weights.CopyOut(std::as_writable_bytes(std::span(result)), weight.get());
   EXPECT_NEAR(result[0], -0.6, 1e-6);
   EXPECT_NEAR(result[1], -0.8, 1e-6);
+}
+
+TEST_F(CudaWeightsTest, TheFirstUpdateWhoseGradientWasNotFiniteIsRemembered) {
+  CudaFramework framework;
+  const std::unique_ptr<Device> device = framework.PrepareThread({});
+  for (const std::int64_t bad : {0, 1023, 1024}) {  // 1025 elements: the last is in no pack.
+    WeightStore store({.type = ElementType::kFloat32,
+                       .elements = 1025,
+                       .needs = {},
+                       .optimizer = {},
+                       .learning_rate = {},
+                       .memory = &device->Weights()});
+    for (const bool is_bad : {false, true, true}) {
+      std::vector<float> gradient(1025, 1);
+      gradient[static_cast<std::size_t>(bad)] = is_bad ? std::numeric_limits<float>::infinity() : 1;
+      device->Weights().CopyIn(store.GradientData(), std::as_bytes(std::span(gradient)));
+      store.Step({0, 0, 0, 1});
+      EXPECT_EQ(store.FirstNotFinite(),
+                store.Updates() < 2 ? std::nullopt : std::optional<std::int64_t>(1))
+          << bad;
+    }
+  }
 }
 
 }  // namespace

@@ -341,7 +341,7 @@ TrainedModel ExecuteTraining(const TrainingPlan& plan, const TrainingTask& task,
                              const TrainingReport report = ReadTrainingReport(bytes);
                              if (report.kind == TrainingReport::Kind::kEvaluation) {
                                evaluations[report.result.microbatch] = report.result;
-                             } else {
+                             } else if (report.kind == TrainingReport::Kind::kTraining) {
                                losses[report.result.microbatch] = report.result.loss;
                              }
                            }};
