@@ -81,6 +81,24 @@ inline bool IsCompute(OpKind kind) {
   return kind <= OpKind::kRecompute;
 }
 
+/// A set of kinds of ops.
+class OpKinds {
+ public:
+  static constexpr OpKinds All() {
+    OpKinds all;
+    all.bits_ = (1U << static_cast<unsigned>(kOpKinds)) - 1;
+    return all;
+  }
+
+  constexpr void Add(OpKind kind) { bits_ |= 1U << static_cast<unsigned>(kind); }
+  constexpr bool Has(OpKind kind) const {
+    return ((bits_ >> static_cast<unsigned>(kind)) & 1U) != 0;
+  }
+
+ private:
+  std::uint32_t bits_ = 0;
+};
+
 /// `0F3@2+3`, `0S@2`, `1RECV_F3`: the text form of one op, without joining.
 std::string ToString(const Op& op);
 void AppendTo(std::string& out, const Op& op);

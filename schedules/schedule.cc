@@ -19,12 +19,34 @@ std::vector<std::vector<std::int32_t>> RanksOfStages(const Schedule& schedule) {
   return ranks;
 }
 
-bool HasCommunication(const Schedule& schedule) {
+namespace {
+
+template <typename Predicate>
+bool AnyOp(const Schedule& schedule, Predicate predicate) {
   return std::any_of(schedule.programs.begin(), schedule.programs.end(),
-                     [](const std::vector<Op>& program) {
-                       return std::any_of(program.begin(), program.end(),
-                                          [](const Op& op) { return IsCommunication(op.kind); });
+                     [&](const std::vector<Op>& program) {
+                       return std::any_of(program.begin(), program.end(), predicate);
                      });
+}
+
+}  // namespace
+
+OpKinds KindsOf(const Schedule& schedule) {
+  OpKinds kinds;
+  for (const std::vector<Op>& program : schedule.programs) {
+    for (const Op& op : program) {
+      kinds.Add(op.kind);
+    }
+  }
+  return kinds;
+}
+
+bool HasCommunication(const Schedule& schedule) {
+  return AnyOp(schedule, [](const Op& op) { return IsCommunication(op.kind); });
+}
+
+bool HasCells(const Schedule& schedule) {
+  return AnyOp(schedule, [](const Op& op) { return op.joined; });
 }
 
 OpIds::OpIds(const Schedule& schedule) {

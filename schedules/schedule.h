@@ -48,8 +48,14 @@ bool operator==(const Schedule& a, const Schedule& b);
 /// The ranks that hold each stage, ascending. Requires stages in range.
 std::vector<std::vector<std::int32_t>> RanksOfStages(const Schedule& schedule);
 
+/// The kinds of ops that stand in its programs.
+OpKinds KindsOf(const Schedule& schedule);
+
 /// True if any SEND or RECV is present.
 bool HasCommunication(const Schedule& schedule);
+
+/// True if any cell of joined ops is present.
+bool HasCells(const Schedule& schedule);
 
 /// Numbers the ops of all ranks consecutively, rank by rank: the index of an op in a timeline.
 class OpIds {

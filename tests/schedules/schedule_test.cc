@@ -49,6 +49,27 @@ TEST(HasCommunication, SeesASingleSendOrRecv) {
   EXPECT_TRUE(HasCommunication(Programs(1, {"0: 0F0@0 0SEND_F0", "1: 1F0@0"})));
 }
 
+TEST(KindsOf, AreThoseThatStandInAnyProgram) {
+  Schedule schedule;
+  schedule.programs = {{{.kind = OpKind::kForward}}, {{.kind = OpKind::kStep}}};
+  const OpKinds kinds = KindsOf(schedule);
+  EXPECT_TRUE(kinds.Has(OpKind::kForward));
+  EXPECT_TRUE(kinds.Has(OpKind::kStep));
+  EXPECT_FALSE(kinds.Has(OpKind::kBackward));
+  EXPECT_FALSE(KindsOf({}).Has(OpKind::kForward));
+  for (const OpTraits& traits : AllOpTraits()) {
+    EXPECT_TRUE(OpKinds::All().Has(traits.kind));
+  }
+}
+
+TEST(HasCells, SeesASingleJoinedOp) {
+  Schedule schedule;
+  schedule.programs = {{{.kind = OpKind::kForward}}, {{.kind = OpKind::kBackward}}};
+  EXPECT_FALSE(HasCells(schedule));
+  schedule.programs[1][0].joined = true;
+  EXPECT_TRUE(HasCells(schedule));
+}
+
 TEST(OpIds, NumberOpsRankByRank) {
   // Rank 1 has no ops, so id 2 is the first op of rank 2.
   const Schedule schedule = Programs(1, {"0: 0F0@0 0B0@0", "1:", "2: 2F0@0 2B0@0 2S@0"});
