@@ -147,7 +147,24 @@ class GraphReader {
       Fault(id.column, fmt::format("expected each node once, got {} again", node.id));
     }
     ReadCosts(costs, node);
+    if (!rest.text.empty()) {
+      ReadStage(rest, node);
+    }
     graph_.push_back(std::move(node));
+  }
+
+  /// `stage_id=N`, which PipeDream's optimizer writes behind the costs.
+  void ReadStage(Piece value, GraphNode& node) {
+    const Piece key = TakePiece(value, "=");
+    const std::optional<double> number = ParseNumber(value.text);
+    if (key.text != "stage_id" || !number || *number < 0 ||
+        *number >= static_cast<double>(kMaxLayers) || *number != std::floor(*number)) {
+      Fault(key.column, fmt::format("expected `stage_id=N`, with N from 0 to {}, or nothing behind "
+                                    "the costs",
+                                    kMaxLayers - 1));
+      return;
+    }
+    node.stage = static_cast<std::int32_t>(*number);
   }
 
   /// `key=value, key=value, ...`.

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,8 +18,9 @@ struct GraphNode {
   Nanoseconds backward{0};
   std::int64_t output_bytes = 0;  ///< Of a list of tensors: their sum.
   std::int64_t parameter_bytes = 0;
-  std::int64_t line = 0;            ///< Where it stands, from 1.
-  std::vector<std::size_t> inputs;  ///< Indices of the nodes that it reads.
+  std::int64_t line = 0;              ///< Where it stands, from 1.
+  std::optional<std::int32_t> stage;  ///< Where PipeDream's optimizer put it.
+  std::vector<std::size_t> inputs;    ///< Indices of the nodes that it reads.
   bool removed = false;
 };
 
@@ -28,8 +30,14 @@ using LayerGraph = std::vector<GraphNode>;
 /// How many of the nodes that are not removed read each node.
 std::vector<std::size_t> CountReaders(const LayerGraph& graph);
 
-/// The nodes that are not removed, each after its inputs; of those that are ready the first in the
-/// file comes first. Shorter than the graph if nodes wait for each other. O(n log n).
+/// The nodes that are not removed, each after its inputs; of those that are ready one of the lowest
+/// stage comes first, and of these the first in the file. So stages stand one behind the other
+/// wherever the graph allows it. Shorter than the graph if nodes wait for each other. O(n log n).
 std::vector<std::size_t> TopologicalOrder(const LayerGraph& graph);
+
+/// Positions in `order` at which a further stage begins, if every node of it has a stage, stages
+/// stand one behind the other, and there is more than one; else empty.
+std::vector<std::int32_t> PlannedCut(const LayerGraph& graph,
+                                     const std::vector<std::size_t>& order);
 
 }  // namespace stagecraft

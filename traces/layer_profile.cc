@@ -32,6 +32,7 @@ class ProfileCheck {
     for (std::size_t i = 0; i < profile_.layers.size(); ++i) {
       Layer(i, profile_.layers[i]);
     }
+    Cut();
     return std::move(faults_);
   }
 
@@ -56,6 +57,29 @@ class ProfileCheck {
                           kMaxMicrobatchSize, sizes[i]));
         return;
       }
+    }
+  }
+
+  void Cut() {
+    if (profile_.cut.empty()) {
+      return;
+    }
+    if (profile_.is_stages) {
+      Fault("/cut", "expected none beside ready stages, which are not cut");
+      return;
+    }
+    std::size_t least = 1;
+    for (std::size_t i = 0; i < profile_.cut.size(); ++i) {
+      const std::int32_t layer = profile_.cut[i];
+      if (layer < 0 || static_cast<std::size_t>(layer) < least ||
+          static_cast<std::size_t>(layer) >= profile_.layers.size()) {
+        Fault(fmt::format("/cut/{}", i),
+              fmt::format("expected the first layer of each further stage, ascending, from 1 to "
+                          "{}, got {}",
+                          profile_.layers.size() - 1, layer));
+        return;
+      }
+      least = static_cast<std::size_t>(layer) + 1;
     }
   }
 

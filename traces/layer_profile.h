@@ -53,6 +53,10 @@ struct Profile {
   std::vector<std::int64_t> microbatch_sizes;  ///< Samples, ascending, at least one.
   std::vector<ProfileLayer> layers;            ///< At least one.
 
+  /// The first layer of each further stage, as whoever made the profile cut it; empty if nobody
+  /// did.
+  std::vector<std::int32_t> cut;
+
   friend bool operator==(const Profile&, const Profile&) = default;
 };
 

@@ -1,7 +1,11 @@
 #include "traces/partition.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
+#include <cstdlib>
+#include <functional>
+#include <numeric>
 #include <utility>
 
 #include <fmt/format.h>
@@ -76,10 +80,11 @@ std::size_t NearestCut(const std::vector<std::int64_t>& sums, std::int64_t targe
   return before_is_nearer ? cut - 1 : cut;
 }
 
-/// Requires 1 <= stages <= layers.
-Partition Cut(const std::vector<std::int64_t>& sums, std::size_t stages) {
+/// Of stages that all have as many replicas. Requires 1 <= stages <= layers.
+Partition CutEvenly(const std::vector<std::int64_t>& sums, std::size_t stages) {
   const std::size_t layers = sums.size() - 1;
   const std::int64_t limit = LeastLimit(sums, stages);
+
   // Last stage first; stages that filling did not need may begin at 0 as far as T is concerned.
   std::vector<std::size_t> earliest = FillFromRight(sums, limit, stages);
   earliest.resize(stages, 0);
@@ -101,18 +106,127 @@ Partition Cut(const std::vector<std::int64_t>& sums, std::size_t stages) {
   return partition;
 }
 
-std::vector<Diagnostic> CheckStages(const Profile& profile, std::int32_t stages) {
+// Where stages have different numbers of replicas, a fuller stage may hurt after all: the layer
+// before it may be too long for the next stage, though not for the one after that.
+//
+//   replicas 4 1 4 | a a B a a |    stage 1 must not reach B: stage 2 must not be as full as it can
+//
+// So it is worked out for every stage at which layers it may begin, from the last stage on.
+
+/// Where stages may begin so that each takes at most `limit` times its replicas.
+class Begins {
+ public:
+  Begins(const std::vector<std::int64_t>& sums, std::span<const std::int32_t> replicas,
+         std::int64_t limit)
+      : sums_(sums), none_(sums.size()), next_(replicas.size()) {
+    // Behind the last stage only the end is a place where a stage may end.
+    std::vector<std::size_t> ends(sums.size() + 1, sums.size() - 1);
+    ends.back() = none_;
+
+    for (std::size_t stage = replicas.size(); stage-- > 0;) {
+      limits_.push_back(Times(limit, replicas[stage]));
+      next_[stage] = BeginsBefore(ends, limits_.back());
+      ends = next_[stage];
+    }
+    std::reverse(limits_.begin(), limits_.end());
+  }
+
+  bool Enough() const { return next_.front().front() == 0; }
+
+  /// The layer nearest to `target` (a sum) at which `stage` may begin if the one before it begins
+  /// with layer `begin`; the earlier of two. Requires `Enough()`, and a `begin` that was possible.
+  std::size_t Nearest(std::size_t stage, std::size_t begin, std::int64_t target) const {
+    const std::vector<std::size_t>& next = next_[stage];
+    std::size_t best = none_;
+    for (std::size_t at = next[begin + 1]; at != none_; at = next[at + 1]) {
+      if (sums_[at] - sums_[begin] > limits_[stage - 1]) {
+        break;
+      }
+      if (best == none_ || Distance(at, target) < Distance(best, target)) {
+        best = at;
+      }
+    }
+    return best;
+  }
+
+ private:
+  /// At most the total, which no stage exceeds.
+  std::int64_t Times(std::int64_t limit, std::int32_t replicas) const {
+    return limit > sums_.back() / replicas ? sums_.back() : limit * replicas;
+  }
+
+  std::int64_t Distance(std::size_t layer, std::int64_t target) const {
+    return std::abs(sums_[layer] - target);
+  }
+
+  /// For each layer the first from it on at which a stage may begin that must end where `ends` says
+  /// and take at most `limit`. The earliest end is the best one.
+  std::vector<std::size_t> BeginsBefore(const std::vector<std::size_t>& ends,
+                                        std::int64_t limit) const {
+    std::vector<std::size_t> next(sums_.size() + 1, none_);
+    for (std::size_t begin = sums_.size() - 1; begin-- > 0;) {
+      const std::size_t end = ends[begin + 1];
+      const bool fits = end != none_ && sums_[end] - sums_[begin] <= limit;
+      next[begin] = fits ? begin : next[begin + 1];
+    }
+    return next;
+  }
+
+  const std::vector<std::int64_t>& sums_;
+  std::size_t none_;                            ///< No layer.
+  std::vector<std::vector<std::size_t>> next_;  ///< Per stage; one entry more than layers + 1.
+  std::vector<std::int64_t> limits_;
+};
+
+/// The least integer time per replica that is enough.
+std::int64_t LeastLimit(const std::vector<std::int64_t>& sums,
+                        std::span<const std::int32_t> replicas) {
+  std::int64_t low = 0;
+  std::int64_t high = sums.back();
+  while (low < high) {
+    const std::int64_t middle = low + (high - low) / 2;
+    if (Begins(sums, replicas, middle).Enough()) {
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
+  }
+  return low;
+}
+
+/// Requires 1 <= replicas.size() <= layers.
+Partition CutByReplicas(const std::vector<std::int64_t>& sums,
+                        std::span<const std::int32_t> replicas) {
+  const Begins begins(sums, replicas, LeastLimit(sums, replicas));
+  std::int64_t left = std::accumulate(replicas.begin(), replicas.end(), std::int64_t{0});
+
+  // The time that is left is shared out over the replicas that are left.
+  Partition partition;
+  partition.begin.push_back(0);
+  std::size_t begin = 0;
+  for (std::size_t stage = 1; stage < replicas.size(); ++stage) {
+    const double share = static_cast<double>(replicas[stage - 1]) / static_cast<double>(left);
+    const double part = static_cast<double>(sums.back() - sums[begin]) * share;
+    begin = begins.Nearest(stage, begin, sums[begin] + std::llround(part));
+    partition.begin.push_back(static_cast<std::int32_t>(begin));
+    left -= replicas[stage - 1];
+  }
+  partition.begin.push_back(static_cast<std::int32_t>(sums.size() - 1));
+  return partition;
+}
+
+std::vector<Diagnostic> CheckStages(const Profile& profile, std::size_t stages) {
   const std::size_t layers = profile.layers.size();
   if (stages < 1) {
     return {ErrorAt("", fmt::format("expected at least 1 stage, got {}", stages))};
   }
-  if (profile.is_stages && static_cast<std::size_t>(stages) != layers) {
+  if (profile.is_stages && stages != layers) {
     return {
         ErrorAt("", fmt::format("the profile holds {} ready stages, which are not cut: expected "
                                 "{} stages, got {}",
                                 layers, layers, stages))};
   }
-  if (static_cast<std::size_t>(stages) > layers) {
+  if (stages > layers) {
     return {ErrorAt("", fmt::format("the profile has {} layers: expected at most as many stages, "
                                     "got {}",
                                     layers, stages))};
@@ -124,15 +238,54 @@ std::vector<Diagnostic> CheckStages(const Profile& profile, std::int32_t stages)
 
 Result<Partition> BalancedPartition(const Profile& profile, std::int32_t stages,
                                     double microbatch_size) {
+  // A number out of range is refused before anything of its size is made.
+  const std::vector<std::int32_t> one_each(
+      static_cast<std::size_t>(std::clamp<std::int64_t>(stages, 0, kMaxLayers + 1)), 1);
+  return BalancedPartition(profile, one_each, microbatch_size);
+}
+
+Result<Partition> BalancedPartition(const Profile& profile, std::span<const std::int32_t> replicas,
+                                    double microbatch_size) {
   Result<Partition> result;
-  result.diagnostics = CheckStages(profile, stages);
+  result.diagnostics = CheckStages(profile, replicas.size());
   const Result<SizePosition> position = FindSize(profile, microbatch_size);
   result.diagnostics.insert(result.diagnostics.end(), position.diagnostics.begin(),
                             position.diagnostics.end());
   if (HasErrors(result.diagnostics)) {
     return result;
   }
-  result.value = Cut(TimeSums(profile, *position.value), static_cast<std::size_t>(stages));
+
+  const std::vector<std::int64_t> sums = TimeSums(profile, *position.value);
+  const bool alike =
+      std::adjacent_find(replicas.begin(), replicas.end(), std::not_equal_to<>()) == replicas.end();
+  result.value = alike ? CutEvenly(sums, replicas.size()) : CutByReplicas(sums, replicas);
+  return result;
+}
+
+Result<Partition> PartitionAt(const Profile& profile, std::span<const std::int32_t> cut) {
+  Result<Partition> result;
+  if (profile.is_stages) {
+    result.diagnostics.push_back(
+        ErrorAt("", fmt::format("the profile holds {} ready stages, which are not cut",
+                                profile.layers.size())));
+    return result;
+  }
+
+  const auto layers = static_cast<std::int32_t>(profile.layers.size());
+  Partition partition;
+  partition.begin.push_back(0);
+  for (const std::int32_t layer : cut) {
+    if (layer <= partition.begin.back() || layer >= layers) {
+      result.diagnostics.push_back(ErrorAt(
+          "", fmt::format("expected the first layer of each further stage, ascending, from 1 to "
+                          "{}, got {}",
+                          layers - 1, fmt::join(cut, ","))));
+      return result;
+    }
+    partition.begin.push_back(layer);
+  }
+  partition.begin.push_back(layers);
+  result.value = std::move(partition);
   return result;
 }
 

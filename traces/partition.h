@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "schedules/diagnostic.h"
@@ -24,5 +25,16 @@ struct Partition {
 /// Requires `CheckProfile(profile)` empty. O(layers * log(total time)).
 Result<Partition> BalancedPartition(const Profile& profile, std::int32_t stages,
                                     double microbatch_size);
+
+/// The same where stage i has `replicas[i]` replicas, which share its micro-batches: the partition
+/// with the least max(time of stage i / replicas[i]), to the nanosecond; PipeDream's objective
+/// (Harlap et al., 2018, section 3.2, without the time of transfers). O(layers * stages * log(total
+/// time)) unless all counts are equal. Requires every count to be at least 1.
+Result<Partition> BalancedPartition(const Profile& profile, std::span<const std::int32_t> replicas,
+                                    double microbatch_size);
+
+/// The partition in which stage i + 1 begins with layer `cut[i]`. Errors, in terms of layers, if
+/// the cut is not ascending or leaves a stage without layers, or if `profile` has ready stages.
+Result<Partition> PartitionAt(const Profile& profile, std::span<const std::int32_t> cut);
 
 }  // namespace stagecraft

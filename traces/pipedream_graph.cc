@@ -78,6 +78,12 @@ std::vector<ProfileLayer> LayersOf(const LayerGraph& graph, const std::vector<st
   return layers;
 }
 
+bool NamesSeveralStages(const LayerGraph& graph, const std::vector<std::size_t>& order) {
+  return std::any_of(order.begin(), order.end(), [&](std::size_t node) {
+    return graph[node].stage.has_value() && graph[node].stage != graph[order.front()].stage;
+  });
+}
+
 }  // namespace
 
 Result<Profile> ParsePipeDreamGraph(std::string_view text, std::string_view file,
@@ -112,6 +118,13 @@ Result<Profile> ParsePipeDreamGraph(std::string_view text, std::string_view file
   }
   profile.microbatch_sizes = {batch_size};
   profile.layers = LayersOf(graph, order);
+  profile.cut = PlannedCut(graph, order);
+  if (profile.cut.empty() && NamesSeveralStages(graph, order)) {
+    result.diagnostics.push_back(
+        WarningAt(std::string(file),
+                  "the stages that it names are not used: expected a stage_id for every "
+                  "node, and none that reads a later stage"));
+  }
   result.value = std::move(profile);
   return result;
 }

@@ -67,7 +67,11 @@ std::string PrintProfile(const Profile& profile) {
     out += i == 0 ? "\n" : ",\n";
     AppendLayer(out, profile.layers[i], i);
   }
-  return out + "\n  ]\n}\n";
+  out += "\n  ]";
+  if (!profile.cut.empty()) {
+    out += fmt::format(",\n  \"cut\": [{}]", fmt::join(profile.cut, ", "));
+  }
+  return out + "\n}\n";
 }
 
 std::vector<std::string_view> ProfileLayerKeys() {

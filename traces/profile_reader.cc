@@ -23,8 +23,8 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::size_t kMostFaults = 50;
-constexpr std::array<std::string_view, 6> kTopKeys{"format",           "version", "source",
-                                                   "microbatch_sizes", "layers",  "stages"};
+constexpr std::array<std::string_view, 7> kTopKeys{
+    "format", "version", "source", "microbatch_sizes", "layers", "stages", "cut"};
 
 /// A value for a message: short ones as they are, others by their type.
 std::string Shown(const Json& value) {
@@ -50,6 +50,7 @@ class ProfileReader {
       ReadSource();
       ReadSizes();
       ReadLayers();
+      ReadCut();
       if (!profile_.microbatch_sizes.empty() && !profile_.layers.empty()) {
         for (const Diagnostic& fault : CheckProfile(profile_)) {
           Fault(fault.where, fault.message);
@@ -186,6 +187,22 @@ class ProfileReader {
     for (std::size_t i = 0; i < layers.size(); ++i) {
       profile_.layers[i].at.resize(profile_.microbatch_sizes.size());
       ReadLayer(layers[i], i, fmt::format("{}/{}", pointer, i));
+    }
+  }
+
+  void ReadCut() {
+    const auto cut = root_.find("cut");
+    if (cut == root_.end()) {
+      return;
+    }
+    if (!cut->is_array() || cut->size() > static_cast<std::size_t>(kMaxLayers)) {
+      Fault("/cut", fmt::format("expected an array of at most {} layer indices, got {}", kMaxLayers,
+                                Shown(*cut)));
+      return;
+    }
+    for (std::size_t i = 0; i < cut->size(); ++i) {
+      profile_.cut.push_back(
+          static_cast<std::int32_t>(Integer((*cut)[i], fmt::format("/cut/{}", i), 1, kMaxLayers)));
     }
   }
 

@@ -99,6 +99,70 @@ TEST(BalancedPartition, LeavesEnoughLayersAndTimeForTheStagesBehind) {
   EXPECT_EQ(Cuts({1, 1, 100}, 3), (std::vector<std::int32_t>{0, 1, 2, 3}));
 }
 
+/// Least max(time of stage i / replicas[i]) over all cuts, by the same dynamic program.
+double LeastShare(const Times& times, const std::vector<std::int32_t>& replicas) {
+  std::vector<double> best(times.size() + 1, 1e300);
+  best[0] = 0;
+  for (const std::int32_t count : replicas) {
+    std::vector<double> next(times.size() + 1, 1e300);
+    for (std::size_t end = 1; end <= times.size(); ++end) {
+      double time = 0;
+      for (std::size_t begin = end; begin-- > 0;) {
+        time += static_cast<double>(times[begin]);
+        next[end] = std::min(next[end], std::max(best[begin], time / count));
+      }
+    }
+    best = next;
+  }
+  return best[times.size()];
+}
+
+TEST(BalancedPartition, SharesAStageOutOverItsReplicas) {
+  std::mt19937_64 random(test::SeedFromEnvironment(8));
+  for (int round = 0; round < 4000; ++round) {
+    Times times(1 + random() % 10);
+    for (std::int64_t& time : times) {
+      time = static_cast<std::int64_t>(random() % 3 == 0 ? 0 : random() % 2000);
+    }
+    std::vector<std::int32_t> replicas(1 + random() % times.size());
+    for (std::int32_t& count : replicas) {
+      count = static_cast<std::int32_t>(1 + random() % 5);
+    }
+    const std::vector<std::int32_t> begin =
+        OrThrow(BalancedPartition(Chain(times), replicas, 1)).begin;
+    double share = 0;
+    for (std::size_t stage = 0; stage < replicas.size(); ++stage) {
+      share =
+          std::max(share, static_cast<double>(Slowest(times, {begin[stage], begin[stage + 1]})) /
+                              replicas[stage]);
+    }
+    // To the nanosecond: the limit that is searched for is a whole number.
+    ASSERT_LT(share, LeastShare(times, replicas) + 1);
+    ASSERT_TRUE(std::is_sorted(begin.begin(), begin.end(), std::less_equal<>()));
+  }
+}
+
+// 10 and 80 on 4 replicas take 22.5 each, which is the least there is. The last stage could take 11
+// and 12 within that, but then the one in the middle would have to take the 80.
+TEST(BalancedPartition, DoesNotFillAStageUpToALayerThatTheNextOneCannotTake) {
+  const std::vector<std::int32_t> replicas{4, 1, 1};
+  EXPECT_EQ(OrThrow(BalancedPartition(Chain({10, 80, 11, 12}), replicas, 1)).begin,
+            (std::vector<std::int32_t>{0, 2, 3, 4}));
+}
+
+TEST(PartitionAt, CutsWhereItIsTold) {
+  EXPECT_EQ(OrThrow(PartitionAt(Chain({1, 1, 1, 1}), std::vector<std::int32_t>{1, 3})).begin,
+            (std::vector<std::int32_t>{0, 1, 3, 4}));
+  EXPECT_EQ(OrThrow(PartitionAt(Chain({1, 1}), {})).begin, (std::vector<std::int32_t>{0, 2}));
+  for (const std::vector<std::int32_t>& bad :
+       {std::vector<std::int32_t>{0}, {4}, {2, 2}, {3, 1}, {-1}}) {
+    EXPECT_EQ(PartitionAt(Chain({1, 1, 1, 1}), bad).diagnostics.size(), 1U);
+  }
+  EXPECT_EQ(
+      PartitionAt(Chain({1, 1, 1, 1}), std::vector<std::int32_t>{3, 1}).diagnostics[0].message,
+      "expected the first layer of each further stage, ascending, from 1 to 3, got 3,1");
+}
+
 TEST(BalancedPartition, UsesTheTimesOfTheMicrobatchSizeThatIsWanted) {
   Profile profile = Chain({10, 10, 10});
   profile.microbatch_sizes = {1, 2};

@@ -39,7 +39,7 @@ TEST(ProfileSchema, ListsTheKeysThatTheReaderKnows) {
   EXPECT_EQ(KeysOf(schema["properties"]["source"]["properties"]), source_keys);
   EXPECT_EQ(KeysOf(schema["properties"]),
             (std::set<std::string>{"format", "version", "source", "microbatch_sizes", "layers",
-                                   "stages"}));
+                                   "stages", "cut"}));
 }
 
 TEST(ProfileSchema, HasTheLimitsOfTheReader) {

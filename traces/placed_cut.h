@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+
+#include "schedules/diagnostic.h"
+#include "schedules/placements.h"
+#include "traces/layer_profile.h"
+#include "traces/partition.h"
+#include "traces/timeline.h"
+
+namespace stagecraft {
+
+/// How busy a cut makes ranks and stages with one micro-batch, forward and backward. Of a stage on
+/// R ranks, which share its micro-batches, each has a R-th.
+struct CutLoad {
+  double busiest_rank = 0;   ///< Nanoseconds.
+  double slowest_stage = 0;  ///< Nanoseconds, of one replica.
+};
+
+/// A cut that was chosen for the placement of a schedule.
+struct PlacedCut {
+  Partition partition;
+  CutLoad load;
+  double least = 0;  ///< Nanoseconds of the busiest rank, of the best cut for it that was found.
+  double bound = 0;  ///< Total over ranks, in nanoseconds: no cut makes the busiest rank less.
+  bool is_proved = false;  ///< No cut makes the busiest rank less than `least`.
+};
+
+/// What `partition` makes of `placement`. Requires a partition of this profile into the stages of
+/// `placement`, each on at least one rank, and `CheckProfile(profile)` empty.
+Result<CutLoad> LoadOf(const Profile& profile, const Partition& partition,
+                       const Placement& placement, double microbatch_size);
+
+/// A cut that makes the busiest rank of `placement` least busy, to within 2 %, and of these the one
+/// whose slowest stage is fastest, and whose stages are even. Exact, and `BalancedPartition`, where
+/// each rank has one stage, or one rank has all. Else a descent from the even cut, then a search of
+/// all cuts that ends after a fixed number of them: `is_proved` says whether it came to its end.
+/// See placed_cut.cc.
+///
+/// Errors as those of `BalancedPartition`; ready stages are not cut. Requires every stage from 0 to
+/// the largest in `placement` to be on at least one rank. The same arguments give the same cut.
+Result<PlacedCut> CutForPlacement(const Profile& profile, const Placement& placement,
+                                  double microbatch_size);
+
+}  // namespace stagecraft
