@@ -30,7 +30,7 @@ Costs Vgg16Costs() {
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   const Profile profile = OrThrow(ParseProfile(text, path));
   return OrThrow(StageCostsOf(
-      profile, OrThrow(BalancedPartition(profile, kStages, kMicrobatchSize)), kMicrobatchSize));
+      profile, OrThrow(BalancedPartition(profile, kStages, kMicrobatchSize)), {kMicrobatchSize}));
 }
 
 void Approach(benchmark::State& state, const char* name) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -36,11 +37,19 @@ AutoProblem ProblemFor(const GeneratorOptions& options, const Placement& placeme
   problem.microbatches = options.microbatches;
   problem.stages = options.estimates;
   problem.stages.resize(placement.size() * placement.front().size());
-  const ActivationLimit limit = options.limit.value_or(kDefaultLimit);
+
+  // The default limit is for those who say nothing of memory.
+  const bool has_room = options.room.size() == placement.size();
+  const std::optional<ActivationLimit> limit =
+      options.limit || has_room ? options.limit : std::optional(kDefaultLimit);
   for (std::size_t rank = 0; rank < placement.size(); ++rank) {
-    problem.limits.push_back(limit.unit == ActivationLimit::Unit::kBytes
-                                 ? static_cast<std::int64_t>(limit.amount)
-                                 : Room(SetsOf(limit, options.ranks), SetOf(problem, rank)));
+    std::int64_t most = Room(options.microbatches, SetOf(problem, rank));
+    if (limit) {
+      most = limit->unit == ActivationLimit::Unit::kBytes
+                 ? static_cast<std::int64_t>(limit->amount)
+                 : Room(SetsOf(*limit, options.ranks), SetOf(problem, rank));
+    }
+    problem.limits.push_back(has_room ? std::min(most, options.room[rank]) : most);
   }
   return problem;
 }
@@ -82,10 +91,17 @@ std::string RefuseAutomatic(const GeneratorOptions& options, const Placement& pl
            "or a profile, or a limit in sets, such as 8 or 2p";
   }
   for (std::size_t rank = 0; rank < placement.size(); ++rank) {
-    if (problem.limits[rank] < SetOf(problem, rank)) {
+    const std::int64_t set = SetOf(problem, rank);
+    if (!options.room.empty() && options.room[rank] < set) {
+      return fmt::format(
+          "room for {} bytes of activations on rank {}, beside its weights, optimizer and buffers, "
+          "but one micro-batch keeps {}; expected a larger --memory",
+          std::max(options.room[rank], std::int64_t{0}), rank, set);
+    }
+    if (problem.limits[rank] < set) {
       return fmt::format(
           "a --limit of {} bytes, but one micro-batch keeps {} on rank {}; expected at least that",
-          problem.limits[rank], SetOf(problem, rank), rank);
+          problem.limits[rank], set, rank);
     }
   }
   return "";

@@ -64,8 +64,7 @@ class Search {
   /// Takes the order if it is the best; false if the search is to end.
   bool Take(std::optional<AutoOrder> order) {
     const std::int64_t window = order ? order->window : 0;
-    if (order && (!best_ || std::pair(order->window, order->makespan) <
-                                std::pair(best_->window, best_->makespan))) {
+    if (order && (!best_ || IsBetter(*order, *best_))) {
       best_ = std::move(order);
       report_.window = best_->window;
     }
@@ -73,6 +72,14 @@ class Search {
     last_window_ = window;
     // Without an order yet there is nothing to end with.
     return !best_ || !watch_ || watch_(report_);
+  }
+
+  /// A shorter window, else a shorter makespan, else less memory on the rank that keeps most.
+  bool IsBetter(const AutoOrder& a, const AutoOrder& b) const {
+    if (std::pair(a.window, a.makespan) != std::pair(b.window, b.makespan)) {
+      return std::pair(a.window, a.makespan) < std::pair(b.window, b.makespan);
+    }
+    return MostKept(problem_, a.programs) < MostKept(problem_, b.programs);
   }
 
   /// The published orders for such a placement, where they fit.

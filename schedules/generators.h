@@ -49,8 +49,9 @@ struct GeneratorOptions {
   Cells cells = Cells::kJoined;
   PlacementKind placement = PlacementKind::kZigzag;
   std::optional<ActivationLimit> limit{};
-  std::vector<StageEstimate> estimates{};  ///< For automatic schedules; empty: all 1.
-  AutoWatch watch{};                       ///< Is told how such a search stands.
+  std::vector<StageEstimate> estimates{};  ///< For `Generator::placement`; empty: all 1.
+  std::vector<std::int64_t> room{};  ///< For activations on each rank, as `kept`; empty: unlimited.
+  AutoWatch watch{};                 ///< Is told how such a search stands.
 };
 
 // One file each. All require options that `CheckOptions` (registry.h) accepts.
@@ -104,6 +105,9 @@ Bounds ChimeraBounds(const GeneratorOptions& options);
 Bounds GreedyBounds(const GeneratorOptions& options);
 Bounds ZeroBubbleAutoBounds(const GeneratorOptions& options);
 Bounds ZeroBubbleAutoVBounds(const GeneratorOptions& options);
+
+/// The stages of each rank of a greedy schedule.
+Placement GreedyPlacement(const GeneratorOptions& options);
 
 // What a generator needs beside sizes in range and the options that it takes: one sentence on what
 // was found and what was expected, or nothing.

@@ -49,8 +49,11 @@ struct Generator {
   std::string (*refuse)(const GeneratorOptions&) = nullptr;
   /// What must be said of a schedule that was made: a sentence, or nothing. May be null.
   std::string (*warn)(const GeneratorOptions&, const Schedule&) = nullptr;
-  /// The placement of an automatic schedule, which takes `estimates` and `watch`; else null.
-  Placement (*automatic)(std::int32_t ranks) = nullptr;
+  /// The placement of a schedule that takes `estimates` and `room`; else null. Called with sizes in
+  /// range.
+  Placement (*placement)(const GeneratorOptions&) = nullptr;
+  bool automatic =
+      false;  ///< Its order is searched for, by the times of `estimates`: takes `watch`.
 };
 
 /// All of them, in the order of the listing.

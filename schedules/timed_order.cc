@@ -136,4 +136,12 @@ std::optional<AutoOrder> TimeOrder(const AutoProblem& problem,
   return order;
 }
 
+std::int64_t MostKept(const AutoProblem& problem, const std::vector<std::vector<Op>>& programs) {
+  std::int64_t most = 0;
+  for (const std::vector<Op>& program : programs) {
+    most = std::max(most, Peak(problem, program));
+  }
+  return most;
+}
+
 }  // namespace stagecraft

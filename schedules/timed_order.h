@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -12,5 +13,8 @@ namespace stagecraft {
 /// to the end. Requires stages and micro-batches in range. O(ops).
 std::optional<AutoOrder> TimeOrder(const AutoProblem& problem,
                                    std::vector<std::vector<Op>> programs);
+
+/// What the rank that keeps most keeps at a time. O(ops).
+std::int64_t MostKept(const AutoProblem& problem, const std::vector<std::vector<Op>>& programs);
 
 }  // namespace stagecraft

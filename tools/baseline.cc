@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -57,6 +58,14 @@ std::optional<std::string> MissingPart(const Json& json) {
   return FaultOfRows(json["rows"]);
 }
 
+/// Earlier versions wrote 0 for a bandwidth without limit, which is null now.
+void ReadUnlimitedBandwidth(Json& json) {
+  const Json::json_pointer bandwidth("/settings/bandwidth_bytes_per_second");
+  if (json.is_object() && json.contains(bandwidth) && json[bandwidth] == 0) {
+    json[bandwidth] = nullptr;
+  }
+}
+
 std::string Change(const Json& before, const Json& after) {
   const Json::error_handler_t replace = Json::error_handler_t::replace;
   std::string text =
@@ -68,16 +77,17 @@ std::string Change(const Json& before, const Json& after) {
   return text;
 }
 
-/// Differences of one object's figures. `derived_costs` is prose.
+/// Differences of one object's figures; keys that `before` lacks are added to `unknown`. What is
+/// prose, or only says where figures come from, is no figure.
 void CompareObjects(const Json& before, const Json& after, const std::string& where,
-                    std::string_view file, std::vector<Diagnostic>& changes) {
+                    std::string_view file, std::vector<Diagnostic>& changes,
+                    std::set<std::string>& unknown) {
   for (const auto& [key, value] : after.items()) {
-    if (key == "derived_costs") {
+    if (key == "derived_costs" || key == "cut") {
       continue;
     }
     if (!before.contains(key)) {
-      changes.push_back(
-          ErrorAt(std::string(file), fmt::format("{}{}: not in the baseline", where, key)));
+      unknown.insert(key);
     } else if (before[key] != value) {
       changes.push_back(ErrorAt(std::string(file),
                                 fmt::format("{}{} {}", where, key, Change(before[key], value))));
@@ -107,6 +117,7 @@ Result<Json> ParseBaseline(std::string_view text, std::string_view file) {
     return {std::nullopt, read.diagnostics};
   }
   Json json = *read.value;
+  ReadUnlimitedBandwidth(json);
   std::optional<std::string> missing = MissingPart(json);
   if (missing) {
     return {std::nullopt, {ErrorAt(std::string(file), *std::move(missing))}};
@@ -121,14 +132,15 @@ std::vector<Diagnostic> CompareWithBaseline(const Json& baseline, const Json& no
   if (unit != now["unit"]) {
     changes.push_back(ErrorAt(std::string(file), "unit " + Change(unit, now["unit"])));
   }
-  CompareObjects(baseline["settings"], now["settings"], "settings: ", file, changes);
+  std::set<std::string> unknown;
+  CompareObjects(baseline["settings"], now["settings"], "settings: ", file, changes, unknown);
   for (const Json& row : now["rows"]) {
     const std::string name = row["approach"];
     const Json* before = FindRow(baseline, row["approach"]);
     if (before == nullptr) {
       changes.push_back(ErrorAt(std::string(file), name + ": not in the baseline"));
     } else {
-      CompareObjects(*before, row, name + ": ", file, changes);
+      CompareObjects(*before, row, name + ": ", file, changes, unknown);
     }
   }
   for (const Json& row : baseline["rows"]) {
@@ -136,6 +148,14 @@ std::vector<Diagnostic> CompareWithBaseline(const Json& baseline, const Json& no
       changes.push_back(ErrorAt(std::string(file),
                                 row["approach"].get<std::string>() + ": only in the baseline"));
     }
+  }
+
+  // A baseline of an earlier version of this program still holds all that it knows of.
+  if (!unknown.empty()) {
+    changes.push_back(WarningAt(
+        std::string(file), fmt::format("does not have {}, which were not compared; write it anew "
+                                       "with --format json",
+                                       fmt::join(unknown, ", "))));
   }
   return changes;
 }

@@ -2,6 +2,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,6 +25,7 @@
 #include "tools/flags.h"
 #include "tools/interrupt.h"
 #include "tools/order_search.h"
+#include "tools/run_report.h"
 #include "tools/schedule_arguments.h"
 #include "tools/simulated_run.h"
 #include "tools/terminal.h"
@@ -44,12 +46,14 @@ StageCosts AssumedCosts() {
 }
 
 const char* const kAssumed =
-    "assumed, since no duration is given: F 1 ms, B 2 ms, activations and weights 100 MB each, for "
-    "one of -p parts of the model";
+    "assumed per rank (1/p of the model), since no duration is given: F 1 ms, B 2 ms, activations "
+    "and weights 100 MB each";
+
 enum class Format : std::uint8_t { kMarkdown, kCsv, kJson };
 
 /// A schedule to compare, and how many of the given micro-batches one of its own is.
 struct Contestant {
+  std::string name;
   GivenSchedule given;
   std::int32_t factor = 1;
 };
@@ -57,20 +61,24 @@ struct Contestant {
 class CompareCommand : public Command {
  public:
   explicit CompareCommand(CLI::App& app) {
-    CLI::Option* names =
-        app.add_option("NAME|FILE", names_, "what to compare; the first is what others relate to");
+    CLI::Option* names = app.add_option(
+        "NAME|FILE", names_, "schedules to compare; `relative` is relative to the first");
     app.add_flag("--all", all_, "everything that can be generated for -p and -m")->excludes(names);
     AddChoice(
         app, "--unit", {"microbatch", "batch"}, unit_,
-        "what is pipelined: the same micro-batches by all, of which pipedream-2bw updates after "
-        "every P; or whole batches where an approach's paper does so, while the others, "
-        "pipedream-2bw too, update once per batch of M micro-batches [microbatch]");
+        "microbatch: all approaches split batches alike (pipedream-2bw updates after every P "
+        "micro-batches); batch: approaches that their papers pipeline by whole batches do so, "
+        "the others, pipedream-2bw too, split each batch into -m micro-batches and update "
+        "once per batch [microbatch]");
+    app.add_flag("--unequal", unequal_,
+                 "also compare rows that do not do the same work, with columns that show it");
     AddChoice(app, "--format", {"md", "csv", "json"}, format_, "of the output [md]");
     app.add_option("--baseline", baseline_,
                    "an earlier --format json: exit 1 unless every simulated figure is the same")
         ->type_name("FILE");
     schedule_.AddTo(app, kDefaultBatches);
     receive_flag_ = AddReceive(app, receive_);
+    costs_.SetDefaultPer(CostsPer::kRank);
     costs_.AddTo(app);
     app.footer(
         "Examples:\n"
@@ -90,20 +98,24 @@ class CompareCommand : public Command {
       CheckTaken(names, schedule_.Options(ranks));
     }
 
-    // One Ctrl-C ends the search it meets and everything behind it.
+    // All are there before any is simulated: whether they can be compared is known at once.
     Comparison comparison;
+    std::vector<Contestant> contestants;
     Progress progress;
     const StopOnSignal stop_on_signal;
     for (const std::string& name : names) {
       if (StopOnSignal::Requested()) {
-        break;
+        break;  // One Ctrl-C ends the search it meets and everything behind it.
       }
-      progress.Begin("simulating " + name);
-      Contestant contestant = Load(name, ranks, source);
-      comparison.rows.push_back(RunOne(name, std::move(contestant), source, progress));
+      progress.Begin("loading " + name);
+      contestants.push_back(Load(name, ranks, source));
+      comparison.rows.push_back(RowOf(contestants.back(), source));
+    }
+    if (!contestants.empty()) {
+      Prepare(contestants, source, ranks, comparison);
+      SimulateRows(contestants, source, progress, comparison);
     }
 
-    Describe(source, ranks, comparison.settings);
     if (!comparison.rows.empty()) {
       PrintComparison(comparison);
       FlushOutput();
@@ -115,7 +127,7 @@ class CompareCommand : public Command {
     const std::vector<Diagnostic> changes =
         CompareWithBaseline(*baseline, ComparisonToJson(comparison), baseline_);
     PrintDiagnostics(changes);
-    return changes.empty() ? ExitCode::kFine : ExitCode::kRefused;
+    return HasErrors(changes) ? ExitCode::kRefused : ExitCode::kFine;
   }
 
  private:
@@ -129,6 +141,33 @@ class CompareCommand : public Command {
           missing.empty()
               ? "stopped; the last row is of a search that was cut short"
               : fmt::format("stopped before the end; not run: {}", fmt::join(missing, ", ")));
+    }
+  }
+
+  /// Says what the rows have in common. Throws `CommandFailure` (usage) if that is too little.
+  void Prepare(const std::vector<Contestant>& contestants, const CostSource& source,
+               std::optional<std::int32_t> ranks, Comparison& comparison) const {
+    Describe(source, ranks, comparison);
+    if (std::vector<Diagnostic> faults = UnequalWork(comparison); !faults.empty() && !unequal_) {
+      throw CommandFailure(ExitCode::kUsage, std::move(faults));
+    }
+    comparison.notes = NotesFor(contestants, ranks);
+    WarnOfIdleFlags(contestants, source);
+  }
+
+  /// After a Ctrl-C that ended the loading, those that are there are simulated, which takes little;
+  /// after one that comes now, the rest is dropped.
+  void SimulateRows(std::vector<Contestant>& contestants, const CostSource& source,
+                    Progress& progress, Comparison& comparison) const {
+    const bool had_stopped = StopOnSignal::Requested();
+    for (std::size_t i = 0; i < contestants.size(); ++i) {
+      if (!had_stopped && StopOnSignal::Requested()) {
+        comparison.rows.resize(i);
+        return;
+      }
+      progress.Begin("simulating " + contestants[i].name);
+      SimulateRow(std::move(contestants[i]), source, progress, comparison.rows[i],
+                  comparison.settings.ranks);
     }
   }
 
@@ -152,7 +191,7 @@ class CompareCommand : public Command {
     for (const Generator& generator : Generators()) {
       Suited suited = OptionsFor(generator, options);
       AddEstimates(generator, suited.options,
-                   {source, costs_, suited.factor, suited.options.ranks});
+                   {source, costs_, {suited.factor, suited.options.ranks}});
       std::vector<Diagnostic> faults = CheckOptions(generator, suited.options);
       if (faults.empty()) {
         names.emplace_back(generator.name);
@@ -211,64 +250,123 @@ class CompareCommand : public Command {
   Contestant Load(const std::string& name, std::optional<std::int32_t> ranks,
                   const CostSource& source) const {
     Contestant contestant;
+    contestant.name = name;
     const Generator* generator = FindGenerator(name);
     if (generator == nullptr) {
       contestant.given = schedule_.LoadFileAmongOthers(name);
-      return contestant;
+    } else {
+      Suited suited = OptionsFor(*generator, schedule_.Options(ranks));
+      contestant.factor = suited.factor;
+      const CostedMachine machine{source, costs_, {suited.factor, suited.options.ranks}};
+      contestant.given.schedule = ValueOrUsage(GenerateFor(name, suited.options, &machine));
+      contestant.given.generator = generator;
+      contestant.given.options = std::move(suited.options);
     }
-    Suited suited = OptionsFor(*generator, schedule_.Options(ranks));
-    contestant.factor = suited.factor;
-    const CostedMachine machine{source, costs_, suited.factor, suited.options.ranks};
-    contestant.given.schedule = ValueOrUsage(GenerateFor(name, suited.options, &machine));
-    contestant.given.generator = generator;
-    contestant.given.options = std::move(suited.options);
+    costs_.CheckStages(contestant.given);
     return contestant;
   }
 
-  ComparisonRow RunOne(const std::string& name, Contestant contestant, const CostSource& source,
-                       Progress& progress) const {
-    Schedule& schedule = contestant.given.schedule;
-    costs_.CheckStages(contestant.given);
-    // A generator's stages are parts of the same model, however many; a file's are its own.
-    Costs costs = contestant.given.generator != nullptr
-                      ? source.ForParts(schedule, contestant.given.options.ranks, contestant.factor)
-                      : source.For(schedule, contestant.factor);
-    Topology topology = costs_.TopologyFor(schedule);
+  /// All of the row but what is simulated.
+  static ComparisonRow RowOf(const Contestant& contestant, const CostSource& source) {
     ComparisonRow row;
-    row.approach = name;
-    row.microbatches = schedule.shape.microbatches;
-    row.microbatch_size = costs.microbatch_size;
-    row.fingerprint = FingerprintsOf(schedule).schedule;
-    row.derived = costs.derived;
-    if (!costs_.AnyDurations()) {
-      row.derived.insert(row.derived.begin(), kAssumed);
-    }
-    Lowered lowered =
-        LowerAndVerify(std::move(schedule), {.receive = receive_,
-                                             .receive_given = !receive_flag_->empty(),
-                                             .generated = contestant.given.generator != nullptr,
-                                             .send = costs_.Send()});
-    row.metrics = SimulateAndMeasure(std::move(lowered), std::move(costs), std::move(topology),
-                                     Engine::kReplay, progress)
-                      .metrics;
+    row.approach = contestant.name;
+    row.is_file = contestant.given.generator == nullptr;
+    row.shape = contestant.given.schedule.shape;
+    row.microbatch_size = source.MicrobatchSize() * contestant.factor;
+    row.fingerprint = FingerprintsOf(contestant.given.schedule).schedule;
     return row;
   }
 
-  void Describe(const CostSource& source, std::optional<std::int32_t> ranks,
-                ComparisonSettings& settings) const {
+  /// `parts`: p of the p-th parts of the model that flags speak of.
+  void SimulateRow(Contestant contestant, const CostSource& source, Progress& progress,
+                   ComparisonRow& row, std::int32_t parts) const {
+    Schedule& schedule = contestant.given.schedule;
+    const std::int32_t ranks = schedule.shape.ranks;
+    row.costs = source.For(schedule, {contestant.factor, parts});
+    Topology topology = costs_.TopologyFor(schedule);
+    Lowered lowered = LowerAndVerify(std::move(schedule), {.receive = receive_,
+                                                           .receive_given = !receive_flag_->empty(),
+                                                           .generated = !row.is_file,
+                                                           .send = costs_.Send()});
+    row.metrics = SimulateAndMeasure(std::move(lowered), row.costs, std::move(topology),
+                                     Engine::kReplay, progress)
+                      .metrics;
+    if (costs_.HasMemory()) {
+      row.fits = Fits(row.metrics, costs_.MemoryOfRanks(ranks));
+    }
+  }
+
+  /// What was assumed, and which options some of the approaches don't take.
+  std::vector<std::string> NotesFor(const std::vector<Contestant>& contestants,
+                                    std::optional<std::int32_t> ranks) const {
+    std::vector<std::string> notes;
+    if (!costs_.AnyDurations()) {
+      notes.emplace_back(kAssumed);
+    }
     const GeneratorOptions options = schedule_.Options(ranks);
+    for (const OptionTraits& option : AllOptionTraits()) {
+      std::vector<std::string> without;
+      for (const Contestant& contestant : contestants) {
+        const Generator* generator = contestant.given.generator;
+        if (generator == nullptr || (generator->takes & option.takes) == 0) {
+          without.push_back(contestant.name);
+        }
+      }
+      if (option.is_given(options) && !without.empty()) {
+        notes.push_back(
+            fmt::format("{} does not apply to {}", option.flag, fmt::join(without, ", ")));
+      }
+    }
+    return notes;
+  }
+
+  /// One warning per flag that has no effect, with the approaches that it has none on.
+  void WarnOfIdleFlags(const std::vector<Contestant>& contestants, const CostSource& source) const {
+    std::map<std::pair<std::string, std::string>, std::vector<std::string>> without;
+    for (const Contestant& contestant : contestants) {
+      for (const IdleFlag& idle : costs_.IdleFlags(source, contestant.given.schedule)) {
+        without[{idle.flag, idle.reason}].push_back(contestant.name);
+      }
+    }
+    for (const auto& [flag, names] : without) {
+      PrintDiagnostics(
+          WarningsOf({{flag.first, flag.second}}, fmt::format("{}", fmt::join(names, ", "))));
+    }
+  }
+
+  void Describe(const CostSource& source, std::optional<std::int32_t> ranks,
+                Comparison& comparison) const {
+    const GeneratorOptions options = schedule_.Options(ranks);
+    ComparisonSettings& settings = comparison.settings;
     settings.unit = unit_;
-    settings.ranks = options.ranks;
-    settings.microbatches = options.microbatches;
-    settings.batches = options.batches;
+    settings.ranks = RanksOf(comparison.rows, options.ranks);
+    const bool any_generated = !std::all_of(comparison.rows.begin(), comparison.rows.end(),
+                                            [](const auto& row) { return row.is_file; });
+    if (any_generated) {
+      settings.microbatches = options.microbatches;
+      settings.batches = options.batches;
+    }
     settings.microbatch_size = source.MicrobatchSize();
+    settings.costs = source.Basis(settings.ranks);
     settings.receive = ToString(receive_);
     Schedule any;
-    any.shape.ranks = options.ranks;
+    any.shape.ranks = settings.ranks;
     settings.topology = costs_.TopologyFor(any);
     if (source.GetProfile()) {
       settings.profile = source.GetProfile()->source;
     }
+  }
+
+  /// Those that approaches are generated for; if all are files and -p is not given, their most.
+  std::int32_t RanksOf(const std::vector<ComparisonRow>& rows, std::int32_t generated) const {
+    std::int32_t most = 0;
+    for (const ComparisonRow& row : rows) {
+      if (!row.is_file || schedule_.HasRanks()) {
+        return generated;
+      }
+      most = std::max(most, row.shape.ranks);
+    }
+    return most;
   }
 
   std::optional<nlohmann::ordered_json> LoadBaseline() const {
@@ -294,6 +392,7 @@ class CompareCommand : public Command {
 
   std::vector<std::string> names_;
   bool all_ = false;
+  bool unequal_ = false;
   ComparisonUnit unit_ = ComparisonUnit::kMicrobatch;
   Format format_ = Format::kMarkdown;
   std::string baseline_;

@@ -7,6 +7,7 @@
 #include "schedules/text.h"
 #include "tools/command.h"
 #include "tools/cost_arguments.h"
+#include "tools/cut_report.h"
 #include "tools/file_access.h"
 #include "tools/order_search.h"
 #include "tools/schedule_arguments.h"
@@ -33,18 +34,22 @@ class GenerateCommand : public Command {
         "  stagecraft generate gpipe -p 2 -m 4 --checkpoint all --receive just-in-time\n"
         "  stagecraft generate zb-auto -p 8 -m 24 --limit 1.5p --forward 18ms "
         "--backward-input 18ms --backward-weight 9ms --latency 0.6ms\n"
-        "Costs are for schedules that are searched for: zb-auto, zb-auto-v.\n");
+        "Costs are for schedules that depend on them: zb-auto and zb-auto-v, whose order is "
+        "searched for,\nand the memory of greedy.\n");
   }
 
   ExitCode Run() override {
     const CostSource source = costs_.Load();
-    const CostedMachine machine{source, costs_};
+    const CostedMachine machine{source, costs_, {}};
     const bool costed = costs_.Any();
     GivenSchedule given =
         schedule_.Load(name_, costs_.DefaultRanks(source), costed ? &machine : nullptr);
-    if (costed && (given.generator == nullptr || given.generator->automatic == nullptr)) {
+    if (costed && (given.generator == nullptr || given.generator->placement == nullptr)) {
       throw CommandFailure(ExitCode::kUsage, name_,
                            "does not depend on costs; expected none of their flags");
+    }
+    if (costed) {
+      ReportCut(source, given.schedule);
     }
     Schedule schedule = std::move(given.schedule);
     if (!receive_flag_->empty()) {
@@ -58,6 +63,11 @@ class GenerateCommand : public Command {
   }
 
  private:
+  /// On stderr, since the schedule may go to standard output.
+  static void ReportCut(const CostSource& source, const Schedule& schedule) {
+    PrintError(CutToText(source.For(schedule)));
+  }
+
   std::string name_;
   ScheduleArguments schedule_;
   CostArguments costs_;

@@ -21,6 +21,7 @@
 #include "schedules/weight_slots.h"
 #include "tools/command.h"
 #include "tools/cost_arguments.h"
+#include "tools/cut_report.h"
 #include "tools/flags.h"
 #include "tools/quantity.h"
 #include "tools/run_report.h"
@@ -177,6 +178,9 @@ class ShowCommand : public Command {
     stagecraft::Print(RenderSchedule(EraseCommunication(schedule), diagram_) + "\n");
     stagecraft::Print(StagesToText(schedule) + "\n" + VersionsToText(schedule) + "\n" +
                       RanksToText(schedule, memory));
+    if (const std::string cut = CutToText(costs); !cut.empty()) {
+      stagecraft::Print("\n" + cut);
+    }
     stagecraft::Print(memory.empty()
                           ? "\nnote: for memory in bytes give --profile, or --activation, "
                             "--boundary and --parameters\n"

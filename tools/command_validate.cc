@@ -14,6 +14,7 @@
 #include "sim/durations.h"
 #include "tools/command.h"
 #include "tools/cost_arguments.h"
+#include "tools/cut_report.h"
 #include "tools/flags.h"
 #include "tools/quantity.h"
 #include "tools/schedule_arguments.h"
@@ -40,12 +41,14 @@ class ValidateCommand : public Command {
     costs_.AddTo(app, CostArguments::Which::kCosts);
     microbatch_size_flag_ = app.get_option("--microbatch-size");
     cost_flags_ = app.get_options([this](const CLI::Option* option) {
-      return option->get_group().rfind("Costs", 0) == 0 && option != microbatch_size_flag_;
+      const std::string& group = option->get_group();
+      return (group.starts_with("Costs") || group == "Profile") && option != microbatch_size_flag_;
     });
     const std::vector<CLI::Option*> before = app.get_options();
     training_.AddTo(app, schedule_, 0);
+    cut_flag_ = app.get_option("--cut");
     training_flags_ = app.get_options([&](const CLI::Option* option) {
-      return std::find(before.begin(), before.end(), option) == before.end();
+      return std::find(before.begin(), before.end(), option) == before.end() && option != cut_flag_;
     });
     training_flags_.push_back(
         app.add_flag("--alternate", alternates_,
@@ -75,7 +78,7 @@ class ValidateCommand : public Command {
     if (json_) {
       PrintJson(ValidationToJson(validation));
     } else {
-      Print(ValidationToText(validation));
+      Print(ValidationToText(validation) + (cut_.empty() ? "" : "\n" + cut_));
     }
     return ExitCode::kFine;
   }
@@ -102,13 +105,19 @@ class ValidateCommand : public Command {
     return {processes_ ? Workers::kProcesses : Workers::kThreads, runs_.value_or(kDefaultRuns)};
   }
 
-  Validation RunRehearsal(Progress& progress) const {
+  Validation RunRehearsal(Progress& progress) {
+    if (!cut_flag_->empty()) {
+      costs_.SetCut(cut_flag_->results().front());
+    }
     const CostSource source = costs_.Load();
     GivenSchedule given = schedule_.Load(name_, costs_.DefaultRanks(source));
     costs_.CheckStages(given);
     Costs costs = source.For(given.schedule);
+    const std::vector<IdleFlag> idle = costs_.IdleFlags(source, given.schedule);
     Lowered lowered = LowerGiven(given);
     Check(lowered.schedule, costs);
+    PrintDiagnostics(WarningsOf(idle, name_));
+    cut_ = CutToText(costs);
     return Rehearse(std::move(lowered.schedule), std::move(costs), Options(), progress);
   }
 
@@ -175,6 +184,8 @@ class ValidateCommand : public Command {
   CostArguments costs_;
   TrainingArguments training_;
   const CLI::Option* microbatch_size_flag_ = nullptr;
+  const CLI::Option* cut_flag_ = nullptr;
+  std::string cut_;  ///< Of the profile that a rehearsal took its costs from, as text.
   std::vector<CLI::Option*> cost_flags_, training_flags_;
   bool rehearse_ = false;
   bool alternates_ = false;

@@ -5,8 +5,11 @@
 #include <string>
 #include <vector>
 
+#include "schedules/diagnostic.h"
+#include "schedules/schedule.h"
 #include "sim/metrics.h"
 #include "sim/topology.h"
+#include "traces/costs.h"
 #include "traces/profile.h"
 
 namespace stagecraft {
@@ -20,20 +23,23 @@ enum class ComparisonUnit : std::uint8_t {
 /// One approach of a comparison.
 struct ComparisonRow {
   std::string approach;
-  std::int32_t microbatches = 0;  ///< In all.
-  double microbatch_size = 0;     ///< Samples.
+  bool is_file = false;
+  Shape shape;                 ///< Micro-batches in all.
+  double microbatch_size = 0;  ///< Samples.
   std::string fingerprint;
   Metrics metrics;
-  std::vector<std::string> derived;
+  std::optional<bool> fits{};  ///< Whether each rank has the memory; nothing if it is unlimited.
+  Costs costs;
 };
 
 /// What is the same for all rows.
 struct ComparisonSettings {
   ComparisonUnit unit = ComparisonUnit::kMicrobatch;
   std::int32_t ranks = 0;
-  std::int32_t microbatches = 0;  ///< Per batch, where batches are split.
-  std::int32_t batches = 0;
-  double microbatch_size = 0;  ///< Where batches are split.
+  std::optional<std::int32_t> microbatches{};  ///< Per batch, where batches are split; nothing if
+  std::optional<std::int32_t> batches{};       ///< all rows are files, which know no batches.
+  std::string costs;                           ///< What they are for.
+  double microbatch_size = 0;                  ///< Where batches are split.
   std::string receive;
   Topology topology;
   std::optional<ProfileSource> profile;
@@ -42,7 +48,13 @@ struct ComparisonSettings {
 struct Comparison {
   ComparisonSettings settings;
   std::vector<ComparisonRow> rows;
+  std::vector<std::string> notes;  ///< What else must be known to read the rows.
 };
+
+/// What keeps rows from being compared: another number of samples than most, or a file for another
+/// number of ranks than `settings.ranks`, unless that is one. One error per row, which says what to
+/// give; empty if all rows are the same work.
+std::vector<Diagnostic> UnequalWork(const Comparison& comparison);
 
 /// Most bytes that any rank holds.
 std::int64_t WorstPeak(const Metrics& metrics);

@@ -16,7 +16,7 @@ namespace stagecraft {
 namespace {
 
 constexpr std::int32_t kMost = std::numeric_limits<std::int32_t>::max();
-const char* const kCostGroup = "Costs (one value, or one per stage: 1ms,2ms,2ms,1ms)";
+const char* const kCostGroup = "Costs (one value, or several: 1ms,2ms,2ms,1ms)";
 const char* const kMachineGroup = "Machine";
 const char* const kProfileGroup = "Profile";
 
@@ -46,24 +46,30 @@ void CostArguments::AddTo(CLI::App& app, Which which) {
     AddTimes(app);
   }
   AddSizes(app);
+  AddPer(app);
   if (which == Which::kAll || which == Which::kPlanning) {
     AddTopology(app, which == Which::kAll);
+    AddMemory(app);
   }
-  AddProfile(app);
+  AddProfile(app, which != Which::kCosts);
+}
+
+void CostArguments::SetCut(const std::string& text) {
+  const auto layer = [](std::string_view part) { return ParseInteger(part, 1, kMost); };
+  cut_ = ParseList<std::int32_t>("--cut", text, layer);
 }
 
 bool CostArguments::AnySizes() const {
-  return !profile_.empty() || std::any_of(inline_.sizes.begin(), inline_.sizes.end(),
-                                          [](const auto& values) { return !values.empty(); });
+  return !profile_.empty() || inline_.AnySize();
 }
 
 bool CostArguments::AnyDurations() const {
-  return CostSource(inline_, std::nullopt, microbatch_size_).HasDurations() || !profile_.empty();
+  return !profile_.empty() || inline_.AnyDuration();
 }
 
 bool CostArguments::Any() const {
   return AnySizes() || AnyDurations() || latency_ > Nanoseconds(0) || bandwidth_ > 0 ||
-         !speeds_.empty() || stages_.has_value();
+         !speeds_.empty() || stages_.has_value() || !cut_.empty() || !memory_.empty();
 }
 
 void CostArguments::AddTimes(CLI::App& app) {
@@ -100,6 +106,31 @@ void CostArguments::AddSizes(CLI::App& app) {
         ->type_name("BYTES")
         ->group(kCostGroup);
   }
+}
+
+void CostArguments::AddPer(CLI::App& app) {
+  app.add_option_function<std::string>(
+         "--costs-per",
+         [this](const std::string& word) {
+           per_ = static_cast<CostsPer>(ChoiceIndex("--costs-per", word, {"stage", "rank"}));
+         },
+         fmt::format("what each value above is for: one stage of the schedule, or one p-th of the "
+                     "model, which is shared out over the stages of a rank [{}]",
+                     default_per_ == CostsPer::kRank ? "rank" : "stage"))
+      ->type_name("stage|rank")
+      ->group(kCostGroup);
+}
+
+void CostArguments::AddMemory(CLI::App& app) {
+  app.add_option_function<std::string>(
+         "--memory",
+         [this](const std::string& text) {
+           memory_ = ParseList<std::int64_t>("--memory", text, ParseBytes);
+         },
+         "all that a rank may hold, or one value per rank: weights in all their copies, gradients, "
+         "optimizer, activations, buffers, such as 40GB [unlimited]")
+      ->type_name("BYTES")
+      ->group(kMachineGroup);
 }
 
 void CostArguments::AddTopology(CLI::App& app, bool with_send) {
@@ -142,7 +173,7 @@ void CostArguments::AddTopology(CLI::App& app, bool with_send) {
       ->group(kMachineGroup);
 }
 
-void CostArguments::AddProfile(CLI::App& app) {
+void CostArguments::AddProfile(CLI::App& app, bool with_cut) {
   app.add_option("--profile", profile_,
                  fmt::format("measured costs: a *.profile.json, a PipeDream graph.txt, or the name "
                              "of a shipped profile ({})",
@@ -152,39 +183,76 @@ void CostArguments::AddProfile(CLI::App& app) {
   AddInteger(app, "--profile-batch", {1, kMost, "B"}, profile_batch_,
              "samples that the times of a graph.txt are for; its format does not say")
       ->group(kProfileGroup);
-  AddInteger(app, "--stages", {1, kMost, "N"}, stages_,
-             "stages to cut the layers into; also the default of -p")
+  CLI::Option* stages = AddInteger(app, "--stages", {1, kMost, "N"}, stages_,
+                                   "stages to cut the layers into; also the default of -p");
+  stages->group(kProfileGroup);
+  if (with_cut) {
+    app.add_option_function<std::string>(
+           "--cut", [this](const std::string& text) { SetCut(text); },
+           "the first layer, from 0, of each stage but the first, such as 8,15,25 [so that the "
+           "busiest rank has least to do]")
+        ->type_name("I,J,...")
+        ->excludes(stages)
+        ->group(kProfileGroup);
+  }
+  app.add_option_function<std::string>(
+         "--memory-bandwidth",
+         [this](const std::string& text) {
+           memory_bandwidth_ = FlagValue("--memory-bandwidth", ParseBandwidth(text));
+         },
+         "of the device, for steps and predictions that were not measured [500GB/s]")
+      ->type_name("BYTES/s")
       ->group(kProfileGroup);
   app.add_option_function<std::string>(
          "--microbatch-size",
          [this](const std::string& text) {
            microbatch_size_ = FlagValue("--microbatch-size", ParsePositive(text));
          },
-         "samples per micro-batch [1]")
+         "samples per micro-batch [what was measured, the smallest of several; without a profile "
+         "1]")
       ->type_name("B")
       ->group(kProfileGroup);
 }
 
 CostSource CostArguments::Load() const {
+  GivenCosts given = Given(inline_);
+  given.profile = LoadProfile();
+  return CostSource(std::move(given));
+}
+
+std::optional<Profile> CostArguments::LoadProfile() const {
   if (profile_.empty()) {
     if (profile_batch_) {
       throw CommandFailure(ExitCode::kUsage, "--profile-batch",
                            "is for a --profile that is a graph.txt, but none is given");
     }
-    return {inline_, std::nullopt, microbatch_size_};
+    if (!cut_.empty()) {
+      throw CommandFailure(ExitCode::kUsage, "--cut",
+                           "cuts the layers of a --profile, but none is given");
+    }
+    return std::nullopt;
   }
+
   const std::string file = FindProfile(profile_);
   const std::string text = ReadFile(file);
   if (!file.ends_with(".txt")) {
-    return {inline_, ValueOrUsage(ParseProfile(text, file)), microbatch_size_};
+    return ValueOrUsage(ParseProfile(text, file));
   }
   if (!profile_batch_) {
     throw CommandFailure(ExitCode::kUsage, file,
                          "a PipeDream graph does not name its batch size; expected "
                          "--profile-batch B beside it");
   }
-  return {inline_, ValueOrUsage(ParsePipeDreamGraph(text, file, *profile_batch_)),
-          microbatch_size_};
+  return ValueOrUsage(ParsePipeDreamGraph(text, file, *profile_batch_));
+}
+
+GivenCosts CostArguments::Given(InlineCosts flags) const {
+  return {.flags = std::move(flags),
+          .per = per_.value_or(default_per_),
+          .profile = std::nullopt,
+          .microbatch_size = microbatch_size_,
+          .cut = cut_,
+          .memory_bandwidth = memory_bandwidth_};
 }
 
 CostSource CostArguments::LoadWithDefaults(const StageCosts& assumed) const {
@@ -201,7 +269,42 @@ CostSource CostArguments::LoadWithDefaults(const StageCosts& assumed) const {
       costs.sizes[i] = {value};
     }
   }
-  return {std::move(costs), std::nullopt, microbatch_size_};
+  return CostSource(Given(std::move(costs)));
+}
+
+std::optional<std::int64_t> CostArguments::MemoryOf(std::int32_t rank, std::int32_t ranks) const {
+  if (memory_.empty()) {
+    return std::nullopt;
+  }
+  if (memory_.size() > 1 && memory_.size() != static_cast<std::size_t>(ranks)) {
+    throw CommandFailure(
+        ExitCode::kUsage, "--memory",
+        fmt::format("expected 1 value, or {} for {} ranks, got {}", ranks, ranks, memory_.size()));
+  }
+  return memory_.size() == 1 ? memory_.front() : memory_[static_cast<std::size_t>(rank)];
+}
+
+std::vector<std::int64_t> CostArguments::MemoryOfRanks(std::int32_t ranks) const {
+  std::vector<std::int64_t> memory;
+  for (std::int32_t rank = 0; HasMemory() && rank < ranks; ++rank) {
+    memory.push_back(*MemoryOf(rank, ranks));
+  }
+  return memory;
+}
+
+std::vector<IdleFlag> CostArguments::IdleFlags(const CostSource& source,
+                                               const Schedule& schedule) const {
+  std::vector<IdleFlag> idle = source.IdleFlagsFor(schedule);
+  const bool has_profile = source.GetProfile().has_value();
+  if (schedule.shape.ranks == 1 && latency_ > Nanoseconds(0)) {
+    idle.push_back({"--latency", "there is one rank, and no transfer"});
+  }
+  if (schedule.shape.ranks == 1 && bandwidth_ > 0) {
+    idle.push_back({"--bandwidth", "there is one rank, and no transfer"});
+  } else if (bandwidth_ > 0 && !has_profile && !inline_.Has(InlineCosts::kBoundary)) {
+    idle.push_back({"--bandwidth", "boundaries have 0 bytes; give --boundary"});
+  }
+  return idle;
 }
 
 Topology CostArguments::TopologyFor(const Schedule& schedule) const {
@@ -222,10 +325,20 @@ Topology CostArguments::TopologyFor(const Schedule& schedule) const {
 }
 
 std::optional<std::int32_t> CostArguments::DefaultRanks(const CostSource& source) const {
-  if (stages_ || !source.GetProfile() || !source.GetProfile()->is_stages) {
+  if (stages_) {
     return stages_;
   }
-  return static_cast<std::int32_t>(source.GetProfile()->layers.size());
+  if (!cut_.empty()) {
+    return static_cast<std::int32_t>(cut_.size()) + 1;
+  }
+  const std::optional<Profile>& profile = source.GetProfile();
+  if (profile && profile->is_stages) {
+    return static_cast<std::int32_t>(profile->layers.size());
+  }
+  if (profile && !profile->cut.empty()) {
+    return static_cast<std::int32_t>(profile->cut.size()) + 1;
+  }
+  return std::nullopt;
 }
 
 void CostArguments::CheckStages(const GivenSchedule& given) const {

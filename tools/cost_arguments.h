@@ -22,11 +22,17 @@ class CostArguments {
  public:
   enum class Which { kAll, kPlanning, kCosts, kSizes };
 
-  /// Declares them: all, all but how sends wait, all but those of the machine, or only those that
-  /// say how large things are.
+  /// Declares them: all, all but how sends wait, all but those of the machine and `--cut`, or only
+  /// those that say how large things are.
   void AddTo(CLI::App& app, Which which = Which::kAll);
 
   SendMode Send() const { return send_; }
+
+  /// What a value of a cost flag is for where `--costs-per` is not given. Call before `Load`.
+  void SetDefaultPer(CostsPer per) { default_per_ = per; }
+
+  /// The value of a `--cut` that a command declares itself: layers, as in the flag declared here.
+  void SetCut(const std::string& text);
 
   /// Whether anything was given that says how large things are, or how long ops take.
   bool AnySizes() const;
@@ -44,7 +50,19 @@ class CostArguments {
   /// Throws `CommandFailure` (usage) if a speed is given for a rank that `schedule` lacks.
   Topology TopologyFor(const Schedule& schedule) const;
 
-  /// -p where it is not given: `--stages`, else the stages of a profile that has ready ones.
+  /// What rank `rank` may hold in all, from `--memory`; nothing if it may hold anything. Throws
+  /// `CommandFailure` (usage) if `--memory` is for another number of ranks than `ranks`.
+  std::optional<std::int64_t> MemoryOf(std::int32_t rank, std::int32_t ranks) const;
+  bool HasMemory() const { return !memory_.empty(); }
+
+  /// `MemoryOf` every rank; empty without `--memory`.
+  std::vector<std::int64_t> MemoryOfRanks(std::int32_t ranks) const;
+
+  /// Flags that were given although nothing in `schedule` depends on them.
+  std::vector<IdleFlag> IdleFlags(const CostSource& source, const Schedule& schedule) const;
+
+  /// -p where it is not given: `--stages`, else as many as `--cut` makes, else the stages of a
+  /// profile that has ready ones, or says where it is cut.
   std::optional<std::int32_t> DefaultRanks(const CostSource& source) const;
 
   /// Throws `CommandFailure` (usage) if `--stages` was given and a pipeline of that many ranks is
@@ -55,13 +73,22 @@ class CostArguments {
   void AddTimes(CLI::App& app);
   void AddSizes(CLI::App& app);
   void AddTopology(CLI::App& app, bool with_send);
-  void AddProfile(CLI::App& app);
+  void AddPer(CLI::App& app);
+  void AddMemory(CLI::App& app);
+  void AddProfile(CLI::App& app, bool with_cut);
+  std::optional<Profile> LoadProfile() const;
+  GivenCosts Given(InlineCosts flags) const;
 
   InlineCosts inline_;
+  CostsPer default_per_ = CostsPer::kStage;
+  std::optional<CostsPer> per_;
   std::string profile_;
   std::optional<std::int32_t> profile_batch_;
   std::optional<std::int32_t> stages_;
-  double microbatch_size_ = 1;
+  std::vector<std::int32_t> cut_;
+  double memory_bandwidth_ = GivenCosts{}.memory_bandwidth;
+  std::optional<double> microbatch_size_;
+  std::vector<std::int64_t> memory_;
   Nanoseconds latency_{0};
   double bandwidth_ = 0;
   SendMode send_ = SendMode::kEager;

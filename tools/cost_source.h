@@ -1,94 +1,82 @@
 #pragma once
 
-#include <array>
-#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "schedules/schedule.h"
 #include "tools/command.h"
+#include "tools/inline_costs.h"
 #include "tools/terminal.h"
 #include "traces/costs.h"
 #include "traces/profile.h"
 
 namespace stagecraft {
 
-/// A flag that gives what one kind of op takes.
-struct DurationFlag {
-  const char* flag;
-  Nanoseconds StageCosts::*member;
-  const char* description;
-  bool scales;  ///< With the micro-batch size.
+/// What a value of a cost flag is for.
+enum class CostsPer : std::uint8_t {
+  kStage,  ///< One stage of the schedule.
+  kRank,   ///< One p-th of the model, which is shared out over the stages that a rank holds.
 };
 
-/// A flag that gives how large something of a stage is.
-struct SizeFlag {
-  const char* flag;
-  std::int64_t StageSizes::*member;
-  const char* description;
-  bool scales;
+/// What the command line says of costs. Files have been read.
+struct GivenCosts {
+  InlineCosts flags;
+  CostsPer per = CostsPer::kStage;
+  std::optional<Profile> profile{};
+  std::optional<double> microbatch_size{};  ///< Samples.
+  std::vector<std::int32_t> cut{};          ///< First layer of each further stage; empty: by time.
+  double memory_bandwidth = 500e9;          ///< Bytes per second, of the device.
 };
 
-inline constexpr std::array<DurationFlag, 8> kDurationFlags = {{
-    {"--forward", &StageCosts::forward, "F: forward of one micro-batch", true},
-    {"--backward", &StageCosts::backward, "B: full backward of one micro-batch", true},
-    {"--backward-input", &StageCosts::backward_input, "I: backward for the input [B / 2]", true},
-    {"--backward-weight", &StageCosts::backward_weight, "W: backward for the weights [B - I]",
-     true},
-    {"--recompute", &StageCosts::recompute, "R: forward once more [F]", true},
-    {"--step", &StageCosts::step, "S: optimizer step", false},
-    {"--predict", &StageCosts::predict, "P: weight prediction", false},
-    {"--allreduce", &StageCosts::allreduce, "A: all-reduce of the gradients", false},
-}};
-
-inline constexpr std::array<SizeFlag, 4> kSizeFlags = {{
-    {"--boundary", &StageSizes::output_bytes, "a stage's output, per micro-batch", true},
-    {"--activation", &StageSizes::activation_bytes, "kept for the backward, per micro-batch", true},
-    {"--parameters", &StageSizes::parameter_bytes, "one copy of a stage's weights", false},
-    {"--released", &StageSizes::released_by_backward_input,
-     "part of --activation that an I gives back [0]", true},
-}};
-
-/// Costs from flags: of each flag one value for all stages or one per stage; empty if not given.
-struct InlineCosts {
-  std::array<std::vector<Nanoseconds>, kDurationFlags.size()> durations;
-  std::array<std::vector<std::int64_t>, kSizeFlags.size()> sizes;
-  std::vector<Nanoseconds> joined;
+/// For which part of a comparison costs are wanted.
+struct CostScale {
+  std::int32_t factor = 1;  ///< A micro-batch of the schedule is so many of the given size.
+  std::int32_t parts = 0;   ///< p of "one p-th of the model"; 0: as many as the schedule has ranks.
 };
 
 /// Where the costs of any schedule come from: a profile, flags, or both; a flag replaces the
-/// profile's figure. Files have been read.
+/// profile's figure.
 class CostSource {
  public:
-  CostSource(InlineCosts inline_costs, std::optional<Profile> profile, double microbatch_size)
-      : inline_(std::move(inline_costs)),
-        profile_(std::move(profile)),
-        microbatch_size_(microbatch_size) {}
+  explicit CostSource(GivenCosts given);
 
-  const std::optional<Profile>& GetProfile() const { return profile_; }
+  const std::optional<Profile>& GetProfile() const { return given_.profile; }
+
+  /// Samples: as given, else the size that the profile was measured at (the smallest of several),
+  /// else 1.
   double MicrobatchSize() const { return microbatch_size_; }
 
-  /// Costs of every stage of `schedule` for micro-batches of `factor` times the given size. Throws
+  /// Costs of every stage of `schedule`. A profile's layers are cut as `--cut` says, else as the
+  /// profile says if that is for as many stages, else for the schedule's placement. Throws
   /// `CommandFailure` (usage).
-  Costs For(const Schedule& schedule, std::int32_t factor = 1) const;
+  Costs For(const Schedule& schedule, const CostScale& scale = {}) const;
 
-  /// The same, where the flags' values are those of `parts` parts of the model: what a schedule
-  /// that cuts it into another number of stages gets, split or added up. Boundaries stay as they
-  /// are.
-  Costs ForParts(const Schedule& schedule, std::int32_t parts, std::int32_t factor = 1) const;
+  /// Flags that no op of `schedule` depends on.
+  std::vector<IdleFlag> IdleFlagsFor(const Schedule& schedule) const;
 
   /// Whether there is any duration.
-  bool HasDurations() const;
+  bool HasDurations() const { return given_.profile || given_.flags.AnyDuration(); }
+
+  /// What the costs are for, such as `costs of flags are per stage`; `parts` as in `CostScale`.
+  std::string Basis(std::int32_t parts) const;
 
  private:
-  Costs FromProfile(std::int32_t stages, std::int32_t factor) const;
+  struct ChosenCut {
+    Partition partition;
+    std::string sentence;
+  };
+  ChosenCut CutFor(const Schedule& schedule) const;
+  Costs FromProfile(const Schedule& schedule, std::int32_t factor) const;
 
-  InlineCosts inline_;
-  std::optional<Profile> profile_;
+  GivenCosts given_;
   double microbatch_size_ = 1;
 };
+
+/// One warning per idle flag: that it has no effect on `what`, and why.
+std::vector<Diagnostic> WarningsOf(const std::vector<IdleFlag>& idle, const std::string& what);
 
 /// The value, its warnings printed; without one, `CommandFailure` (usage) with all diagnostics.
 template <typename T>

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "schedules/dependencies.h"
+#include "tools/cut_report.h"
 #include "tools/explanation.h"
 #include "tools/quantity.h"
 #include "tools/run_report.h"
@@ -212,11 +213,12 @@ std::string RemediesToText(const SimulatedRun& run, const Explanation& explanati
 }  // namespace
 
 std::string ExplanationToText(const SimulatedRun& run, const Explanation& explanation) {
+  const std::string cut = CutToText(run.costs);
   return TotalsToText(run, explanation) + "\n" + RemediesToText(run, explanation) + "\n" +
          CostsToText(run, explanation) + "\n" + PathToText(run, explanation.path) +
          "\nwhere each rank's time goes; idle before its first op, waiting for transfers, waiting "
          "for other ops, after its last\n" +
-         RanksToText(run) + NotesToText(run.costs.derived);
+         RanksToText(run) + (cut.empty() ? "" : "\n" + cut) + NotesToText(run.costs.derived);
 }
 
 }  // namespace stagecraft

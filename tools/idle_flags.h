@@ -6,19 +6,13 @@
 #include "engine/optimizer.h"
 #include "schedules/diagnostic.h"
 #include "schedules/schedule.h"
+#include "tools/idle_flag.h"
 
 namespace CLI {  // NOLINT(readability-identifier-naming): the name is the library's
 class App;
 }
 
 namespace stagecraft {
-
-/// A flag of a training, and why it changes nothing; the reason is empty if it does change
-/// something.
-struct IdleFlag {
-  std::string flag;
-  std::string reason;
-};
 
 /// Those of model and data. `model` and `data` are names or files.
 std::vector<IdleFlag> FlagsOfModel(const std::string& model, bool model_is_file,

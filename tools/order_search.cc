@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include "schedules/activations.h"
+#include "schedules/lower.h"
 #include "schedules/option_check.h"
 #include "tools/interrupt.h"
 #include "tools/quantity.h"
@@ -62,16 +64,51 @@ std::vector<StageEstimate> EstimatesOf(const Schedule& placed, const Costs& cost
   return estimates;
 }
 
-std::vector<StageEstimate> EstimatesFor(const Generator& generator, const GeneratorOptions& options,
-                                        const CostedMachine& machine) {
+/// The placement that `generator` gives these options, as a schedule without programs.
+Schedule PlacedFor(const Generator& generator, const GeneratorOptions& options) {
   Schedule placed;
-  placed.placement = generator.automatic(options.ranks);
-  const std::size_t stages = placed.placement.size() * placed.placement.front().size();
-  placed.shape = {options.ranks, static_cast<std::int32_t>(stages), options.microbatches};
-  const Costs costs = machine.parts > 0
-                          ? machine.source.ForParts(placed, machine.parts, machine.factor)
-                          : machine.source.For(placed, machine.factor);
-  return EstimatesOf(placed, costs, machine.arguments.TopologyFor(placed));
+  placed.placement = generator.placement(options);
+  std::int32_t last = 0;
+  for (const std::vector<std::int32_t>& stages : placed.placement) {
+    last = std::max(last, *std::max_element(stages.begin(), stages.end()));
+  }
+  placed.shape = {options.ranks, last + 1, options.microbatches};
+  return placed;
+}
+
+/// What `--memory` leaves each rank for activations beside one copy of its weights, its optimizer,
+/// and a boundary coming in from either side; empty if memory is unlimited.
+std::vector<std::int64_t> RoomFor(const Schedule& placed, const Costs& costs,
+                                  const CostArguments& arguments) {
+  std::vector<std::int64_t> room;
+  for (std::int32_t rank = 0; arguments.HasMemory() && rank < placed.shape.ranks; ++rank) {
+    std::int64_t left = *arguments.MemoryOf(rank, placed.shape.ranks);
+    for (const std::int32_t stage : placed.placement[static_cast<std::size_t>(rank)]) {
+      const StageSizes& sizes = costs.stages[static_cast<std::size_t>(stage)].sizes;
+      left -= sizes.parameter_bytes + sizes.optimizer_bytes;
+    }
+    room.push_back(left);
+  }
+  return room;
+}
+
+/// Takes from each rank's room what `schedule` holds there beyond `--memory`, since buffers come on
+/// top of activations; false if it holds no more than it may anywhere.
+bool TakeFromRoom(const Schedule& schedule, const CostedMachine& machine,
+                  std::vector<std::int64_t>& room) {
+  const Costs costs = machine.source.For(schedule, machine.scale);
+  const std::vector<RankMemory> memory =
+      PeakMemory(Lower(schedule, ReceivePolicy{}), SizesOf(costs));
+  bool any = false;
+  for (std::size_t rank = 0; rank < room.size(); ++rank) {
+    const std::int64_t most =
+        *machine.arguments.MemoryOf(static_cast<std::int32_t>(rank), schedule.shape.ranks);
+    if (memory[rank].peak_bytes > most) {
+      room[rank] -= memory[rank].peak_bytes - most;
+      any = true;
+    }
+  }
+  return any;
 }
 
 std::string TimeToText(std::int64_t time, bool has_unit) {
@@ -95,36 +132,65 @@ void Describe(std::string_view name, const AutoReport& report, bool has_costs) {
 
 void AddEstimates(const Generator& generator, GeneratorOptions& options,
                   const CostedMachine& machine) {
+  if (generator.placement == nullptr) {
+    return;
+  }
+
+  // Whether sizes are in range is asked without what needs the costs that are to be added.
   GeneratorOptions sizes = options;
   sizes.limit.reset();
-  if (generator.automatic != nullptr && CheckOptions(generator, sizes).empty()) {
-    options.estimates = EstimatesFor(generator, options, machine);
+  if (!CheckOptions(generator, sizes).empty()) {
+    return;
   }
+  const Schedule placed = PlacedFor(generator, options);
+  const Costs costs = machine.source.For(placed, machine.scale);
+  options.estimates = EstimatesOf(placed, costs, machine.arguments.TopologyFor(placed));
+  options.room = RoomFor(placed, costs, machine.arguments);
 }
 
-Result<Schedule> GenerateFor(std::string_view name, GeneratorOptions options,
-                             const CostedMachine* machine) {
-  const Generator* generator = FindGenerator(name);
-  if (generator == nullptr || generator->automatic == nullptr) {
-    return Generate(name, options);
-  }
-  if (machine != nullptr) {
-    AddEstimates(*generator, options, *machine);
-  }
-  if (!CheckOptions(*generator, options).empty()) {
-    return Generate(name, options);
+namespace {
+
+/// `Generate`, and a search with progress that Ctrl-C ends.
+Result<Schedule> Search(const Generator& generator, GeneratorOptions options, bool has_costs) {
+  if (!generator.automatic || !CheckOptions(generator, options).empty()) {
+    return Generate(generator.name, options);
   }
   AutoReport last;
   Progress progress;
   const StopOnSignal stop_on_signal;
   options.watch = [&](const AutoReport& report) {
     last = report;
-    progress.Begin(fmt::format("{}: {} of {} orders tried", name, report.tried, report.planned));
+    progress.Begin(
+        fmt::format("{}: {} of {} orders tried", generator.name, report.tried, report.planned));
     return !StopOnSignal::Requested();
   };
-  Result<Schedule> made = Generate(name, options);
+  Result<Schedule> made = Generate(generator.name, options);
   if (made) {
-    Describe(name, last, machine != nullptr);
+    Describe(generator.name, last, has_costs);
+  }
+  return made;
+}
+
+}  // namespace
+
+Result<Schedule> GenerateFor(std::string_view name, GeneratorOptions options,
+                             const CostedMachine* machine) {
+  const Generator* generator = FindGenerator(name);
+  if (generator == nullptr || generator->placement == nullptr) {
+    return Generate(name, options);
+  }
+  if (machine != nullptr) {
+    AddEstimates(*generator, options, *machine);
+  }
+
+  // Buffers are known only once there is an order: what is over is taken off, and again.
+  constexpr int kMostAttempts = 8;
+  Result<Schedule> made = Search(*generator, options, machine != nullptr);
+  for (int attempt = 1; made && !options.room.empty() && attempt < kMostAttempts; ++attempt) {
+    if (!TakeFromRoom(*made.value, *machine, options.room)) {
+      break;
+    }
+    made = Search(*generator, options, true);
   }
   return made;
 }

@@ -12,22 +12,22 @@
 
 namespace stagecraft {
 
-/// What an automatic schedule is made for.
+/// What a schedule with limited memory, or one that is searched for, is made for.
 struct CostedMachine {
   const CostSource& source;
   const CostArguments& arguments;
-  std::int32_t factor = 1;  ///< Times the given micro-batch.
-  std::int32_t parts = 0;   ///< As in `CostSource::ForParts`; 0: costs are those of a stage.
+  CostScale scale{};
 };
 
-/// Gives the options of an automatic schedule its costs, if its sizes are in range. Throws
-/// `CommandFailure` (usage) if costs are out of range.
+/// Gives the options of a generator that takes them its costs, and the room that `--memory` leaves
+/// for activations, if its sizes are in range. Throws `CommandFailure` (usage) if costs are out of
+/// range.
 void AddEstimates(const Generator& generator, GeneratorOptions& options,
                   const CostedMachine& machine);
 
-/// `Generate`; an automatic schedule gets its costs from `machine`, if there is one. While it is
-/// searched for, progress is shown, and Ctrl-C ends the search with the best so far; then stderr
-/// says how good it is.
+/// `Generate`; a generator that takes costs gets them from `machine`, if there is one, and stays
+/// within `--memory` where it can. While an automatic schedule is searched for, progress is shown,
+/// and Ctrl-C ends the search with the best so far; then stderr says how good it is.
 Result<Schedule> GenerateFor(std::string_view name, GeneratorOptions options,
                              const CostedMachine* machine);
 

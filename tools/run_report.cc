@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 
 #include <fmt/format.h>
@@ -10,6 +11,7 @@
 #include "schedules/fingerprint.h"
 #include "schedules/op.h"
 #include "schedules/visible_text.h"
+#include "tools/cut_report.h"
 #include "tools/quantity.h"
 #include "tools/table.h"
 
@@ -125,10 +127,10 @@ Json TransfersToJson(const Schedule& schedule, const Timeline& timeline) {
 
 std::string HeadToText(const SimulatedRun& run) {
   const Shape& shape = run.lowered.shape;
-  return fmt::format("{}: {} ranks, {} stages, {} micro-batches of {}, {} ops, {} sends\n",
+  return fmt::format("{}: {} ranks, {} stages, {} micro-batches of {}, {} ops, {} sends; {}\n",
                      ShownName(run.lowered), shape.ranks, shape.stages, shape.microbatches,
                      FormatSamples(run.costs.microbatch_size), run.metrics.ops,
-                     ToString(run.topology.send));
+                     ToString(run.topology.send), run.costs_basis);
 }
 
 std::string TotalsToText(const SimulatedRun& run) {
@@ -147,6 +149,19 @@ std::string TotalsToText(const SimulatedRun& run) {
       FingerprintsToText(run.lowered), FormatDuration(metrics.makespan),
       FormatShare(metrics.bubble), FormatShare(metrics.window_bubble),
       FormatNumber(metrics.samples_per_second), steady);
+}
+
+/// Whether every rank has room for what it holds; empty if room is unlimited.
+std::string MemoryToText(const SimulatedRun& run) {
+  std::string text;
+  for (std::size_t rank = 0; rank < run.memory.size(); ++rank) {
+    const std::int64_t peak = run.metrics.ranks[rank].peak_bytes;
+    if (peak > run.memory[rank]) {
+      text += fmt::format("  memory      does not fit: rank {} holds {}, and may hold {}\n", rank,
+                          FormatBytes(peak), FormatBytes(run.memory[rank]));
+    }
+  }
+  return text.empty() && !run.memory.empty() ? "  memory      fits on every rank\n" : text;
 }
 
 std::string StagesToText(const SimulatedRun& run) {
@@ -184,6 +199,8 @@ Json RunToJson(const SimulatedRun& run, bool with_ops) {
                {"ops", metrics.ops},
                {"ranks", ranks},
                {"stages", stages},
+               {"fits", run.memory.empty() ? Json(nullptr) : Json(Fits(run.metrics, run.memory))},
+               {"cut", CutToJson(run.costs)},
                {"derived_costs", run.costs.derived},
                {"topology", TopologyToJson(run)},
                {"schedule", ScheduleToJson(run.lowered)}};
@@ -195,8 +212,18 @@ Json RunToJson(const SimulatedRun& run, bool with_ops) {
 }
 
 std::string RunToText(const SimulatedRun& run) {
-  return HeadToText(run) + TotalsToText(run) + "\n" + RanksToText(run) + "\n" + StagesToText(run) +
-         NotesToText(run.costs.derived);
+  const std::string cut = CutToText(run.costs);
+  return HeadToText(run) + TotalsToText(run) + MemoryToText(run) + "\n" + RanksToText(run) + "\n" +
+         StagesToText(run) + (cut.empty() ? "" : "\n" + cut) + NotesToText(run.costs.derived);
+}
+
+bool Fits(const Metrics& metrics, std::span<const std::int64_t> memory) {
+  for (std::size_t rank = 0; rank < memory.size(); ++rank) {
+    if (metrics.ranks[rank].peak_bytes > memory[rank]) {
+      return false;
+    }
+  }
+  return true;
 }
 
 std::string RanksToText(const SimulatedRun& run) {

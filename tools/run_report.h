@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,6 +26,9 @@ std::string RanksToText(const SimulatedRun& run);
 /// `82cf...`, and where the schedule has communication `82cf... (with its sends and receives
 /// a01b...)`.
 std::string FingerprintsToText(const Schedule& schedule);
+
+/// Whether no rank holds more than `memory` says; true if that is empty.
+bool Fits(const Metrics& metrics, std::span<const std::int64_t> memory);
 
 /// `note: ...` per sentence, or nothing.
 std::string NotesToText(const std::vector<std::string>& derived);

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "schedules/closest.h"
+#include "schedules/repeat.h"
 #include "tools/command.h"
 #include "tools/flags.h"
 #include "tools/order_search.h"
@@ -24,6 +25,7 @@ constexpr std::int32_t kMost = std::numeric_limits<std::int32_t>::max();
 constexpr std::int32_t kDefaultRanks = 4;
 constexpr std::int32_t kDefaultMicrobatches = 8;
 const char* const kGroup = "Schedule, if NAME is to be generated";
+const char* const kFileGroup = "Schedule, if it is a file";
 
 bool LooksLikeFile(const std::string& name) {
   std::error_code error;
@@ -111,14 +113,17 @@ void ScheduleArguments::AddTo(CLI::App& app, std::int32_t default_batches) {
              [this](const std::string& text) {
                rest_.limit = FlagValue("--limit", ParseActivationLimit(text));
              },
-             "activations that a rank may hold: sets (12), sets per rank of the pipeline (2p), or "
-             "bytes (40GB) [1p; greedy: none]")
+             "activations that a rank may hold, without weights and optimizer: sets (12), sets per "
+             "rank of the pipeline (2p), or bytes (10GB) [1p, none with --memory; greedy: none]")
           ->type_name("LIMIT")};
   for (CLI::Option* option : app.get_options([this](const CLI::Option* candidate) {
          return std::find(flags_.begin(), flags_.end(), candidate) != flags_.end();
        })) {
     option->group(kGroup);
   }
+  AddInteger(app, "--repeat", {1, kMost, "N"}, repeat_,
+             "execute a file N times over: its version 0 is, each time, the newest [1]")
+      ->group(kFileGroup);
 }
 
 GeneratorOptions ScheduleArguments::Options(std::optional<std::int32_t> stages) const {
@@ -145,6 +150,12 @@ GivenSchedule ScheduleArguments::Load(const std::string& name_or_file,
   given.generator = FindGenerator(name_or_file);
   if (given.generator == nullptr) {
     return LoadFile(name_or_file, /*shared_flags=*/false);
+  }
+  if (repeat_) {
+    throw CommandFailure(ExitCode::kUsage, "--repeat",
+                         fmt::format("is for files, but {} is generated; expected -n for more "
+                                     "batches",
+                                     name_or_file));
   }
   given.options = Options(stages);
   given.schedule = ValueOrUsage(GenerateFor(name_or_file, given.options, machine));
@@ -193,11 +204,15 @@ GivenSchedule ScheduleArguments::LoadFile(const std::string& file, bool shared_f
     if (!shared_flags && !flag->empty()) {
       throw CommandFailure(
           ExitCode::kUsage, flag->get_name(),
-          fmt::format("is for schedules that are generated, but {} is a file", file));
+          fmt::format("is for schedules that are generated, but {} is a file{}", file,
+                      flag->get_name() == "-n" ? "; --repeat N executes it N times over" : ""));
     }
   }
   GivenSchedule given;
   given.schedule = ReadSchedule(file, placement);
+  if (repeat_) {
+    given.schedule = ValueOrUsage(Repeat(given.schedule, *repeat_));
+  }
   return given;
 }
 

@@ -59,7 +59,8 @@ class ScheduleArguments {
   /// The flags but -n that were given and that only a generator takes.
   std::vector<std::string> FlagsOfGenerators() const;
 
-  /// Whether -n was given.
+  /// Whether -p, or -n, was given.
+  bool HasRanks() const { return ranks_.has_value(); }
   bool HasBatches() const { return batches_.has_value(); }
 
  private:
@@ -70,6 +71,7 @@ class ScheduleArguments {
   std::optional<std::int32_t> microbatches_;
   std::optional<std::int32_t> batches_;
   std::optional<std::int32_t> drain_every_;
+  std::optional<std::int32_t> repeat_;
   GeneratorOptions rest_;
   std::int32_t default_batches_ = 1;
   std::vector<const CLI::Option*> flags_;

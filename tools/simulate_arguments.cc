@@ -17,9 +17,10 @@ void SimulateArguments::AddTo(CLI::App& app, const std::string& name_description
 
 SimulateArguments::Given SimulateArguments::Load() const {
   CostSource source = costs_.Load();
-  const CostedMachine machine{source, costs_};
+  const CostedMachine machine{source, costs_, {}};
   GivenSchedule given = schedule_.Load(name_, costs_.DefaultRanks(source), &machine);
   costs_.CheckStages(given);
+  PrintDiagnostics(WarningsOf(costs_.IdleFlags(source, given.schedule), name_));
   return {std::move(source), std::move(given)};
 }
 
@@ -40,8 +41,11 @@ SimulatedRun SimulateArguments::Run(Engine engine, Progress& progress) const {
   Topology topology = costs_.TopologyFor(given.schedule.schedule);
   Costs costs = given.source.For(given.schedule.schedule);
   Lowered lowered = Lower(std::move(given.schedule), progress);
-  return SimulateAndMeasure(std::move(lowered), std::move(costs), std::move(topology), engine,
-                            progress);
+  SimulatedRun run = SimulateAndMeasure(std::move(lowered), std::move(costs), std::move(topology),
+                                        engine, progress);
+  run.costs_basis = given.source.Basis(run.lowered.shape.ranks);
+  run.memory = costs_.MemoryOfRanks(run.lowered.shape.ranks);
+  return run;
 }
 
 }  // namespace stagecraft

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ struct SimulatedRun {
   Topology topology;
   Timeline timeline;
   Metrics metrics;
+  std::string costs_basis{};           ///< What the costs are for, as `CostSource::Basis` says.
+  std::vector<std::int64_t> memory{};  ///< What each rank may hold; empty if that is unlimited.
 };
 
 /// What a schedule must pass before it can be simulated.

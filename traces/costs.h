@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,9 +28,19 @@ struct StageCosts {
 inline constexpr Nanoseconds kMaxDuration = std::chrono::hours(1);
 inline constexpr std::int64_t kMaxBytes = std::int64_t{1} << 50;  ///< 1 PiB.
 
+/// The layers of a profile that one stage has.
+struct StageLayers {
+  std::int32_t first = 0;
+  std::int32_t last = 0;
+  std::string first_name;
+  std::string last_name;
+};
+
 /// Costs of a pipeline for one micro-batch size.
 struct Costs {
   std::vector<StageCosts> stages;
+  std::vector<StageLayers> layers;   ///< Of each stage, where a profile with layers was cut,
+  std::string cut;                   ///< and a sentence on who or what cut them there.
   double microbatch_size = 1;        ///< Samples per micro-batch.
   std::vector<std::string> derived;  ///< One sentence per number that was not measured.
 };

@@ -1,8 +1,9 @@
 #include "traces/stage_costs.h"
 
-#include <array>
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -93,7 +94,8 @@ std::vector<std::int64_t> BoundaryBytes(const Profile& profile,
 /// One thing that profiles may lack.
 struct Gap {
   bool (*in_layer)(const ProfileLayer&);
-  std::string_view sentence;
+  std::vector<OpKind> kinds;  ///< The ops that it matters to; none: to memory, hence always.
+  std::string sentence;
 };
 
 template <typename Member>
@@ -106,29 +108,48 @@ bool MissingAtSomeSize(const ProfileLayer& layer, Member member) {
   return false;
 }
 
-constexpr std::array<Gap, 9> kGaps{{
-    {[](const ProfileLayer& l) { return MissingAtSomeSize(l, &MeasuredCosts::backward); },
-     "backward: sum of backward_input and backward_weight"},
-    {[](const ProfileLayer& l) {
-       return MissingAtSomeSize(l, &MeasuredCosts::backward_input) ||
-              MissingAtSomeSize(l, &MeasuredCosts::backward_weight);
-     },
-     "backward_input, backward_weight: half of backward each, or what the other leaves of it; "
-     "activations are kept until backward_weight"},
-    {[](const ProfileLayer& l) { return MissingAtSomeSize(l, &MeasuredCosts::recompute); },
-     "recompute: the forward again"},
-    {[](const ProfileLayer& l) { return MissingAtSomeSize(l, &MeasuredCosts::output_bytes); },
-     "output_bytes: 0"},
-    {[](const ProfileLayer& l) { return MissingAtSomeSize(l, &MeasuredCosts::activation_bytes); },
-     "activation_bytes: sum of the layers' outputs"},
-    {[](const ProfileLayer& l) { return !l.parameter_bytes; }, "parameter_bytes: 0"},
-    {[](const ProfileLayer& l) { return !l.optimizer_bytes; },
-     "optimizer_bytes: 2 * parameter_bytes, for gradient and momentum"},
-    {[](const ProfileLayer& l) { return !l.step; },
-     "step: parameter_bytes + 2 * optimizer_bytes at memory bandwidth"},
-    {[](const ProfileLayer& l) { return !l.predict; },
-     "predict: 3 * parameter_bytes at memory bandwidth"},
-}};
+std::vector<Gap> GapsFor(const StageCostsOptions& options) {
+  using Layer = const ProfileLayer&;
+  const std::vector<OpKind> halves{OpKind::kBackwardInput, OpKind::kBackwardWeight};
+  const std::string bandwidth =
+      fmt::format("at a memory bandwidth of {} GB/s", options.memory_bandwidth / 1e9);
+  return {
+      {[](Layer l) { return MissingAtSomeSize(l, &MeasuredCosts::backward); },
+       {OpKind::kBackward},
+       "backward: sum of backward_input and backward_weight"},
+      {[](Layer l) {
+         return MissingAtSomeSize(l, &MeasuredCosts::backward_input) ||
+                MissingAtSomeSize(l, &MeasuredCosts::backward_weight);
+       },
+       halves,
+       "backward_input and backward_weight: half of backward each (if one is given, the other is "
+       "the rest); activations are kept until backward_weight"},
+      {[](Layer l) { return MissingAtSomeSize(l, &MeasuredCosts::recompute); },
+       {OpKind::kRecompute},
+       "recompute: the forward again"},
+      {[](Layer l) { return MissingAtSomeSize(l, &MeasuredCosts::output_bytes); },
+       {},
+       "output_bytes: 0"},
+      {[](Layer l) { return MissingAtSomeSize(l, &MeasuredCosts::activation_bytes); },
+       {},
+       "activation_bytes: sum of the layers' outputs"},
+      {[](Layer l) { return !l.parameter_bytes; }, {}, "parameter_bytes: 0"},
+      {[](Layer l) { return !l.optimizer_bytes; },
+       {},
+       "optimizer_bytes: 2 * parameter_bytes, for gradient and momentum"},
+      {[](Layer l) { return !l.step; },
+       {OpKind::kStep},
+       "step: parameter_bytes + 2 * optimizer_bytes " + bandwidth},
+      {[](Layer l) { return !l.predict; },
+       {OpKind::kPredict},
+       "predict: 3 * parameter_bytes " + bandwidth},
+  };
+}
+
+bool Matters(const Gap& gap, OpKinds kinds) {
+  return gap.kinds.empty() || std::any_of(gap.kinds.begin(), gap.kinds.end(),
+                                          [&](OpKind kind) { return kinds.Has(kind); });
+}
 
 std::string ScalingSentence(const Profile& profile, double size) {
   std::vector<std::int64_t> around;
@@ -153,9 +174,13 @@ std::string ScalingSentence(const Profile& profile, double size) {
       around[0], around[1]);
 }
 
-std::vector<std::string> DerivedSentences(const Profile& profile, double size) {
+std::vector<std::string> DerivedSentences(const Profile& profile,
+                                          const StageCostsOptions& options) {
   std::vector<std::string> sentences;
-  for (const Gap& gap : kGaps) {
+  for (const Gap& gap : GapsFor(options)) {
+    if (!Matters(gap, options.kinds)) {
+      continue;
+    }
     std::size_t layers = 0;
     for (const ProfileLayer& layer : profile.layers) {
       layers += gap.in_layer(layer) ? std::size_t{1} : 0;
@@ -166,11 +191,13 @@ std::vector<std::string> DerivedSentences(const Profile& profile, double size) {
                                       profile.is_stages ? "stages" : "layers"));
     }
   }
-  const std::string scaling = ScalingSentence(profile, size);
+  const std::string scaling = ScalingSentence(profile, options.microbatch_size);
   if (!scaling.empty()) {
     sentences.push_back(scaling);
   }
-  sentences.push_back("all-reduce: 0, a profile knows no network");
+  if (options.kinds.Has(OpKind::kAllReduce)) {
+    sentences.emplace_back("all-reduce: 0, since a profile knows no network");
+  }
   return sentences;
 }
 
@@ -192,6 +219,18 @@ void CheckArguments(const Profile& profile, const Partition& partition, double b
         "",
         fmt::format("expected a memory bandwidth above 0 bytes per second, got {}", bandwidth)));
   }
+}
+
+/// What each stage holds, where stages were made of layers.
+std::vector<StageLayers> LayersOf(const Profile& profile, const Partition& partition) {
+  std::vector<StageLayers> stages;
+  for (std::size_t i = 0; !profile.is_stages && i + 1 < partition.begin.size(); ++i) {
+    const std::int32_t first = partition.begin[i];
+    const std::int32_t last = partition.begin[i + 1] - 1;
+    stages.push_back({first, last, profile.layers[static_cast<std::size_t>(first)].name,
+                      profile.layers[static_cast<std::size_t>(last)].name});
+  }
+  return stages;
 }
 
 /// One error per total of `stage` that is beyond the ranges of costs.h.
@@ -223,14 +262,15 @@ void CheckRanges(std::size_t index, const StageCosts& stage, std::vector<Diagnos
 }  // namespace
 
 Result<Costs> StageCostsOf(const Profile& profile, const Partition& partition,
-                           double microbatch_size, double memory_bandwidth) {
+                           const StageCostsOptions& options) {
   Result<Costs> result;
-  const Result<SizePosition> position = FindSize(profile, microbatch_size);
+  const Result<SizePosition> position = FindSize(profile, options.microbatch_size);
   result.diagnostics = position.diagnostics;
-  CheckArguments(profile, partition, memory_bandwidth, result.diagnostics);
+  CheckArguments(profile, partition, options.memory_bandwidth, result.diagnostics);
   if (HasErrors(result.diagnostics)) {
     return result;
   }
+
   std::vector<LayerCosts> layers;
   layers.reserve(profile.layers.size());
   std::int64_t outputs = 0;
@@ -243,23 +283,26 @@ Result<Costs> StageCostsOf(const Profile& profile, const Partition& partition,
         ErrorAt("", "the layers' outputs together are more than one pebibyte"));
     return result;
   }
+
   const std::vector<std::int64_t> boundary = BoundaryBytes(profile, layers);
   Costs costs;
-  costs.microbatch_size = microbatch_size;
+  costs.microbatch_size = options.microbatch_size;
   for (std::size_t i = 0; i + 1 < partition.begin.size(); ++i) {
     StageCosts& stage = costs.stages.emplace_back();
     const auto begin = static_cast<std::size_t>(partition.begin[i]);
     const auto end = static_cast<std::size_t>(partition.begin[i + 1]);
     for (std::size_t layer = begin; layer < end; ++layer) {
       AddLayer(layers[layer], stage);
-      AddWeights(profile.layers[layer], memory_bandwidth, stage);
+      AddWeights(profile.layers[layer], options.memory_bandwidth, stage);
     }
     stage.sizes.input_bytes = boundary[begin];
     stage.sizes.output_bytes = boundary[end];
     CheckRanges(i, stage, result.diagnostics);
   }
+
   if (!HasErrors(result.diagnostics)) {
-    costs.derived = DerivedSentences(profile, microbatch_size);
+    costs.layers = LayersOf(profile, partition);
+    costs.derived = DerivedSentences(profile, options);
     result.value = std::move(costs);
   }
   return result;

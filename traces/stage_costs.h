@@ -1,11 +1,19 @@
 #pragma once
 
 #include "schedules/diagnostic.h"
+#include "schedules/op.h"
 #include "traces/costs.h"
 #include "traces/layer_profile.h"
 #include "traces/partition.h"
 
 namespace stagecraft {
+
+/// For what stage costs are wanted.
+struct StageCostsOptions {
+  double microbatch_size = 1;       ///< Samples.
+  double memory_bandwidth = 500e9;  ///< Bytes per second; see below.
+  OpKinds kinds = OpKinds::All();   ///< `Costs::derived` speaks of these only, and of sizes.
+};
 
 /// Stage costs for one micro-batch size (samples), out of the layers of each stage.
 ///
@@ -23,9 +31,9 @@ namespace stagecraft {
 ///   predict = 3 * parameter_bytes / bandwidth: reads weights and momentum, writes the prediction
 ///
 /// `Costs::derived` says which, one sentence each for all stages, and how the size was scaled.
-/// `memory_bandwidth` is in bytes per second. Errors if an argument, or a stage's total, is out of
-/// range. Requires `CheckProfile(profile)` empty.
+/// Errors if an argument, or a stage's total, is out of range. Requires `CheckProfile(profile)`
+/// empty.
 Result<Costs> StageCostsOf(const Profile& profile, const Partition& partition,
-                           double microbatch_size, double memory_bandwidth = 500e9);
+                           const StageCostsOptions& options);
 
 }  // namespace stagecraft

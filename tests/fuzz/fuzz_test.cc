@@ -152,7 +152,7 @@ bool UseProfile(const Profile& profile) {
     for (const std::int32_t stages : {1, 2, 4, 1'000'000}) {
       const Result<Partition> partition = BalancedPartition(profile, stages, size);
       if (partition) {
-        const Result<Costs> costs = StageCostsOf(profile, *partition.value, size);
+        const Result<Costs> costs = StageCostsOf(profile, *partition.value, {size});
         if (costs && costs.value->stages.size() != static_cast<std::size_t>(stages)) {
           return false;
         }

@@ -245,8 +245,8 @@ double WindowBubble(const char* name, const GeneratorOptions& options,
 double AutoBubble(const char* name, const test::PublishedRow& row, double limit) {
   GeneratorOptions options{.ranks = row.ranks, .microbatches = row.microbatches};
   options.limit = ActivationLimit{limit, ActivationLimit::Unit::kTimesRanks};
-  const std::size_t stages = FindGenerator(name)->automatic(row.ranks).front().size() *
-                             static_cast<std::size_t>(row.ranks);
+  const std::size_t stages =
+      FindGenerator(name)->placement(options).front().size() * static_cast<std::size_t>(row.ranks);
   options.estimates.assign(stages, row.estimate);
   return WindowBubble(name, options, row.estimate);
 }

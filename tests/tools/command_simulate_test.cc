@@ -36,8 +36,8 @@ using Strings = std::vector<std::string>;
 TEST(SimulateCommand, JsonHasExactlyTheDocumentedKeys) {
   const Json json = Simulate("pipeoptim -p 4 -m 8 --forward 1ms --backward 2ms");
   EXPECT_EQ(Keys(json), (Strings{"format", "version", "makespan_ns", "bubble", "window_bubble",
-                                 "samples_per_second", "cycle_ns", "ops", "ranks", "stages",
-                                 "derived_costs", "topology", "schedule"}));
+                                 "samples_per_second", "cycle_ns", "ops", "ranks", "stages", "fits",
+                                 "cut", "derived_costs", "topology", "schedule"}));
   EXPECT_EQ(json["format"], "stagecraft-simulation");
   EXPECT_EQ(json["version"], 1);
   ASSERT_EQ(json["ranks"].size(), 4U);
@@ -223,13 +223,146 @@ TEST(SimulateCommand, EveryCostFlagChangesTheResult) {
 }
 
 TEST(SimulateCommand, SaysWhatItDerived) {
-  const Json none = Simulate("1f1b --forward 1ms --backward 2ms");
+  const Json none = Simulate("1f1b --forward 1ms --backward 2ms --step 0");
   EXPECT_EQ(none["derived_costs"], Json::array());
+  EXPECT_EQ(Simulate("1f1b --forward 1ms")["derived_costs"],
+            Json::array({"backward: twice --forward, since it is not given",
+                         "step: 0, since it is not given"}));
   EXPECT_EQ(Simulate("1f1b")["derived_costs"],
             Json::array({"all durations: 0, since no duration and no --profile is given"}));
-  const Json recompute = Simulate("gpipe --checkpoint all --forward 1ms --backward 2ms");
+  const Json recompute = Simulate("gpipe --checkpoint all --forward 1ms --backward 2ms --step 0");
   EXPECT_EQ(recompute["derived_costs"],
             Json::array({"recompute: as long as --forward, since it is not given"}));
+}
+
+// (8 + 4 - 1) times forward and backward of one stage, a backward like two forwards: 33 ms.
+TEST(SimulateCommand, ABackwardThatIsNotGivenTakesTwoForwards) {
+  EXPECT_EQ(MakespanOf("1f1b -p 4 -m 8 --forward 1ms"), 33'000'000);
+  EXPECT_EQ(MakespanOf("1f1b -p 4 -m 8 --backward 2ms"), 33'000'000);
+  EXPECT_EQ(MakespanOf("1f1b -p 4 -m 8 --forward 1ms --backward-weight 1ms"), 33'000'000);
+}
+
+TEST(SimulateCommand, WarnsOfCostsThatNoOpDependsOn) {
+  const Outcome outcome = Stagecraft(
+      "simulate 1f1b --forward 1ms --backward 2ms --allreduce 1ms --predict 1ms --bandwidth 1GB/s");
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_EQ(outcome.err,
+            "--predict: warning: has no effect on 1f1b: there is no prediction (P)\n"
+            "--allreduce: warning: has no effect on 1f1b: there is no all-reduce (A), since no "
+            "stage has replicas\n"
+            "--bandwidth: warning: has no effect on 1f1b: boundaries have 0 bytes; give "
+            "--boundary\n");
+}
+
+TEST(SimulateCommand, SaysWhatCostsAreForInItsFirstLine) {
+  const auto first_line = [](const std::string& arguments) {
+    const std::string out = Stagecraft("simulate " + arguments).out;
+    return out.substr(0, out.find('\n'));
+  };
+  EXPECT_EQ(first_line("interleaved-1f1b -p 2 -m 2 --forward 1ms"),
+            "interleaved-1f1b: 2 ranks, 4 stages, 2 micro-batches of 1 sample, 44 ops, eager "
+            "sends; costs of flags per stage");
+  EXPECT_EQ(first_line("interleaved-1f1b -p 2 -m 2 --forward 1ms --costs-per rank"),
+            "interleaved-1f1b: 2 ranks, 4 stages, 2 micro-batches of 1 sample, 44 ops, eager "
+            "sends; costs of flags per rank (1/2 of the model, shared out over its stages)");
+}
+
+// The same op list, four times over: as long as four batches of its generator.
+TEST(SimulateCommand, RepeatsAFile) {
+  ASSERT_EQ(Stagecraft("generate 1f1b -p 4 -m 8 -o once.sched").code, 0);
+  const std::string costs = " --forward 1ms --backward 2ms --step 1ms";
+  EXPECT_EQ(MakespanOf("once.sched --repeat 4" + costs), MakespanOf("1f1b -p 4 -m 8 -n 4" + costs));
+  EXPECT_EQ(Stagecraft("simulate 1f1b --repeat 4").err,
+            "--repeat: error: is for files, but 1f1b is generated; expected -n for more batches\n");
+  EXPECT_EQ(Stagecraft("simulate once.sched -n 4").err,
+            "-n: error: is for schedules that are generated, but once.sched is a file; --repeat N "
+            "executes it N times over\n");
+  EXPECT_EQ(Stagecraft("simulate once.sched --repeat 2000000000").code, 2);
+}
+
+// Layers 0 to 39 of VGG-16, told where to cut; and the same cut found in the JSON.
+TEST(SimulateCommand, CutsWhereItIsTold) {
+  const Json cut = Simulate("1f1b --profile vgg16 --cut 8,15,25 -m 8")["cut"];
+  ASSERT_EQ(cut.size(), 4U);
+  EXPECT_EQ(cut[0]["last_layer"], 7);
+  EXPECT_EQ(cut[3]["first_layer"], 25);
+  EXPECT_EQ(cut[3]["last_layer"], 39);
+  EXPECT_EQ(cut[1]["first_name"], "node10 ReLU(inplace)");
+  EXPECT_TRUE(Simulate("1f1b --forward 1ms")["cut"].is_null());
+  EXPECT_EQ(Stagecraft("simulate 1f1b -p 3 --profile vgg16 --cut 8,15,25").err,
+            "--cut: error: makes 4 stages, but 1f1b has 3; expected the first layers of 2 further "
+            "stages\n");
+  EXPECT_EQ(Stagecraft("simulate 1f1b --forward 1ms --cut 2").err,
+            "--cut: error: cuts the layers of a --profile, but none is given\n");
+  EXPECT_EQ(Stagecraft("simulate 1f1b --profile vgg16 --cut 8,40").code, 2);
+}
+
+// PipeDream's 15-1 of VGG-16: a stage on 15 ranks takes a 15th of its time, so that the best of the
+// 39 cuts is before layer 25: max(317.6 / 15, 18.7) ms at 64 samples.
+TEST(SimulateCommand, SharesAStageOutOverItsReplicasBeforeItCuts) {
+  const Json run =
+      Simulate("pipedream --profile vgg16 --replicas 15,1 -m 15 -n 8 --microbatch-size 64");
+  EXPECT_EQ(run["cut"][1]["first_layer"], 25);
+  EXPECT_NEAR(run["samples_per_second"].get<double>(), 2419, 1);
+}
+
+TEST(SimulateCommand, CutsAPlannedGraphAsItSays) {
+  std::string graph;
+  for (const char* const node : {"1 -- A", "2 -- B", "3 -- C", "4 -- D"}) {
+    graph += std::string("node") + node +
+             " -- forward_compute_time=1.000, backward_compute_time=2.000, activation_size=4.000, "
+             "parameter_size=8.000 -- stage_id=" +
+             (node[0] == '4' ? "1" : "0") + "\n";
+  }
+  graph += "\tnode1 -- node2\n\tnode2 -- node3\n\tnode3 -- node4\n";
+  WriteTestFile("planned.graph.txt", graph);
+  // Three layers of 1 + 2 ms in front, one behind.
+  const Json run =
+      Simulate("1f1b --profile planned.graph.txt --profile-batch 1 -m 1 --step 0 2>/dev/null");
+  EXPECT_EQ(run["ranks"][0]["busy_ns"], 9'000'000);
+  EXPECT_EQ(run["ranks"][1]["busy_ns"], 3'000'000);
+}
+
+TEST(SimulateCommand, SaysWhetherEveryRankHasTheMemory) {
+  const std::string arguments =
+      "1f1b -p 2 -m 4 --forward 1ms --activation 100MB --parameters 100MB --memory ";
+  // Rank 0 holds 2 sets of activations and the weights, rank 1 one set: 300 and 200 MB.
+  EXPECT_EQ(Simulate(arguments + "300MB")["fits"], true);
+  EXPECT_EQ(Simulate(arguments + "300MB,200MB")["fits"], true);
+  EXPECT_EQ(Simulate(arguments + "299MB")["fits"], false);
+  EXPECT_TRUE(Simulate("1f1b --forward 1ms")["fits"].is_null());
+  EXPECT_NE(Stagecraft("simulate " + arguments + "250MB,250MB")
+                .out.find("does not fit: rank 0 holds 300 MB, and may hold 250 MB\n"),
+            std::string::npos);
+  EXPECT_EQ(Stagecraft("simulate " + arguments + "1GB,1GB,1GB").err,
+            "--memory: error: expected 1 value, or 2 for 2 ranks, got 3\n");
+}
+
+TEST(SimulateCommand, GreedyTakesALimitInBytes) {
+  const std::string arguments =
+      "greedy -p 2 -m 8 --forward 1ms --backward 2ms --activation 100MB --limit ";
+  // Two stages per rank: a micro-batch keeps 200 MB on each, and 400 MB are two of them.
+  EXPECT_EQ(Simulate(arguments + "400MB")["schedule"], Simulate(arguments + "2")["schedule"]);
+  EXPECT_NE(Simulate(arguments + "400MB")["schedule"], Simulate(arguments + "3")["schedule"]);
+  EXPECT_EQ(Stagecraft("simulate " + arguments + "199MB").err,
+            "greedy: error: no room for the activations of one micro-batch on some rank; expected "
+            "a larger --limit or --memory\n");
+  EXPECT_EQ(Stagecraft("simulate greedy -p 2 -m 8 --forward 1ms --limit 1GB").code, 2);
+}
+
+// Two copies of 100 MB of weights and no optimizer leave 300 MB of 500: three sets on each rank of
+// two stages would be 600 MB, one is 200.
+TEST(SimulateCommand, SearchesStayWithinTheMemoryOfARank) {
+  for (const char* const name : {"zb-auto", "zb-auto-v", "greedy"}) {
+    const Json run = Simulate(std::string(name) +
+                              " -p 4 -m 8 --forward 1ms --backward 2ms --activation 100MB "
+                              "--parameters 100MB --boundary 10MB --memory 700MB 2>/dev/null");
+    EXPECT_EQ(run["fits"], true) << name;
+  }
+  EXPECT_EQ(Stagecraft("simulate zb-auto -p 4 -m 8 --forward 1ms --activation 100MB --parameters "
+                       "100MB --memory 150MB")
+                .code,
+            2);
 }
 
 TEST(SimulateCommand, CostsThatAreNotGivenAreZero) {

@@ -141,7 +141,7 @@ std::vector<double> StageSeconds(const Recorded& recorded, std::int32_t stages) 
   const Profile profile = Load(recorded);
   const auto batch = static_cast<double>(recorded.batch);
   const Costs costs =
-      OrThrow(StageCostsOf(profile, OrThrow(BalancedPartition(profile, stages, batch)), batch));
+      OrThrow(StageCostsOf(profile, OrThrow(BalancedPartition(profile, stages, batch)), {batch}));
   std::vector<double> seconds;
   for (const StageCosts& stage : costs.stages) {
     seconds.push_back(std::chrono::duration<double>(stage.forward + stage.backward).count());

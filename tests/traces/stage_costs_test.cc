@@ -33,7 +33,7 @@ Profile Diamond() {
 constexpr double kBandwidth = 1e9;  ///< A byte per nanosecond.
 
 Costs CostsOf(const Profile& profile, std::vector<std::int32_t> begin, double size = 10) {
-  return OrThrow(StageCostsOf(profile, {std::move(begin)}, size, kBandwidth));
+  return OrThrow(StageCostsOf(profile, {std::move(begin)}, {size, kBandwidth}));
 }
 
 TEST(StageCostsOf, AddsUpTheLayersOfAStage) {
@@ -86,17 +86,41 @@ TEST(StageCostsOf, ScalesWhatBelongsToTheMicrobatchAndNotTheWeights) {
 }
 
 TEST(StageCostsOf, SaysWhatWasDerived) {
-  EXPECT_EQ(CostsOf(Diamond(), {0, 2, 4}).derived,
+  EXPECT_EQ(
+      CostsOf(Diamond(), {0, 2, 4}).derived,
+      (std::vector<std::string>{
+          "backward_input and backward_weight: half of backward each (if one is given, the "
+          "other is the rest); activations are kept until backward_weight (4 of 4 layers)",
+          "recompute: the forward again (4 of 4 layers)",
+          "activation_bytes: sum of the layers' outputs (4 of 4 layers)",
+          "optimizer_bytes: 2 * parameter_bytes, for gradient and momentum (4 of 4 layers)",
+          "step: parameter_bytes + 2 * optimizer_bytes at a memory bandwidth of 1 GB/s (4 of 4 "
+          "layers)",
+          "predict: 3 * parameter_bytes at a memory bandwidth of 1 GB/s (4 of 4 layers)",
+          "all-reduce: 0, since a profile knows no network",
+      }));
+}
+
+TEST(StageCostsOf, SaysNothingOfOpsThatTheScheduleLacks) {
+  OpKinds kinds;
+  kinds.Add(OpKind::kBackward);
+  EXPECT_EQ(OrThrow(StageCostsOf(Diamond(), {{0, 4}}, {10, kBandwidth, kinds})).derived,
             (std::vector<std::string>{
-                "backward_input, backward_weight: half of backward each, or what the other leaves "
-                "of it; activations are kept until backward_weight (4 of 4 layers)",
-                "recompute: the forward again (4 of 4 layers)",
                 "activation_bytes: sum of the layers' outputs (4 of 4 layers)",
                 "optimizer_bytes: 2 * parameter_bytes, for gradient and momentum (4 of 4 layers)",
-                "step: parameter_bytes + 2 * optimizer_bytes at memory bandwidth (4 of 4 layers)",
-                "predict: 3 * parameter_bytes at memory bandwidth (4 of 4 layers)",
-                "all-reduce: 0, a profile knows no network",
             }));
+}
+
+TEST(StageCostsOf, NamesTheLayersOfEachStage) {
+  Profile profile = Diamond();
+  profile.layers[0].name = "front";
+  profile.layers[3].name = "back";
+  const std::vector<StageLayers> layers = CostsOf(profile, {0, 1, 4}).layers;
+  ASSERT_EQ(layers.size(), 2U);
+  EXPECT_EQ(layers[0].last_name, "front");
+  EXPECT_EQ(layers[1].first, 1);
+  EXPECT_EQ(layers[1].last, 3);
+  EXPECT_EQ(layers[1].last_name, "back");
 }
 
 TEST(StageCostsOf, SaysHowTheSizeWasScaled) {
@@ -118,7 +142,7 @@ TEST(StageCostsOf, SaysHowTheSizeWasScaled) {
   EXPECT_EQ(last_but_one(profile, 2.5),
             "times and activations at micro-batch size 2.5: in proportion to those measured at 10");
   EXPECT_EQ(last_but_one(profile, 20),
-            "predict: 3 * parameter_bytes at memory bandwidth (4 of 4 layers)");
+            "predict: 3 * parameter_bytes at a memory bandwidth of 1 GB/s (4 of 4 layers)");
 }
 
 TEST(StageCostsOf, DerivesNothingThatWasMeasured) {
@@ -133,9 +157,10 @@ TEST(StageCostsOf, DerivesNothingThatWasMeasured) {
   }
   profile.layers[2].predict.reset();
   const Costs costs = CostsOf(profile, {0, 1, 2, 3, 4});
-  EXPECT_EQ(costs.derived, (std::vector<std::string>{
-                               "predict: 3 * parameter_bytes at memory bandwidth (1 of 4 stages)",
-                               "all-reduce: 0, a profile knows no network"}));
+  EXPECT_EQ(costs.derived,
+            (std::vector<std::string>{
+                "predict: 3 * parameter_bytes at a memory bandwidth of 1 GB/s (1 of 4 stages)",
+                "all-reduce: 0, since a profile knows no network"}));
   EXPECT_EQ(costs.stages[0].step, Nanoseconds{8});
   EXPECT_EQ(costs.stages[0].sizes.optimizer_bytes, 9);
   EXPECT_EQ(costs.stages[0].sizes.activation_bytes, 7);
@@ -145,7 +170,7 @@ TEST(StageCostsOf, RefusesPartitionsThatAreNone) {
   const std::vector<std::vector<std::int32_t>> wrong{
       {}, {0}, {0, 3}, {1, 4}, {0, 5}, {0, 2, 2, 4}, {0, 3, 2, 4}, {0, -1, 4}};
   for (const std::vector<std::int32_t>& begin : wrong) {
-    const Result<Costs> result = StageCostsOf(Diamond(), {begin}, 10);
+    const Result<Costs> result = StageCostsOf(Diamond(), {begin}, {10});
     EXPECT_FALSE(result);
     EXPECT_EQ(result.diagnostics.at(0).message,
               "expected a partition of all 4 layers into stages of at least one layer each, in "
@@ -154,10 +179,10 @@ TEST(StageCostsOf, RefusesPartitionsThatAreNone) {
 }
 
 TEST(StageCostsOf, RefusesSizesAndBandwidthsOutOfRange) {
-  EXPECT_EQ(StageCostsOf(Diamond(), {{0, 4}}, 10, 0).diagnostics.at(0).message,
+  EXPECT_EQ(StageCostsOf(Diamond(), {{0, 4}}, {10, 0}).diagnostics.at(0).message,
             "expected a memory bandwidth above 0 bytes per second, got 0");
-  EXPECT_FALSE(StageCostsOf(Diamond(), {{0, 4}}, 10, std::nan("")));
-  EXPECT_FALSE(StageCostsOf(Diamond(), {{0, 4}}, 0));
+  EXPECT_FALSE(StageCostsOf(Diamond(), {{0, 4}}, {10, std::nan("")}));
+  EXPECT_FALSE(StageCostsOf(Diamond(), {{0, 4}}, {0}));
 }
 
 TEST(StageCostsOf, ReportsEveryTotalOutOfRange) {
@@ -166,7 +191,7 @@ TEST(StageCostsOf, ReportsEveryTotalOutOfRange) {
   profile.layers[1].at[0].backward = Nanoseconds{1};
   profile.layers[2].parameter_bytes = kMaxBytes;
   profile.layers[3].parameter_bytes = 1;
-  const Result<Costs> result = StageCostsOf(profile, {{0, 2, 4}}, 10, 1e30);
+  const Result<Costs> result = StageCostsOf(profile, {{0, 2, 4}}, {10, 1e30});
   std::vector<std::string> messages;
   for (const Diagnostic& fault : result.diagnostics) {
     messages.push_back(fault.message);
@@ -181,12 +206,12 @@ TEST(StageCostsOf, ReportsEveryTotalOutOfRange) {
 TEST(StageCostsOf, RefusesOutputsThatTogetherAreOutOfRange) {
   Profile profile = Diamond();
   profile.layers[0].at[0].output_bytes = kMaxBytes;
-  EXPECT_EQ(StageCostsOf(profile, {{0, 4}}, 10).diagnostics.at(0).message,
+  EXPECT_EQ(StageCostsOf(profile, {{0, 4}}, {10}).diagnostics.at(0).message,
             "the layers' outputs together are more than one pebibyte");
 }
 
 TEST(StageCostsOf, RefusesUpdatesThatTakeTooLong) {
-  EXPECT_EQ(StageCostsOf(Diamond(), {{0, 4}}, 10, 1e-9).diagnostics.at(0).message,
+  EXPECT_EQ(StageCostsOf(Diamond(), {{0, 4}}, {10, 1e-9}).diagnostics.at(0).message,
             "stage 0: step takes more than one hour");
 }
 
