@@ -50,7 +50,8 @@ class CheckCommand : public Command {
         "Examples:\n"
         "  stagecraft check 1f1b -p 4 -m 8 --max-activations 4\n"
         "  stagecraft check pipedream -p 4 -m 8 --max-slots 4 --max-staleness 3\n"
-        "  stagecraft check gpipe 1f1b -p 4 -m 16 --profile vgg16 --max-memory 40GB --json\n"
+        "  stagecraft check gpipe 1f1b -p 4 -m 16 --profile vgg16 --microbatch-size 16 "
+        "--max-memory 40GB --json\n"
         "  stagecraft generate gpipe -p 2 -m 4 | stagecraft check -\n");
   }
 

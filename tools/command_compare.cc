@@ -98,6 +98,13 @@ class CompareCommand : public Command {
       CheckTaken(names, schedule_.Options(ranks));
     }
 
+    if (schedule_.HasRepeat() &&
+        std::all_of(names.begin(), names.end(),
+                    [](const std::string& name) { return FindGenerator(name) != nullptr; })) {
+      throw CommandFailure(ExitCode::kUsage, "--repeat",
+                           "is for files, but none is given; expected -n for more batches");
+    }
+
     // All are there before any is simulated: whether they can be compared is known at once.
     Comparison comparison;
     std::vector<Contestant> contestants;
@@ -271,6 +278,7 @@ class CompareCommand : public Command {
     ComparisonRow row;
     row.approach = contestant.name;
     row.is_file = contestant.given.generator == nullptr;
+    row.mode = contestant.given.schedule.mode;
     row.shape = contestant.given.schedule.shape;
     row.microbatch_size = source.MicrobatchSize() * contestant.factor;
     row.fingerprint = FingerprintsOf(contestant.given.schedule).schedule;
@@ -347,7 +355,11 @@ class CompareCommand : public Command {
       settings.batches = options.batches;
     }
     settings.microbatch_size = source.MicrobatchSize();
-    settings.costs = source.Basis(settings.ranks);
+    settings.costs =
+        costs_.AnyDurations() || costs_.AnySizes()
+            ? source.Basis(settings.ranks)
+            : fmt::format("costs assumed per rank (1/{} of the model)", settings.ranks);
+    settings.costs_per_stage = costs_.ArePerStage();
     settings.receive = ToString(receive_);
     Schedule any;
     any.shape.ranks = settings.ranks;

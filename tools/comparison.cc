@@ -1,6 +1,8 @@
 #include "tools/comparison.h"
 
 #include <algorithm>
+#include <cmath>
+#include <string>
 
 #include <fmt/format.h>
 
@@ -24,23 +26,48 @@ const ComparisonRow& Reference(const std::vector<ComparisonRow>& rows) {
 std::string Remedies(const ComparisonRow& row, const ComparisonRow& reference,
                      const ComparisonSettings& settings) {
   std::vector<std::string> remedies;
-  if (row.shape.ranks != settings.ranks && row.shape.ranks != 1) {
+  const bool any_generated = !reference.is_file;
+  if (row.shape.ranks != settings.ranks && row.shape.ranks != 1 && any_generated) {
     remedies.push_back(fmt::format("-p {}", row.shape.ranks));
   }
 
+  const double times = SamplesOf(reference) / SamplesOf(row);
   const std::int32_t own = row.shape.microbatches;
-  const std::int32_t other = reference.shape.microbatches;
-  if (own != other && row.microbatch_size == reference.microbatch_size) {
-    if (!reference.is_file && other % own == 0) {
-      remedies.push_back(fmt::format("--repeat {}", other / own));
-    } else if (settings.microbatches && own % *settings.microbatches == 0) {
+  if (times != 1 && row.is_file && any_generated) {
+    if (times > 1 && times == std::floor(times)) {
+      remedies.push_back(fmt::format("--repeat {:.0f}", times));
+    } else if (own % *settings.microbatches == 0) {
       remedies.push_back(fmt::format("-n {}", own / *settings.microbatches));
-    } else if (settings.microbatches) {
+    } else {
       remedies.push_back(fmt::format("-n 1 -m {}", own));
     }
   }
-  const std::string given = fmt::format("{}", fmt::join(remedies, " "));
-  return given.empty() ? "expected as many in each" : fmt::format("expected {}", given);
+  return remedies.empty() ? "expected the same of all"
+                          : fmt::format("expected {}", fmt::join(remedies, " "));
+}
+
+std::string WorkOf(const ComparisonRow& row) {
+  return fmt::format("{}{} on {} rank{}", FormatSamples(SamplesOf(row)),
+                     row.mode == Mode::kForward ? ", forwards only," : "", row.shape.ranks,
+                     row.shape.ranks == 1 ? "" : "s");
+}
+
+/// What is other about the work of `row`: a sentence, or nothing.
+std::string Difference(const ComparisonRow& row, const ComparisonRow& reference,
+                       const ComparisonSettings& settings) {
+  if (settings.costs_per_stage && row.shape.stages != reference.shape.stages) {
+    return fmt::format(
+        "{} stages, beside {} of {}: with costs per stage not the same model; "
+        "expected --costs-per rank",
+        row.shape.stages, reference.shape.stages, reference.approach);
+  }
+  const std::int32_t ranks = row.shape.ranks;
+  const bool other_ranks = row.is_file && ranks != settings.ranks && ranks != 1;
+  if (!other_ranks && SamplesOf(row) == SamplesOf(reference) && row.mode == reference.mode) {
+    return "";
+  }
+  return fmt::format("{}, beside {} of {}: not the same work; {}", WorkOf(row), WorkOf(reference),
+                     reference.approach, Remedies(row, reference, settings));
 }
 
 }  // namespace
@@ -49,18 +76,12 @@ std::vector<Diagnostic> UnequalWork(const Comparison& comparison) {
   const ComparisonRow& reference = Reference(comparison.rows);
   std::vector<Diagnostic> faults;
   for (const ComparisonRow& row : comparison.rows) {
-    const std::int32_t ranks = row.shape.ranks;
-    const bool other_ranks = row.is_file && ranks != comparison.settings.ranks && ranks != 1;
-    if (!other_ranks && SamplesOf(row) == SamplesOf(reference)) {
-      continue;
+    const std::string difference = Difference(row, reference, comparison.settings);
+    if (!difference.empty()) {
+      Diagnostic& fault = faults.emplace_back();
+      fault.where = row.approach;
+      fault.message = difference + ", or --unequal to see both";
     }
-    Diagnostic& fault = faults.emplace_back();
-    fault.where = row.approach;
-    fault.message = fmt::format(
-        "{} on {} rank{}, beside {} on {} of {}: not the same work; {}, or --unequal to see both",
-        FormatSamples(SamplesOf(row)), ranks, ranks == 1 ? "" : "s",
-        FormatSamples(SamplesOf(reference)), comparison.settings.ranks, reference.approach,
-        Remedies(row, reference, comparison.settings));
   }
   return faults;
 }

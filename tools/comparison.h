@@ -24,6 +24,7 @@ enum class ComparisonUnit : std::uint8_t {
 struct ComparisonRow {
   std::string approach;
   bool is_file = false;
+  Mode mode = Mode::kTraining;
   Shape shape;                 ///< Micro-batches in all.
   double microbatch_size = 0;  ///< Samples.
   std::string fingerprint;
@@ -39,6 +40,7 @@ struct ComparisonSettings {
   std::optional<std::int32_t> microbatches{};  ///< Per batch, where batches are split; nothing if
   std::optional<std::int32_t> batches{};       ///< all rows are files, which know no batches.
   std::string costs;                           ///< What they are for.
+  bool costs_per_stage = false;                ///< Of a model that is as large as its stages are.
   double microbatch_size = 0;                  ///< Where batches are split.
   std::string receive;
   Topology topology;
@@ -51,7 +53,8 @@ struct Comparison {
   std::vector<std::string> notes;  ///< What else must be known to read the rows.
 };
 
-/// What keeps rows from being compared: another number of samples than most, or a file for another
+/// What keeps rows from being compared: other samples than the first generated row (else the first)
+/// has, forwards only, another number of stages where costs are per stage, or a file for another
 /// number of ranks than `settings.ranks`, unless that is one. One error per row, which says what to
 /// give; empty if all rows are the same work.
 std::vector<Diagnostic> UnequalWork(const Comparison& comparison);

@@ -156,7 +156,7 @@ std::string NotesOf(const Comparison& comparison) {
 bool SameCut(const ComparisonRow& a, const ComparisonRow& b) {
   const auto first = [](const StageLayers& layers) { return layers.first; };
   return std::ranges::equal(a.costs.layers, b.costs.layers, {}, first, first) &&
-         a.costs.cut == b.costs.cut;
+         a.costs.cut == b.costs.cut && a.microbatch_size == b.microbatch_size;
 }
 
 /// Every cut that rows have, each once, with the rows that have it: whose costs rest on it.

@@ -226,6 +226,11 @@ std::optional<Profile> CostArguments::LoadProfile() const {
       throw CommandFailure(ExitCode::kUsage, "--profile-batch",
                            "is for a --profile that is a graph.txt, but none is given");
     }
+    if (memory_bandwidth_) {
+      throw CommandFailure(ExitCode::kUsage, "--memory-bandwidth",
+                           "gives the time of steps that a --profile lacks, but none is given; "
+                           "expected --step");
+    }
     if (!cut_.empty()) {
       throw CommandFailure(ExitCode::kUsage, "--cut",
                            "cuts the layers of a --profile, but none is given");
@@ -252,7 +257,7 @@ GivenCosts CostArguments::Given(InlineCosts flags) const {
           .profile = std::nullopt,
           .microbatch_size = microbatch_size_,
           .cut = cut_,
-          .memory_bandwidth = memory_bandwidth_};
+          .memory_bandwidth = memory_bandwidth_.value_or(GivenCosts{}.memory_bandwidth)};
 }
 
 CostSource CostArguments::LoadWithDefaults(const StageCosts& assumed) const {
@@ -285,6 +290,12 @@ std::optional<std::int64_t> CostArguments::MemoryOf(std::int32_t rank, std::int3
 }
 
 std::vector<std::int64_t> CostArguments::MemoryOfRanks(std::int32_t ranks) const {
+  // Of what has no size all fits.
+  if (HasMemory() && !AnySizes() && AnyDurations()) {
+    throw CommandFailure(ExitCode::kUsage, "--memory",
+                         "nothing is said to take any; expected --profile, or --activation and "
+                         "--parameters");
+  }
   std::vector<std::int64_t> memory;
   for (std::int32_t rank = 0; HasMemory() && rank < ranks; ++rank) {
     memory.push_back(*MemoryOf(rank, ranks));
@@ -294,7 +305,7 @@ std::vector<std::int64_t> CostArguments::MemoryOfRanks(std::int32_t ranks) const
 
 std::vector<IdleFlag> CostArguments::IdleFlags(const CostSource& source,
                                                const Schedule& schedule) const {
-  std::vector<IdleFlag> idle = source.IdleFlagsFor(schedule);
+  std::vector<IdleFlag> idle = stagecraft::IdleFlags(inline_, schedule);
   const bool has_profile = source.GetProfile().has_value();
   if (schedule.shape.ranks == 1 && latency_ > Nanoseconds(0)) {
     idle.push_back({"--latency", "there is one rank, and no transfer"});

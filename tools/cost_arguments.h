@@ -41,6 +41,12 @@ class CostArguments {
   /// Whether any of the flags was given a value that matters.
   bool Any() const;
 
+  /// Whether any cost is given by a flag whose values are for a stage each.
+  bool ArePerStage() const {
+    return per_.value_or(default_per_) == CostsPer::kStage &&
+           (inline_.AnyDuration() || inline_.AnySize());
+  }
+
   /// Reads the profile, if any, and prints its warnings. Throws `CommandFailure` (usage).
   CostSource Load() const;
 
@@ -55,7 +61,8 @@ class CostArguments {
   std::optional<std::int64_t> MemoryOf(std::int32_t rank, std::int32_t ranks) const;
   bool HasMemory() const { return !memory_.empty(); }
 
-  /// `MemoryOf` every rank; empty without `--memory`.
+  /// `MemoryOf` every rank; empty without `--memory`. Throws `CommandFailure` (usage), too, if
+  /// durations are given and no sizes, since all would fit.
   std::vector<std::int64_t> MemoryOfRanks(std::int32_t ranks) const;
 
   /// Flags that were given although nothing in `schedule` depends on them.
@@ -86,7 +93,7 @@ class CostArguments {
   std::optional<std::int32_t> profile_batch_;
   std::optional<std::int32_t> stages_;
   std::vector<std::int32_t> cut_;
-  double memory_bandwidth_ = GivenCosts{}.memory_bandwidth;
+  std::optional<double> memory_bandwidth_;
   std::optional<double> microbatch_size_;
   std::vector<std::int64_t> memory_;
   Nanoseconds latency_{0};

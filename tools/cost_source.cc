@@ -39,9 +39,10 @@ std::string TimeToText(double nanoseconds) {
 
 /// How good the cut is, for whoever wonders whether another would be better.
 std::string SentenceOf(const PlacedCut& cut, std::size_t ranks) {
-  const std::string busiest =
-      fmt::format("cut by time (forward + backward): the busiest rank takes {} for a micro-batch",
-                  TimeToText(cut.load.busiest_rank));
+  const std::string busiest = fmt::format(
+      "cut by time (forward + backward, at equal speeds): the busiest rank takes {} for a "
+      "micro-batch",
+      TimeToText(cut.load.busiest_rank));
   if (!cut.is_proved) {
     return fmt::format("{}; total / {} ranks is {}, and no cut takes less", busiest, ranks,
                        TimeToText(cut.bound));
@@ -73,24 +74,25 @@ Costs CostSource::For(const Schedule& schedule, const CostScale& scale) const {
 
   const std::int32_t parts = scale.parts > 0 ? scale.parts : schedule.shape.ranks;
   const bool shares_out = given_.per == CostsPer::kRank && parts != stages;
-  const InlineCosts flags = shares_out ? Recut(given_.flags, parts, stages) : given_.flags;
-  ApplyInline(flags, scale.factor, given_.profile.has_value(), costs.stages);
+  const SharedOut flags =
+      shares_out ? ShareOut(given_.flags, schedule, parts) : SharedOut{given_.flags};
+  ApplyInline(flags.costs, scale.factor, given_.profile.has_value(), costs.stages);
 
   for (std::string& sentence :
        DerivedFromInline(given_.flags, KindsOf(schedule), given_.profile.has_value())) {
     costs.derived.push_back(std::move(sentence));
   }
-  if (shares_out && (given_.flags.AnyDuration() || given_.flags.AnySize())) {
+  if (flags.any) {
     costs.derived.push_back(
         fmt::format("{} stage{}: the costs that the flags give for each of {} ranks, {}", stages,
                     stages == 1 ? "" : "s", parts,
                     stages > parts ? "divided over the stages that it holds" : "added up"));
   }
+  if (flags.per_stage) {
+    costs.derived.push_back(
+        fmt::format("flags with {} values: one per stage, taken as they are", stages));
+  }
   return costs;
-}
-
-std::vector<IdleFlag> CostSource::IdleFlagsFor(const Schedule& schedule) const {
-  return IdleFlags(given_.flags, schedule);
 }
 
 std::string CostSource::Basis(std::int32_t parts) const {
@@ -126,21 +128,59 @@ CostSource::ChosenCut CostSource::CutFor(const Schedule& schedule) const {
     return {ValueOrUsage(PartitionAt(profile, profile.cut)), "cut as the profile says"};
   }
 
-  const PlacedCut cut =
-      ValueOrUsage(CutForPlacement(profile, schedule.placement, microbatch_size_));
-  std::string sentence = SentenceOf(cut, schedule.placement.size());
+  return CutByTime(schedule.placement);
+}
+
+CostSource::ChosenCut CostSource::CutByTime(const Placement& placement) const {
+  const auto known = cuts_by_time_.find(placement);
+  if (known != cuts_by_time_.end()) {
+    return known->second;
+  }
+
+  const Profile& profile = *given_.profile;
+  const PlacedCut cut = ValueOrUsage(CutForPlacement(profile, placement, microbatch_size_));
+  // What a flag replaces has no part in the cut, so nothing is claimed of it.
+  std::string sentence = given_.flags.AnyDuration()
+                             ? "cut by the profile's times, forward + backward"
+                             : SentenceOf(cut, placement.size());
   if (!profile.cut.empty()) {
     sentence += fmt::format("; the profile's own cut is for {} stages", profile.cut.size() + 1);
   }
-  return {cut.partition, std::move(sentence)};
+  return cuts_by_time_[placement] = {cut.partition, std::move(sentence)};
+}
+
+OpKinds CostSource::KindsFromProfile(OpKinds used) const {
+  using enum InlineCosts::Duration;
+  const InlineCosts& flags = given_.flags;
+  OpKinds kinds;
+  const auto keep = [&](OpKind kind, bool replaced) {
+    if (used.Has(kind) && !replaced) {
+      kinds.Add(kind);
+    }
+  };
+  keep(OpKind::kBackward, flags.Has(kB));
+  keep(OpKind::kBackwardInput, flags.Has(kI) || flags.Has(kB));
+  keep(OpKind::kBackwardWeight, flags.Has(kW) || flags.Has(kB));
+  keep(OpKind::kRecompute, flags.Has(kR) || flags.Has(kF));
+  keep(OpKind::kStep, flags.Has(kS));
+  keep(OpKind::kPredict, flags.Has(kP));
+  keep(OpKind::kAllReduce, flags.Has(kA));
+  return kinds;
 }
 
 Costs CostSource::FromProfile(const Schedule& schedule, std::int32_t factor) const {
   const Profile& profile = *given_.profile;
   ChosenCut chosen = CutFor(schedule);
-  Costs costs = ValueOrUsage(
-      StageCostsOf(profile, chosen.partition,
-                   {microbatch_size_ * factor, given_.memory_bandwidth, KindsOf(schedule)}));
+  Costs costs = ValueOrUsage(StageCostsOf(
+      profile, chosen.partition,
+      {microbatch_size_ * factor, given_.memory_bandwidth, KindsFromProfile(KindsOf(schedule))}));
+  std::erase_if(costs.derived, [&](const std::string& sentence) {
+    return (given_.flags.Has(InlineCosts::kActivation) &&
+            sentence.starts_with("activation_bytes")) ||
+           (given_.flags.Has(InlineCosts::kParameters) &&
+            sentence.starts_with("parameter_bytes")) ||
+           (given_.flags.Has(InlineCosts::kBoundary) && sentence.starts_with("output_bytes"));
+  });
   costs.cut = std::move(chosen.sentence);
   if (!given_.microbatch_size) {
     costs.derived.insert(

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "schedules/placements.h"
 #include "schedules/schedule.h"
 #include "tools/command.h"
 #include "tools/inline_costs.h"
@@ -54,9 +56,6 @@ class CostSource {
   /// `CommandFailure` (usage).
   Costs For(const Schedule& schedule, const CostScale& scale = {}) const;
 
-  /// Flags that no op of `schedule` depends on.
-  std::vector<IdleFlag> IdleFlagsFor(const Schedule& schedule) const;
-
   /// Whether there is any duration.
   bool HasDurations() const { return given_.profile || given_.flags.AnyDuration(); }
 
@@ -69,10 +68,13 @@ class CostSource {
     std::string sentence;
   };
   ChosenCut CutFor(const Schedule& schedule) const;
+  ChosenCut CutByTime(const Placement& placement) const;
+  OpKinds KindsFromProfile(OpKinds used) const;
   Costs FromProfile(const Schedule& schedule, std::int32_t factor) const;
 
   GivenCosts given_;
   double microbatch_size_ = 1;
+  mutable std::map<Placement, ChosenCut> cuts_by_time_;  ///< Each is worked out once.
 };
 
 /// One warning per idle flag: that it has no effect on `what`, and why.

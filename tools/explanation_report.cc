@@ -214,8 +214,9 @@ std::string RemediesToText(const SimulatedRun& run, const Explanation& explanati
 
 std::string ExplanationToText(const SimulatedRun& run, const Explanation& explanation) {
   const std::string cut = CutToText(run.costs);
-  return TotalsToText(run, explanation) + "\n" + RemediesToText(run, explanation) + "\n" +
-         CostsToText(run, explanation) + "\n" + PathToText(run, explanation.path) +
+  return TotalsToText(run, explanation) + MemoryToText(run) + "\n" +
+         RemediesToText(run, explanation) + "\n" + CostsToText(run, explanation) + "\n" +
+         PathToText(run, explanation.path) +
          "\nwhere each rank's time goes; idle before its first op, waiting for transfers, waiting "
          "for other ops, after its last\n" +
          RanksToText(run) + (cut.empty() ? "" : "\n" + cut) + NotesToText(run.costs.derived);

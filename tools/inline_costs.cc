@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <numeric>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -10,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "tools/command.h"
+#include "tools/quantity.h"
 
 namespace stagecraft {
 namespace {
@@ -45,9 +45,9 @@ void CheckLengths(const InlineCosts& given, std::size_t stages) {
 /// value * factor, or a fault if that is more than `limit`.
 std::int64_t Scaled(std::int64_t value, std::int32_t factor, std::int64_t limit, const char* flag) {
   if (value > limit / factor) {
-    throw CommandFailure(
-        ExitCode::kUsage, flag,
-        fmt::format("{} times {} is out of range; expected at most {}", value, factor, limit));
+    throw CommandFailure(ExitCode::kUsage, flag,
+                         fmt::format("{}{} for a stage is out of range; expected at most {}", value,
+                                     factor == 1 ? "" : fmt::format(" times {}", factor), limit));
   }
   return value * factor;
 }
@@ -76,6 +76,15 @@ void ApplyGiven(const InlineCosts& given, std::int32_t factor, std::size_t stage
 
 /// The halves of a backward that is given.
 void SplitBackward(const InlineCosts& given, StageCosts& costs) {
+  for (const InlineCosts::Duration half : {kI, kW}) {
+    const Nanoseconds time = costs.*kDurationFlags[half].member;
+    if (given.Has(half) && given.Has(kB) && time > costs.backward) {
+      throw CommandFailure(ExitCode::kUsage, kDurationFlags[half].flag,
+                           fmt::format("{} is more than the {} of --backward, whose half it is; "
+                                       "expected at most that",
+                                       FormatDuration(time), FormatDuration(costs.backward)));
+    }
+  }
   if (!given.Has(kI)) {
     costs.backward_input = given.Has(kW)
                                ? std::max(Nanoseconds(0), costs.backward - costs.backward_weight)
@@ -117,30 +126,85 @@ void Derive(const InlineCosts& given, bool has_profile, StageCosts& costs) {
   }
 }
 
-/// `values` with one value per stage instead of one per part, or for all parts.
-template <typename T>
-std::vector<T> RecutValues(const std::vector<T>& values, std::int32_t parts, std::int32_t stages) {
-  const auto count = static_cast<std::int32_t>(values.size());
-  if (count == 1) {
-    // Too large for any check behind this stays too large.
-    constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
-    return {std::min(values.front(), T{kMost / parts}) * parts / stages};
-  }
-  if (count != parts || (stages % parts != 0 && parts % stages != 0)) {
-    return values;
-  }
-
-  std::vector<T> cut;
-  for (std::int32_t stage = 0; stage < stages; ++stage) {
-    if (stages > parts) {
-      const std::int32_t per_part = stages / parts;
-      cut.push_back(values[static_cast<std::size_t>(stage / per_part)] / per_part);
-    } else {
-      const auto begin = values.begin() + stage * (parts / stages);
-      cut.push_back(std::accumulate(begin, begin + parts / stages, T{}));
+/// The stages that a value of each part is for, if every stage is on one rank and every part is a
+/// rank; else empty.
+std::vector<std::vector<std::int32_t>> StagesOfParts(const Schedule& schedule, std::int32_t parts) {
+  std::int64_t placed = 0;
+  for (const std::vector<std::int32_t>& stages : schedule.placement) {
+    placed += static_cast<std::int64_t>(stages.size());
+    if (stages.empty()) {
+      return {};
     }
   }
+  const bool each_once = placed == schedule.shape.stages && parts == schedule.shape.ranks;
+  return each_once ? schedule.placement : std::vector<std::vector<std::int32_t>>{};
+}
+
+/// `value` in `count` pieces that differ by 1 at most: piece `index`.
+template <typename T>
+T Piece(T value, std::int64_t index, std::int64_t count) {
+  const T whole = value / count;
+  const T rest = value - whole * count;
+  return whole + (rest * (index + 1) / count - rest * index / count);
+}
+
+/// One value per part as one per stage; nothing if parts and stages don't divide each other.
+template <typename T>
+std::optional<std::vector<T>> PerStage(const std::vector<T>& values, const Schedule& schedule) {
+  const auto parts = static_cast<std::int32_t>(values.size());
+  const std::int32_t stages = schedule.shape.stages;
+  std::vector<T> cut(static_cast<std::size_t>(stages), T{});
+  if (const auto placement = StagesOfParts(schedule, parts); !placement.empty()) {
+    for (std::size_t rank = 0; rank < placement.size(); ++rank) {
+      const auto count = static_cast<std::int64_t>(placement[rank].size());
+      for (std::int64_t i = 0; i < count; ++i) {
+        const auto stage = static_cast<std::size_t>(placement[rank][static_cast<std::size_t>(i)]);
+        cut[stage] = Piece(values[rank], i, count);
+      }
+    }
+    return cut;
+  }
+
+  if (stages % parts != 0 && parts % stages != 0) {
+    return std::nullopt;
+  }
+  for (std::int32_t i = 0; i < std::max(parts, stages); ++i) {
+    const std::int32_t part = parts > stages ? i : i / (stages / parts);
+    const std::int32_t stage = parts > stages ? i / (parts / stages) : i;
+    const std::int32_t count = std::max(1, stages / parts);
+    cut[static_cast<std::size_t>(stage)] +=
+        Piece(values[static_cast<std::size_t>(part)], stage % count, count);
+  }
   return cut;
+}
+
+template <typename T>
+void ShareOutValues(std::vector<T>& values, const Schedule& schedule, std::int32_t parts,
+                    SharedOut& shared) {
+  const auto count = static_cast<std::int32_t>(values.size());
+  if (count == 0) {
+    return;
+  }
+  if (count != 1 && count != parts) {
+    shared.per_stage |= count == schedule.shape.stages;
+    return;
+  }
+
+  // Too large for any check behind this stays too large, however many are added up.
+  constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
+  for (T& value : values) {
+    value = std::min(value, T{kMost / parts});
+  }
+  const T one = values.front();
+  const std::vector<T> of_parts =
+      count == 1 ? std::vector<T>(static_cast<std::size_t>(parts), one) : values;
+  if (std::optional<std::vector<T>> cut = PerStage(of_parts, schedule)) {
+    values = *std::move(cut);
+    shared.any = true;
+  } else if (count == 1) {
+    values = {one * parts / schedule.shape.stages};
+    shared.any = true;
+  }
 }
 
 /// How the backward, or its halves, came about; nothing if all that is used was given.
@@ -224,18 +288,18 @@ void ApplyInline(const InlineCosts& given, std::int32_t factor, bool has_profile
   }
 }
 
-InlineCosts Recut(const InlineCosts& given, std::int32_t parts, std::int32_t stages) {
-  InlineCosts cut = given;
-  for (std::vector<Nanoseconds>& values : cut.durations) {
-    values = RecutValues(values, parts, stages);
+SharedOut ShareOut(const InlineCosts& given, const Schedule& schedule, std::int32_t parts) {
+  SharedOut shared{given};
+  for (std::vector<Nanoseconds>& values : shared.costs.durations) {
+    ShareOutValues(values, schedule, parts, shared);
   }
-  cut.joined = RecutValues(cut.joined, parts, stages);
+  ShareOutValues(shared.costs.joined, schedule, parts, shared);
   for (std::size_t i = 0; i < kSizeFlags.size(); ++i) {
     if (i != kBoundary) {
-      cut.sizes[i] = RecutValues(cut.sizes[i], parts, stages);
+      ShareOutValues(shared.costs.sizes[i], schedule, parts, shared);
     }
   }
-  return cut;
+  return shared;
 }
 
 std::vector<std::string> DerivedFromInline(const InlineCosts& given, OpKinds used,
@@ -279,8 +343,10 @@ std::vector<IdleFlag> IdleFlags(const InlineCosts& given, const Schedule& schedu
 
   // A backward and its halves follow from each other where one of them is not given.
   const bool halves = given.Has(kI) && given.Has(kW);
-  check(given.Has(kB), "--backward", whole || (split && !halves) || (!split && !given.Has(kF)),
-        "both halves of the backward are given, and no op is a whole one");
+  check(given.Has(kB), "--backward",
+        whole || (split && !halves) || (!split && !whole && !given.Has(kF)),
+        split ? "both halves of the backward are given, and no op is a whole one"
+              : "there is no backward");
   const bool halves_matter = split || (whole && !given.Has(kB));
   const char* const no_halves = "there is no split backward (I, W)";
   check(given.Has(kI), "--backward-input", halves_matter, no_halves);

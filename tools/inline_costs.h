@@ -75,10 +75,17 @@ struct InlineCosts {
 void ApplyInline(const InlineCosts& given, std::int32_t factor, bool has_profile,
                  std::vector<StageCosts>& costs);
 
-/// The same flags for a model that is cut into `stages` instead of `parts`: each value is split
-/// over the stages of its part, or those of a stage's parts are added up. Boundaries stay as they
-/// are, and so do lists with one value per stage.
-InlineCosts Recut(const InlineCosts& given, std::int32_t parts, std::int32_t stages);
+/// Flags whose values are for one p-th of the model each, as values per stage of `schedule`.
+struct SharedOut {
+  InlineCosts costs;
+  bool any = false;        ///< Any value was split or added up.
+  bool per_stage = false;  ///< Any list had one value per stage already, and stays as it is.
+};
+
+/// Shares each value out over the stages that a rank holds, to the nanosecond; where stages have
+/// replicas, over the stages of its part of the model, or those of a stage's parts are added up.
+/// Boundaries stay as they are. `parts` is p.
+SharedOut ShareOut(const InlineCosts& given, const Schedule& schedule, std::int32_t parts);
 
 /// One sentence per derivation that a schedule with these kinds of ops rests on.
 std::vector<std::string> DerivedFromInline(const InlineCosts& given, OpKinds used,

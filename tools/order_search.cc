@@ -150,12 +150,11 @@ void AddEstimates(const Generator& generator, GeneratorOptions& options,
 
 namespace {
 
-/// `Generate`, and a search with progress that Ctrl-C ends.
-Result<Schedule> Search(const Generator& generator, GeneratorOptions options, bool has_costs) {
+/// `Generate`, and a search with progress that Ctrl-C ends, whose report is `last` then.
+Result<Schedule> Search(const Generator& generator, GeneratorOptions options, AutoReport& last) {
   if (!generator.automatic || !CheckOptions(generator, options).empty()) {
     return Generate(generator.name, options);
   }
-  AutoReport last;
   Progress progress;
   const StopOnSignal stop_on_signal;
   options.watch = [&](const AutoReport& report) {
@@ -164,11 +163,7 @@ Result<Schedule> Search(const Generator& generator, GeneratorOptions options, bo
         fmt::format("{}: {} of {} orders tried", generator.name, report.tried, report.planned));
     return !StopOnSignal::Requested();
   };
-  Result<Schedule> made = Generate(generator.name, options);
-  if (made) {
-    Describe(generator.name, last, has_costs);
-  }
-  return made;
+  return Generate(generator.name, options);
 }
 
 }  // namespace
@@ -183,14 +178,22 @@ Result<Schedule> GenerateFor(std::string_view name, GeneratorOptions options,
     AddEstimates(*generator, options, *machine);
   }
 
-  // Buffers are known only once there is an order: what is over is taken off, and again.
+  // Buffers are known only once there is an order: what is over is taken off, and again. No order
+  // can beat the bound of the first attempt, which has most room.
   constexpr int kMostAttempts = 8;
-  Result<Schedule> made = Search(*generator, options, machine != nullptr);
+  AutoReport report;
+  Result<Schedule> made = Search(*generator, options, report);
+  const std::int64_t bound = report.lower_bound;
   for (int attempt = 1; made && !options.room.empty() && attempt < kMostAttempts; ++attempt) {
     if (!TakeFromRoom(*made.value, *machine, options.room)) {
       break;
     }
-    made = Search(*generator, options, true);
+    made = Search(*generator, options, report);
+  }
+
+  if (made && generator->automatic) {
+    report.lower_bound = bound;
+    Describe(generator->name, report, machine != nullptr);
   }
   return made;
 }

@@ -151,19 +151,6 @@ std::string TotalsToText(const SimulatedRun& run) {
       FormatNumber(metrics.samples_per_second), steady);
 }
 
-/// Whether every rank has room for what it holds; empty if room is unlimited.
-std::string MemoryToText(const SimulatedRun& run) {
-  std::string text;
-  for (std::size_t rank = 0; rank < run.memory.size(); ++rank) {
-    const std::int64_t peak = run.metrics.ranks[rank].peak_bytes;
-    if (peak > run.memory[rank]) {
-      text += fmt::format("  memory      does not fit: rank {} holds {}, and may hold {}\n", rank,
-                          FormatBytes(peak), FormatBytes(run.memory[rank]));
-    }
-  }
-  return text.empty() && !run.memory.empty() ? "  memory      fits on every rank\n" : text;
-}
-
 std::string StagesToText(const SimulatedRun& run) {
   Table table;
   table.columns = {{"stage"},         {"weight copies"}, {"staleness"},
@@ -215,6 +202,18 @@ std::string RunToText(const SimulatedRun& run) {
   const std::string cut = CutToText(run.costs);
   return HeadToText(run) + TotalsToText(run) + MemoryToText(run) + "\n" + RanksToText(run) + "\n" +
          StagesToText(run) + (cut.empty() ? "" : "\n" + cut) + NotesToText(run.costs.derived);
+}
+
+std::string MemoryToText(const SimulatedRun& run) {
+  std::string text;
+  for (std::size_t rank = 0; rank < run.memory.size(); ++rank) {
+    const std::int64_t peak = run.metrics.ranks[rank].peak_bytes;
+    if (peak > run.memory[rank]) {
+      text += fmt::format("  memory      does not fit: rank {} holds {}, and may hold {}\n", rank,
+                          FormatBytes(peak), FormatBytes(run.memory[rank]));
+    }
+  }
+  return text.empty() && !run.memory.empty() ? "  memory      fits on every rank\n" : text;
 }
 
 bool Fits(const Metrics& metrics, std::span<const std::int64_t> memory) {

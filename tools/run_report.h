@@ -27,6 +27,9 @@ std::string RanksToText(const SimulatedRun& run);
 /// a01b...)`.
 std::string FingerprintsToText(const Schedule& schedule);
 
+/// A line on whether every rank has room for what it holds; empty if room is unlimited.
+std::string MemoryToText(const SimulatedRun& run);
+
 /// Whether no rank holds more than `memory` says; true if that is empty.
 bool Fits(const Metrics& metrics, std::span<const std::int64_t> memory);
 

@@ -61,6 +61,7 @@ class ScheduleArguments {
 
   /// Whether -p, or -n, was given.
   bool HasRanks() const { return ranks_.has_value(); }
+  bool HasRepeat() const { return repeat_.has_value(); }
   bool HasBatches() const { return batches_.has_value(); }
 
  private:

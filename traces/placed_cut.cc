@@ -27,7 +27,7 @@ namespace {
 // less, or whose finished ranks leave so much idle that the others can't take what is left.
 
 constexpr double kAsGood = 0.02;  ///< By so much a busiest rank may be busier than at best.
-constexpr std::int64_t kMostStageSums = std::int64_t{1} << 27;   ///< That a descent adds up.
+constexpr std::int64_t kMostStageSums = std::int64_t{1} << 23;   ///< That a descent adds up.
 constexpr std::int64_t kMostPlaced = std::int64_t{1} << 22;      ///< Stages placed, times ranks.
 constexpr std::size_t kMostBordersMoved = std::size_t{1} << 14;  ///< At a time, times stages.
 

@@ -211,8 +211,8 @@ TEST(CompareCommand, RefusesUnequalWorkAndSaysWhatToGive) {
   EXPECT_EQ(unequal.code, 2);
   EXPECT_EQ(unequal.out, "");
   EXPECT_EQ(unequal.err,
-            "mine.sched: error: 6 samples on 3 ranks, beside 192 samples on 3 of 1f1b: not the "
-            "same work; expected --repeat 32, or --unequal to see both\n");
+            "mine.sched: error: 6 samples on 3 ranks, beside 192 samples on 3 ranks of 1f1b: not "
+            "the same work; expected --repeat 32, or --unequal to see both\n");
   EXPECT_NE(Stagecraft("compare mine.sched 1f1b -m 6 -n 1").err.find("expected -p 3"),
             std::string::npos);
 

@@ -119,8 +119,8 @@ TEST(CostSource, CutsForThePlacementOfEachSchedule) {
   const Costs on_a_v = source.For(Generated("zb-v", 2));
   EXPECT_EQ(FirstLayers(on_a_v), (Layers3{0, 1, 4, 7}));
   EXPECT_EQ(on_a_v.cut,
-            "cut by time (forward + backward): the busiest rank takes 30 ns for a micro-batch, and "
-            "no cut takes less");
+            "cut by time (forward + backward, at equal speeds): the busiest rank takes 30 ns for a "
+            "micro-batch, and no cut takes less");
   EXPECT_EQ(on_a_v.layers[3].last_name, "layer 7");
 }
 
@@ -136,8 +136,8 @@ TEST(CostSource, CutsWhereItIsToldAndWhereTheProfileSays) {
   EXPECT_EQ(FirstLayers(FromProfile(profile).For(schedule)), (Layers3{0, 1}));
   EXPECT_EQ(FromProfile(profile).For(schedule).cut, "cut as the profile says");
   EXPECT_EQ(FromProfile(profile).For(Generated("1f1b", 4)).cut,
-            "cut by time (forward + backward): the busiest rank takes 3 ns for a micro-batch, and "
-            "no cut takes less; the profile's own cut is for 2 stages");
+            "cut by time (forward + backward, at equal speeds): the busiest rank takes 3 ns for a "
+            "micro-batch, and no cut takes less; the profile's own cut is for 2 stages");
 }
 
 }  // namespace

@@ -142,19 +142,49 @@ TEST(InlineCosts, ReplaceWhatAProfileSaysAndNothingElse) {
   EXPECT_EQ(costs.backward_weight, 8ns);
 }
 
-TEST(InlineCosts, OfOnePartPerRankAreSharedOutOverItsStages) {
+TEST(ShareOut, GivesEveryStageOfARankItsPart) {
   InlineCosts given;
-  given.durations[kF] = {8ns};
-  given.durations[kB] = {2ns, 4ns};
+  given.durations[kF] = {9ns};
+  given.durations[kB] = {2ns, 5ns};
   given.sizes[kBoundary] = {100};
   given.sizes[kActivation] = {100};
-  const InlineCosts cut = Recut(given, 2, 4);
-  EXPECT_EQ(cut.durations[kF], (std::vector<Nanoseconds>{4ns}));
-  EXPECT_EQ(cut.durations[kB], (std::vector<Nanoseconds>{1ns, 1ns, 2ns, 2ns}));
-  EXPECT_EQ(cut.sizes[kBoundary], (std::vector<std::int64_t>{100}));
-  EXPECT_EQ(cut.sizes[kActivation], (std::vector<std::int64_t>{50}));
-  EXPECT_EQ(Recut(given, 2, 1).durations[kB], (std::vector<Nanoseconds>{6ns}));
-  EXPECT_EQ(Recut(given, 2, 1).durations[kF], (std::vector<Nanoseconds>{16ns}));
+  // Stages 0 and 2 are on rank 0, 1 and 3 on rank 1; a nanosecond that is left over is not lost.
+  const Schedule schedule = OrThrow(Generate("interleaved-1f1b", {.ranks = 2, .microbatches = 4}));
+  const SharedOut shared = ShareOut(given, schedule, 2);
+  EXPECT_EQ(shared.costs.durations[kF], (std::vector<Nanoseconds>{4ns, 4ns, 5ns, 5ns}));
+  EXPECT_EQ(shared.costs.durations[kB], (std::vector<Nanoseconds>{1ns, 2ns, 1ns, 3ns}));
+  EXPECT_EQ(shared.costs.sizes[kBoundary], (std::vector<std::int64_t>{100}));
+  EXPECT_EQ(shared.costs.sizes[kActivation], (std::vector<std::int64_t>{50, 50, 50, 50}));
+  EXPECT_TRUE(shared.any);
+  EXPECT_FALSE(shared.per_stage);
+}
+
+TEST(ShareOut, AddsUpWhatOneStageHasOfTheModel) {
+  InlineCosts given;
+  given.durations[kF] = {8ns};
+  given.durations[kB] = {2ns, 5ns};
+  const Schedule schedule = OrThrow(Generate("data-parallel", {.ranks = 2, .microbatches = 4}));
+  const SharedOut shared = ShareOut(given, schedule, 2);
+  EXPECT_EQ(shared.costs.durations[kF], (std::vector<Nanoseconds>{16ns}));
+  EXPECT_EQ(shared.costs.durations[kB], (std::vector<Nanoseconds>{7ns}));
+}
+
+TEST(ShareOut, LeavesListsWithAValuePerStage) {
+  InlineCosts given;
+  given.durations[kF] = {1ns, 2ns, 3ns, 4ns};
+  const Schedule schedule = OrThrow(Generate("interleaved-1f1b", {.ranks = 2, .microbatches = 4}));
+  const SharedOut shared = ShareOut(given, schedule, 2);
+  EXPECT_EQ(shared.costs.durations[kF], given.durations[kF]);
+  EXPECT_TRUE(shared.per_stage);
+  EXPECT_FALSE(shared.any);
+}
+
+TEST(InlineCosts, RefuseAHalfThatIsLongerThanTheBackward) {
+  InlineCosts given;
+  given.durations[kF] = {1ns};
+  given.durations[kB] = {1ns};
+  given.durations[kI] = {2ns};
+  EXPECT_THROW(static_cast<void>(OneStage(given)), CommandFailure);
 }
 
 std::vector<std::string> Idle(const InlineCosts& given, const char* name,
