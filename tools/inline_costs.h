@@ -91,8 +91,8 @@ SharedOut ShareOut(const InlineCosts& given, const Schedule& schedule, std::int3
 std::vector<std::string> DerivedFromInline(const InlineCosts& given, OpKinds used,
                                            bool has_profile);
 
-/// Flags that were given although nothing in `schedule` depends on them, and why that is so, such as
-/// `there is no all-reduce (A)`.
+/// Flags that were given although nothing in `schedule` depends on them, and why that is so, such
+/// as `there is no all-reduce (A)`.
 std::vector<IdleFlag> IdleFlags(const InlineCosts& given, const Schedule& schedule);
 
 }  // namespace stagecraft
