@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -34,20 +33,6 @@ namespace stagecraft {
 namespace {
 
 constexpr std::int32_t kDefaultBatches = 32;
-
-/// What one of -p parts of a model is taken to cost if nothing is said about it.
-StageCosts AssumedCosts() {
-  StageCosts costs;
-  costs.forward = std::chrono::milliseconds(1);
-  costs.backward = std::chrono::milliseconds(2);
-  costs.sizes.activation_bytes = 100'000'000;
-  costs.sizes.parameter_bytes = 100'000'000;
-  return costs;
-}
-
-const char* const kAssumed =
-    "assumed per rank (1/p of the model), since no duration is given: F 1 ms, B 2 ms, activations "
-    "and weights 100 MB each";
 
 enum class Format : std::uint8_t { kMarkdown, kCsv, kJson };
 
@@ -309,7 +294,7 @@ class CompareCommand : public Command {
                                     std::optional<std::int32_t> ranks) const {
     std::vector<std::string> notes;
     if (!costs_.AnyDurations()) {
-      notes.emplace_back(kAssumed);
+      notes.emplace_back(kAssumedCosts);
     }
     const GeneratorOptions options = schedule_.Options(ranks);
     for (const OptionTraits& option : AllOptionTraits()) {
@@ -347,7 +332,7 @@ class CompareCommand : public Command {
     const GeneratorOptions options = schedule_.Options(ranks);
     ComparisonSettings& settings = comparison.settings;
     settings.unit = unit_;
-    settings.ranks = RanksOf(comparison.rows, options.ranks);
+    settings.ranks = schedule_.HasRanks() ? options.ranks : RanksOf(comparison.rows, options.ranks);
     const bool any_generated = !std::all_of(comparison.rows.begin(), comparison.rows.end(),
                                             [](const auto& row) { return row.is_file; });
     if (any_generated) {
@@ -367,18 +352,6 @@ class CompareCommand : public Command {
     if (source.GetProfile()) {
       settings.profile = source.GetProfile()->source;
     }
-  }
-
-  /// Those that approaches are generated for; if all are files and -p is not given, their most.
-  std::int32_t RanksOf(const std::vector<ComparisonRow>& rows, std::int32_t generated) const {
-    std::int32_t most = 0;
-    for (const ComparisonRow& row : rows) {
-      if (!row.is_file || schedule_.HasRanks()) {
-        return generated;
-      }
-      most = std::max(most, row.shape.ranks);
-    }
-    return most;
   }
 
   std::optional<nlohmann::ordered_json> LoadBaseline() const {

@@ -1,6 +1,7 @@
 #include "tools/comparison.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <string>
 
@@ -72,6 +73,17 @@ std::string Difference(const ComparisonRow& row, const ComparisonRow& reference,
 
 }  // namespace
 
+std::int32_t RanksOf(const std::vector<ComparisonRow>& rows, std::int32_t generated) {
+  std::int32_t most = 0;
+  for (const ComparisonRow& row : rows) {
+    if (!row.is_file) {
+      return generated;
+    }
+    most = std::max(most, row.shape.ranks);
+  }
+  return most;
+}
+
 std::vector<Diagnostic> UnequalWork(const Comparison& comparison) {
   const ComparisonRow& reference = Reference(comparison.rows);
   std::vector<Diagnostic> faults;
@@ -85,6 +97,19 @@ std::vector<Diagnostic> UnequalWork(const Comparison& comparison) {
   }
   return faults;
 }
+
+StageCosts AssumedCosts() {
+  StageCosts costs;
+  costs.forward = std::chrono::milliseconds(1);
+  costs.backward = std::chrono::milliseconds(2);
+  costs.sizes.activation_bytes = 100'000'000;
+  costs.sizes.parameter_bytes = 100'000'000;
+  return costs;
+}
+
+const char* const kAssumedCosts =
+    "assumed per rank (1/p of the model), since no duration is given: F 1 ms, B 2 ms, activations "
+    "and weights 100 MB each";
 
 std::int64_t WorstPeak(const Metrics& metrics) {
   std::int64_t worst = 0;

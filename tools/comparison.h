@@ -53,11 +53,20 @@ struct Comparison {
   std::vector<std::string> notes;  ///< What else must be known to read the rows.
 };
 
+/// `generated`, the ranks that approaches are generated for, if any row is; else the most that any
+/// file has.
+std::int32_t RanksOf(const std::vector<ComparisonRow>& rows, std::int32_t generated);
+
 /// What keeps rows from being compared: other samples than the first generated row (else the first)
 /// has, forwards only, another number of stages where costs are per stage, or a file for another
 /// number of ranks than `settings.ranks`, unless that is one. One error per row, which says what to
 /// give; empty if all rows are the same work.
 std::vector<Diagnostic> UnequalWork(const Comparison& comparison);
+
+/// What one of -p parts of a model is taken to cost if nothing is said about it, and a sentence
+/// that says so.
+StageCosts AssumedCosts();
+extern const char* const kAssumedCosts;
 
 /// Most bytes that any rank holds.
 std::int64_t WorstPeak(const Metrics& metrics);

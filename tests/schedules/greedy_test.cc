@@ -70,8 +70,8 @@ TEST(Greedy, SaysWhatItNeeds) {
   options = {.ranks = 4, .microbatches = 4};
   options.limit = ActivationLimit{1e9, ActivationLimit::Unit::kBytes};
   EXPECT_EQ(Texts(Generate("greedy", options).diagnostics),
-            "greedy: error: a --limit in bytes, but it knows of no sizes; expected activation "
-            "sets, such as 8 or 2p\n");
+            "greedy: error: a --limit in bytes, but no activations are said to take any; expected "
+            "--activation or a profile, or a limit in sets, such as 8 or 2p\n");
 }
 
 }  // namespace

@@ -32,11 +32,13 @@ TEST(StopOnSignal, ANewOneHasNotBeenAsked) {
 }
 
 /// Runs `stagecraft ARGUMENTS`, which must take long, and sends it SIGINT once it listens: when the
+/// process is no longer the shell that starts it, which may catch signals of its own, and the
 /// kernel says that it catches signal 2, whose bit in the last digit of the mask is 2.
 Outcome Interrupted(const std::string& arguments) {
   return Shell("stagecraft " + arguments +
                " & pid=$!; "
-               "until grep -q '^SigCgt:.*[2367abef]$' /proc/$pid/status; do "
+               "until grep -qx stagecraft /proc/$pid/comm && "
+               "grep -q '^SigCgt:.*[2367abef]$' /proc/$pid/status; do "
                "grep -q '^State:.Z' /proc/$pid/status && break; done; "
                "kill -INT $pid; wait $pid");
 }
