@@ -77,11 +77,18 @@ std::string Change(const Json& before, const Json& after) {
   return text;
 }
 
-/// Differences of one object's figures; keys that `before` lacks are added to `unknown`. What is
-/// prose, or only says where figures come from, is no figure.
+/// What a comparison with the baseline in `file` found.
+struct Differences {
+  std::string_view file;
+  std::vector<Diagnostic> changes;
+  std::set<std::string> unknown;  ///< Keys that the baseline lacks.
+};
+
+/// Differences of one object's figures. What is prose, or only says where figures come from, is no
+/// figure.
 void CompareObjects(const Json& before, const Json& after, const std::string& where,
-                    std::string_view file, std::vector<Diagnostic>& changes,
-                    std::set<std::string>& unknown) {
+                    Differences& differences) {
+  auto& [file, changes, unknown] = differences;
   for (const auto& [key, value] : after.items()) {
     if (key == "derived_costs" || key == "cut") {
       continue;
@@ -127,20 +134,21 @@ Result<Json> ParseBaseline(std::string_view text, std::string_view file) {
 
 std::vector<Diagnostic> CompareWithBaseline(const Json& baseline, const Json& now,
                                             std::string_view file) {
-  std::vector<Diagnostic> changes;
+  Differences differences{file, {}, {}};
+  std::vector<Diagnostic>& changes = differences.changes;
+  std::set<std::string>& unknown = differences.unknown;
   const Json unit = baseline.value("unit", Json());
   if (unit != now["unit"]) {
     changes.push_back(ErrorAt(std::string(file), "unit " + Change(unit, now["unit"])));
   }
-  std::set<std::string> unknown;
-  CompareObjects(baseline["settings"], now["settings"], "settings: ", file, changes, unknown);
+  CompareObjects(baseline["settings"], now["settings"], "settings: ", differences);
   for (const Json& row : now["rows"]) {
     const std::string name = row["approach"];
     const Json* before = FindRow(baseline, row["approach"]);
     if (before == nullptr) {
       changes.push_back(ErrorAt(std::string(file), name + ": not in the baseline"));
     } else {
-      CompareObjects(*before, row, name + ": ", file, changes, unknown);
+      CompareObjects(*before, row, name + ": ", differences);
     }
   }
   for (const Json& row : baseline["rows"]) {

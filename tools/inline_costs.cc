@@ -207,42 +207,58 @@ void ShareOutValues(std::vector<T>& values, const Schedule& schedule, std::int32
   }
 }
 
+/// How the halves of a backward that is given came about; nothing if they were given.
+std::optional<std::string> DerivedHalves(const InlineCosts& given) {
+  const bool has_input = given.Has(kI);
+  const bool has_weight = given.Has(kW);
+  if (has_input && has_weight) {
+    return std::nullopt;
+  }
+  if (!has_input && !has_weight) {
+    return "backward_input and backward_weight: half of --backward each, since neither is given";
+  }
+  return fmt::format("{}: --backward without {}", has_input ? "backward_weight" : "backward_input",
+                     has_input ? "--backward-input" : "--backward-weight");
+}
+
+/// How a backward that is not given came about, where there is no profile; nothing if no op is a
+/// whole one and both halves are given.
+std::optional<std::string> DerivedWhole(const InlineCosts& given, bool whole, bool split) {
+  const bool has_input = given.Has(kI);
+  const bool has_weight = given.Has(kW);
+  if (has_input != has_weight) {
+    return fmt::format("backward: twice {}, since its other half is not given",
+                       has_input ? "--backward-input" : "--backward-weight");
+  }
+  if (has_input) {
+    return whole ? std::optional<std::string>(
+                       "backward: backward_input plus backward_weight, since it is not given")
+                 : std::nullopt;
+  }
+  return given.Has(kF)
+             ? std::optional(fmt::format("backward: twice --forward{}, since it is not given",
+                                         split ? ", and half of that for each of its halves" : ""))
+             : std::nullopt;
+}
+
 /// How the backward, or its halves, came about; nothing if all that is used was given.
 std::optional<std::string> DerivedBackward(const InlineCosts& given, OpKinds used,
                                            bool has_profile) {
   const bool whole = used.Has(OpKind::kBackward);
   const bool split = used.Has(OpKind::kBackwardInput) || used.Has(OpKind::kBackwardWeight);
-  const bool both = given.Has(kI) && given.Has(kW);
-  const bool neither = !given.Has(kI) && !given.Has(kW);
   if (!whole && !split) {
     return std::nullopt;
   }
-
   if (given.Has(kB)) {
-    if (!split || both) {
-      return std::nullopt;
-    }
-    return neither
-               ? "backward_input and backward_weight: half of --backward each, since neither is "
-                 "given"
-               : fmt::format("{}: --backward without {}",
-                             given.Has(kI) ? "backward_weight" : "backward_input",
-                             given.Has(kI) ? "--backward-input" : "--backward-weight");
+    return split ? DerivedHalves(given) : std::nullopt;
   }
-  if (neither) {
-    if (!given.Has(kF) || has_profile) {
-      return std::nullopt;
-    }
-    return fmt::format("backward: twice --forward{}, since it is not given",
-                       split ? ", and half of that for each of its halves" : "");
+  if (!has_profile) {
+    return DerivedWhole(given, whole, split);
   }
-  if (!both && !has_profile) {
-    return fmt::format("backward: twice {}, since its other half is not given",
-                       given.Has(kI) ? "--backward-input" : "--backward-weight");
-  }
-  return whole ? std::optional<std::string>(
-                     "backward: backward_input plus backward_weight, since it is not given")
-               : std::nullopt;
+  return whole && (given.Has(kI) || given.Has(kW))
+             ? std::optional<std::string>(
+                   "backward: backward_input plus backward_weight, since it is not given")
+             : std::nullopt;
 }
 
 /// What takes no time because nobody said how long it takes.
