@@ -101,6 +101,14 @@ void Executor::Drain() {
   }
 }
 
+void Executor::ShareFirst(std::int32_t stage, std::span<double> values) {
+  const std::vector<std::int32_t>& members = plan_.ranks_of_stage[static_cast<std::size_t>(stage)];
+  if (members.front() != rank_) {
+    std::fill(values.begin(), values.end(), -0.0);  // Which changes no bit of what it is added to.
+  }
+  Guarded([&] { transport_.AllReduce(members, stage, values); });
+}
+
 void Executor::RunOp(std::int32_t index) {
   const Op& op = program_[static_cast<std::size_t>(index)];
   if (IsCompute(op.kind)) {

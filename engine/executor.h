@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "engine/device_queue.h"
@@ -64,6 +65,11 @@ class Executor {
 
   /// Waits until the device, if there is one, has run everything.
   void Drain();
+
+  /// Gives all replicas of `stage` the values of the first: those of the rank that comes first in
+  /// the order of the ranks. All replicas call it between the same ops, with equally many values.
+  /// Throws what `Run` throws.
+  void ShareFirst(std::int32_t stage, std::span<double> values);
 
   /// Index of the op that comes next.
   std::int32_t Next() const { return next_; }

@@ -213,11 +213,28 @@ class TrainingRank : public RankWork {
       }
       ReportClock();  // While it is at work.
       executor.Drain();
+      ShareStatistics(executor);
       TellOfPause(start_ + pause.microbatches);
       if (setup_.plan->evaluation) {
         Evaluate();
       }
       ++pauses_;
+    }
+  }
+
+  /// Running statistics of a replicated stage: each replica has gathered its own, from its own
+  /// micro-batches. All go on with those of the first, which are what a snapshot has.
+  void ShareStatistics(Executor& executor) {
+    for (auto& [stage, held] : held_) {
+      const bool is_replicated = Plan().ranks_of_stage[static_cast<std::size_t>(stage)].size() > 1;
+      if (is_replicated && held.layout.buffer_elements > 0) {
+        WeightMemory& memory = held.weights->Memory();
+        const DeviceValues place{held.statistics.get(), held.layout.buffer_elements,
+                                 setup_.task->type};
+        std::vector<double> values = ReadNumbers(memory, place);
+        executor.ShareFirst(stage, values);
+        WriteNumbers(memory, place, values);
+      }
     }
   }
 

@@ -78,7 +78,33 @@ class MainMemory : public WeightMemory {
   }
 };
 
+template <typename T>
+std::vector<double> ReadAs(WeightMemory& memory, const DeviceValues& values) {
+  std::vector<T> copy(static_cast<std::size_t>(values.elements));
+  memory.CopyOut(std::as_writable_bytes(std::span(copy)), values.data);
+  return {copy.begin(), copy.end()};
+}
+
+template <typename T>
+void WriteAs(WeightMemory& memory, const DeviceValues& values, std::span<const double> numbers) {
+  std::vector<T> copy(numbers.size());
+  std::transform(numbers.begin(), numbers.end(), copy.begin(),
+                 [](double number) { return static_cast<T>(number); });
+  memory.CopyIn(values.data, std::as_bytes(std::span(copy)));
+}
+
 }  // namespace
+
+std::vector<double> ReadNumbers(WeightMemory& memory, const DeviceValues& values) {
+  return values.type == ElementType::kFloat64 ? ReadAs<double>(memory, values)
+                                              : ReadAs<float>(memory, values);
+}
+
+void WriteNumbers(WeightMemory& memory, const DeviceValues& values,
+                  std::span<const double> numbers) {
+  values.type == ElementType::kFloat64 ? WriteAs<double>(memory, values, numbers)
+                                       : WriteAs<float>(memory, values, numbers);
+}
 
 WeightMemory& HostMemory() {
   static MainMemory memory;

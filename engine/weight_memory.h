@@ -4,13 +4,14 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "engine/host_tensor.h"
 #include "engine/optimizer_kernels.h"
 
 namespace stagecraft {
 
-/// Numbers in a device's memory: of kFloat32 or kFloat64.
+/// Numbers in a `WeightMemory`, often a device's: of kFloat32 or kFloat64.
 struct DeviceValues {
   std::byte* data = nullptr;
   std::int64_t elements = 0;
@@ -63,6 +64,12 @@ class WeightMemory {
   virtual void Predict(const OptimizerOptions& options, const OptimizerBuffers<double>& buffers,
                        const PredictWork<double>& work) = 0;
 };
+
+/// Copies of `values`, which are in `memory`, as doubles; and the reverse, rounded to their type.
+/// For a few numbers now and then. `WriteNumbers` requires as many as there are.
+std::vector<double> ReadNumbers(WeightMemory& memory, const DeviceValues& values);
+void WriteNumbers(WeightMemory& memory, const DeviceValues& values,
+                  std::span<const double> numbers);
 
 /// Main memory. Lives as long as the program.
 WeightMemory& HostMemory();

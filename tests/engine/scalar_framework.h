@@ -12,7 +12,9 @@
 namespace stagecraft::test {
 
 /// Computes models whose stages are a single weight, y = w x, in double: a framework without
-/// LibTorch. The loss is half the square of the last output's difference from the target.
+/// LibTorch. The loss is half the square of the last output's difference from the target. Where a
+/// stage has a batch norm as well, only its running mean counts: of the inputs in training, added
+/// to the output in evaluation.
 class ScalarStageOfModel : public ModelStage {
  public:
   explicit ScalarStageOfModel(StageSetup setup) : setup_(std::move(setup)) {}
@@ -21,6 +23,9 @@ class ScalarStageOfModel : public ModelStage {
 
   Boundary Forward(std::int32_t q, std::int32_t slot, Boundary input, bool) override {
     inputs_[q] = IsFirst() ? Number(setup_.training->Input(first_ + q).memory) : Number(input);
+    if (HasMean()) {
+      Mean() += (inputs_[q] - Mean()) / 8;
+    }
     const double output = Weight(slot) * inputs_[q];
     if (!IsLast()) {
       return Pack(output);
@@ -46,10 +51,11 @@ class ScalarStageOfModel : public ModelStage {
 
   Boundary Evaluate(std::int32_t q, std::int32_t slot, Boundary input) override {
     const double x = IsFirst() ? Number(setup_.evaluation->Input(q).memory) : Number(input);
+    const double output = Weight(slot) * x + (HasMean() ? Mean() : 0);
     if (!IsLast()) {
-      return Pack(Weight(slot) * x);
+      return Pack(output);
     }
-    const double error = Weight(slot) * x - Number(setup_.evaluation->Target(q).memory);
+    const double error = output - Number(setup_.evaluation->Target(q).memory);
     setup_.on_result({q, error * error / 2, 1, 0});
     return {};
   }
@@ -70,6 +76,8 @@ class ScalarStageOfModel : public ModelStage {
   }
   bool IsFirst() const { return setup_.stage == 0; }
   bool IsLast() const { return setup_.stage + 1 == setup_.stages; }
+  bool HasMean() const { return !setup_.layout.buffers.empty(); }
+  double& Mean() const { return reinterpret_cast<double*>(setup_.statistics)[0]; }
 
   StageSetup setup_;
   std::int64_t first_ = 0;

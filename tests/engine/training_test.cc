@@ -25,7 +25,8 @@ OptimizerOptions Momentum() {
 struct Trained {
   Snapshot snapshot;
   std::map<std::int64_t, double> losses;
-  std::map<std::int32_t, std::vector<double>> evaluations;                           ///< By pause.
+  /// By pause and micro-batch.
+  std::map<std::int32_t, std::map<std::int64_t, double>> evaluations;
   std::map<std::pair<std::int32_t, std::int32_t>, TrainingReport::Updates> updates;  ///< The last.
   std::map<std::int32_t, std::vector<std::string>> parts;  ///< Of snapshots, by pause.
 };
@@ -40,7 +41,7 @@ Trained Train(const TrainingPlan& plan, const TrainingTask& task, const Snapshot
       plan.training, work, {.on_report = [&](std::int32_t, std::string_view bytes) {
         const TrainingReport report = ReadTrainingReport(bytes);
         if (report.kind == TrainingReport::Kind::kEvaluation) {
-          trained.evaluations[report.pause].push_back(report.result.loss);
+          trained.evaluations[report.pause][report.result.microbatch] = report.result.loss;
           return;
         }
         if (report.kind == TrainingReport::Kind::kUpdates) {
@@ -93,7 +94,7 @@ TEST(Training, EvaluatesWheneverThePipelineIsEmptyAfterAnEpoch) {
     for (const auto& [pause, losses] : trained.evaluations) {
       EXPECT_EQ(losses.size(), 5U) << name << ' ' << pause;
     }
-    EXPECT_LT(trained.evaluations.at(3)[0], trained.evaluations.at(0)[0]) << name;
+    EXPECT_LT(trained.evaluations.at(3).at(0), trained.evaluations.at(0).at(0)) << name;
     EXPECT_EQ(trained.losses.size(), 24U) << name;
   }
 }
@@ -118,6 +119,41 @@ TEST(Training, ASnapshotContinuesBitForBit) {
       EXPECT_EQ(Bytes(second.snapshot), Bytes(whole.snapshot)) << name;
       EXPECT_EQ(second.losses.at(12), whole.losses.at(12)) << name;
     }
+  }
+}
+
+TEST(Training, ReplicasEvaluateWithTheStatisticsOfTheFirstWhichAreSaved) {
+  struct Case {
+    const char* name;
+    GeneratorOptions options;
+  };
+  const Case cases[] = {
+      {"data-parallel", {.ranks = 3, .microbatches = 6}},
+      {"chimera", {.ranks = 2, .microbatches = 6}},
+      {"dualpipe", {.ranks = 2, .microbatches = 6}},
+      {"pipedream", {.ranks = 3, .microbatches = 6, .drain_every = 6, .replicas = {2, 1}}},
+  };
+  for (auto [name, options] : cases) {
+    const auto train = [&](std::int32_t epochs, const Snapshot* start) {
+      options.batches = epochs;
+      const TrainingPlan plan = PlanTraining(Lower(test::Make(name, options)), 6, 5);
+      TrainingTask task = test::ScalarTask(plan.training.schedule.shape.stages, Momentum());
+      task.sample = {1, 1, 1};
+      for (std::vector<Layer>& stage : task.model.stages) {
+        stage = {MakeLayer(LayerKind::kConv2d, {1, 1, 1, 1, 0, 0}),
+                 MakeLayer(LayerKind::kBatchNorm2d, {1})};
+      }
+      return Train(plan, task, start);
+    };
+    const Trained whole = train(3, nullptr);
+    const Trained first = train(1, nullptr);
+    const Trained rest = train(2, &first.snapshot);
+
+    EXPECT_EQ(Bytes(rest.snapshot), Bytes(whole.snapshot)) << name;
+    ASSERT_EQ(whole.evaluations.at(2).size(), 5U) << name;
+    EXPECT_EQ(first.evaluations.at(0), whole.evaluations.at(0)) << name;
+    EXPECT_EQ(rest.evaluations.at(0), whole.evaluations.at(1)) << name;
+    EXPECT_EQ(rest.evaluations.at(1), whole.evaluations.at(2)) << name;
   }
 }
 

@@ -27,5 +27,17 @@ TEST(WeightMemory, GradientsAreClippedToTheirNorm) {
   EXPECT_NEAR(weight[1], -0.8, 1e-6);
 }
 
+TEST(WeightMemory, NumbersComeAndGoAsDoubles) {
+  float values[3] = {0.5F, -0.0F, 3};
+  const DeviceValues place{reinterpret_cast<std::byte*>(values), 3, ElementType::kFloat32};
+  EXPECT_EQ(ReadNumbers(HostMemory(), place), (std::vector<double>{0.5, 0, 3}));
+  WriteNumbers(HostMemory(), place, std::vector<double>{1, 0.1, 2});
+  EXPECT_EQ(values[0], 1.0F);
+  EXPECT_EQ(values[1], 0.1F);  // Rounded to what is there.
+  double wide[1] = {0.1};
+  const DeviceValues other{reinterpret_cast<std::byte*>(wide), 1, ElementType::kFloat64};
+  EXPECT_EQ(ReadNumbers(HostMemory(), other), std::vector<double>{0.1});
+}
+
 }  // namespace
 }  // namespace stagecraft

@@ -65,6 +65,24 @@ TEST_F(TrainCommand, WhatWasSavedGoesOnBitForBit) {
   }
 }
 
+TEST_F(TrainCommand, ReplicasThatGoOnReportWhatTheWholeRunReports) {
+  for (const char* name :
+       {"chimera -p 2 -m 4", "data-parallel -p 2 -m 4 --processes",
+        "pipedream -p 3 -m 4 --replicas 2,1 --processes", "dualpipe -p 2 -m 8"}) {
+    const std::string task = name + std::string(" --model convnet --width 4 --seed 2 --json ");
+    const Json whole = Json::parse(Train(task + "--epochs 2 --save whole.safetensors"));
+    Train(task + "--epochs 1 --save part.safetensors");
+    const Json rest =
+        Json::parse(Train(task + "--epochs 1 --load part.safetensors --save rest.safetensors"));
+    for (const char* number : {"loss", "test_loss", "accuracy"}) {
+      EXPECT_EQ(rest["epochs"][0][number], whole["epochs"][1][number]) << name << ' ' << number;
+    }
+    EXPECT_EQ(ReadTestFile(TestPath("rest.safetensors")),
+              ReadTestFile(TestPath("whole.safetensors")))
+        << name;
+  }
+}
+
 TEST_F(TrainCommand, A2bwRunThatGoesOnHasATrace) {
   const std::string task = "pipedream-2bw -p 3 -m 3 -n 4 ";
   Train(task + "--save part.safetensors");
