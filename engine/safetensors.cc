@@ -2,13 +2,17 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cmath>
 #include <cstring>
+#include <limits>
 #include <optional>
 #include <tuple>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "schedules/visible_text.h"
@@ -24,21 +28,6 @@ constexpr std::size_t kMaxHeader = 100'000'000;  // The format's own limit.
 constexpr std::int64_t kMaxElements = std::int64_t{1} << 50;
 constexpr const char* kMetadata = "__metadata__";
 
-struct TypeName {
-  ElementType type;
-  std::string_view name;
-};
-constexpr std::array<TypeName, 4> kTypes{{{ElementType::kFloat32, "F32"},
-                                          {ElementType::kFloat64, "F64"},
-                                          {ElementType::kInt64, "I64"},
-                                          {ElementType::kUint8, "U8"}}};
-
-std::string_view NameOf(ElementType type) {
-  return std::find_if(kTypes.begin(), kTypes.end(),
-                      [&](const TypeName& each) { return each.type == type; })
-      ->name;
-}
-
 /// Thrown and caught in this file: the first fault ends the reading.
 struct Fault {
   std::string message;
@@ -50,23 +39,105 @@ std::string Shown(std::string_view text) {
   return Visible(text, kShown);
 }
 
+/// IEEE's 16 bits: sign, 5 of exponent (bias 15), 10 of fraction.
+float FromHalf(std::uint16_t bits) {
+  constexpr int kFractionBits = 10;
+  constexpr int kBias = 15;
+  constexpr int kLargestExponent = 31;
+  const int exponent = (bits >> kFractionBits) & kLargestExponent;
+  const int fraction = bits & ((1 << kFractionBits) - 1);
+  float size = 0;
+  if (exponent == kLargestExponent) {
+    size = fraction == 0 ? std::numeric_limits<float>::infinity()
+                         : std::numeric_limits<float>::quiet_NaN();
+  } else if (exponent == 0) {
+    size = std::ldexp(static_cast<float>(fraction), 1 - kBias - kFractionBits);
+  } else {
+    size = std::ldexp(static_cast<float>((1 << kFractionBits) + fraction),
+                      exponent - kBias - kFractionBits);
+  }
+  return (bits >> 15) != 0 ? -size : size;
+}
+
+/// The upper half of a float.
+float FromBrainHalf(std::uint16_t bits) {
+  return std::bit_cast<float>(std::uint32_t{bits} << 16);
+}
+
+std::uint8_t FromBool(std::uint8_t byte) {
+  if (byte > 1) {
+    throw Fault{fmt::format("expected 0 or 1 as BOOL, got {}", byte)};
+  }
+  return byte;
+}
+
+template <typename From, typename To>
+To Same(From value) {
+  return value;
+}
+
+/// Writes what `bytes` mean to `to`, element by element.
+template <typename From, typename To, To (*convert)(From)>
+void Convert(std::string_view bytes, std::byte* to) {
+  for (std::size_t i = 0; i < bytes.size() / sizeof(From); ++i) {
+    From from;
+    std::memcpy(&from, bytes.data() + i * sizeof from, sizeof from);
+    const To converted = convert(from);
+    std::memcpy(to + i * sizeof converted, &converted, sizeof converted);
+  }
+}
+
+/// A type of the format, and what tensors of it become; `convert` is null if that is the same.
+struct FileType {
+  std::string_view name;
+  std::int64_t bytes;
+  ElementType becomes;
+  void (*convert)(std::string_view bytes, std::byte* to);
+};
+using enum ElementType;
+constexpr std::array<FileType, 12> kTypes{
+    {{"F64", 8, kFloat64, nullptr},
+     {"F32", 4, kFloat32, nullptr},
+     {"F16", 2, kFloat32, Convert<std::uint16_t, float, FromHalf>},
+     {"BF16", 2, kFloat32, Convert<std::uint16_t, float, FromBrainHalf>},
+     {"I64", 8, kInt64, nullptr},
+     {"I32", 4, kInt64, Convert<std::int32_t, std::int64_t, Same>},
+     {"I16", 2, kInt64, Convert<std::int16_t, std::int64_t, Same>},
+     {"I8", 1, kInt64, Convert<std::int8_t, std::int64_t, Same>},
+     {"U32", 4, kInt64, Convert<std::uint32_t, std::int64_t, Same>},
+     {"U16", 2, kInt64, Convert<std::uint16_t, std::int64_t, Same>},
+     {"U8", 1, kUint8, nullptr},
+     {"BOOL", 1, kUint8, Convert<std::uint8_t, std::uint8_t, FromBool>}}};
+
+std::string_view NameOf(ElementType type) {
+  return std::find_if(
+             kTypes.begin(), kTypes.end(),
+             [&](const FileType& each) { return each.becomes == type && each.convert == nullptr; })
+      ->name;
+}
+
 /// A tensor of the header: where its bytes are.
 struct Entry {
   std::string name;
-  HostTensor tensor;
+  const FileType* type = nullptr;
+  TensorShape shape;
   std::uint64_t begin = 0, end = 0;
 };
 
-ElementType TypeOf(const Json& entry, const std::string& name) {
+const FileType* TypeOf(const Json& entry, const std::string& name) {
   const auto found = entry.find("dtype");
   if (found != entry.end() && found->is_string()) {
-    for (const TypeName& each : kTypes) {
+    for (const FileType& each : kTypes) {
       if (each.name == found->get_ref<const std::string&>()) {
-        return each.type;
+        return &each;
       }
     }
   }
-  throw Fault{fmt::format("tensor '{}': expected a dtype F32, F64, I64 or U8, got {}", Shown(name),
+  std::vector<std::string_view> names(kTypes.size());
+  std::transform(kTypes.begin(), kTypes.end(), names.begin(),
+                 [](const FileType& each) { return each.name; });
+  throw Fault{fmt::format("tensor '{}': expected one of the dtypes {}, got {}", Shown(name),
+                          fmt::join(names, ", "),
                           found == entry.end() ? "none" : Shown(found->dump()))};
 }
 
@@ -106,7 +177,7 @@ Entry ReadEntry(const std::string& name, const Json& json) {
                       Shown(name), Shown(key))};
     }
   }
-  Entry entry{name, {TypeOf(json, name), ShapeOf(json, name), {}}};
+  Entry entry{name, TypeOf(json, name), ShapeOf(json, name)};
   const auto offsets = json.find("data_offsets");
   const auto is_offset = [](const Json& value) { return value.is_number_unsigned(); };
   if (offsets == json.end() || !offsets->is_array() || offsets->size() != 2 ||
@@ -115,8 +186,7 @@ Entry ReadEntry(const std::string& name, const Json& json) {
   }
   entry.begin = (*offsets)[0].get<std::uint64_t>();
   entry.end = (*offsets)[1].get<std::uint64_t>();
-  const auto size =
-      static_cast<std::uint64_t>(Elements(entry.tensor.shape) * BytesOf(entry.tensor.type));
+  const auto size = static_cast<std::uint64_t>(Elements(entry.shape) * entry.type->bytes);
   if (entry.end < entry.begin || entry.end - entry.begin != size) {
     throw Fault{
         fmt::format("tensor '{}': expected data_offsets {} bytes apart, as dtype and shape "
@@ -136,6 +206,21 @@ void ReadMetadata(const Json& json, std::map<std::string, std::string>& metadata
                               Shown(value.dump()))};
     }
     metadata[key] = value.get<std::string>();
+  }
+}
+
+void CopyElements(const FileType& type, const std::string& name, std::string_view bytes,
+                  std::byte* to) {
+  if (type.convert == nullptr) {
+    if (!bytes.empty()) {
+      std::memcpy(to, bytes.data(), bytes.size());
+    }
+    return;
+  }
+  try {
+    type.convert(bytes, to);
+  } catch (const Fault& fault) {
+    throw Fault{fmt::format("tensor '{}': {}", Shown(name), fault.message)};
   }
 }
 
@@ -159,10 +244,9 @@ void CopyTensors(std::vector<Entry> entries, std::string_view data, Safetensors&
         fmt::format("expected {} bytes of tensors, as the header says, got {}", next, data.size())};
   }
   for (Entry& entry : entries) {
-    HostTensor tensor = MakeHostTensor(entry.tensor.type, std::move(entry.tensor.shape));
-    if (tensor.memory.bytes > 0) {
-      std::memcpy(tensor.memory.data, data.data() + entry.begin, tensor.memory.bytes);
-    }
+    HostTensor tensor = MakeHostTensor(entry.type->becomes, std::move(entry.shape));
+    CopyElements(*entry.type, entry.name, data.substr(entry.begin, entry.end - entry.begin),
+                 tensor.memory.data);
     content.tensors.emplace(std::move(entry.name), std::move(tensor));
   }
 }

@@ -21,8 +21,9 @@ struct Safetensors {
   std::map<std::string, std::string> metadata;
 };
 
-/// Strict: whatever the text of the header or its numbers leave open is a fault. Reads F32, F64,
-/// I64 and U8. `file` is what diagnostics call it. O(bytes).
+/// Strict: whatever the text of the header or its numbers leave open is a fault. F64, F32, I64 and
+/// U8 stay what they are; F16 and BF16 become kFloat32, I32, I16, I8, U32 and U16 kInt64, BOOL
+/// kUint8 of 0 and 1: all with the same values. `file` is what diagnostics call it. O(bytes).
 Result<Safetensors> ReadSafetensors(std::string_view bytes, std::string_view file);
 
 /// The one way to write it: wide elements first, then by name; headers end at a multiple of 8.

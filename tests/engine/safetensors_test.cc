@@ -1,8 +1,10 @@
 #include "engine/safetensors.h"
 
+#include <cmath>
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <limits>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -74,9 +76,10 @@ TEST(Safetensors, EachFaultIsNamed) {
   EXPECT_EQ(FaultsOf(File("{}", "").replace(0, 1, "\x09")),
             "a.safetensors: error: is no safetensors file: its header would be 9 bytes long, the "
             "rest of the file is 2\n");
-  EXPECT_EQ(FaultsOf(File(R"({"a":{"dtype":"F16","shape":[1],"data_offsets":[0,2]}})", "xy")),
-            "a.safetensors: error: tensor 'a': expected a dtype F32, F64, I64 or U8, got "
-            "\"F16\"\n");
+  EXPECT_EQ(
+      FaultsOf(File(R"({"a":{"dtype":"F8_E5M2","shape":[2],"data_offsets":[0,2]}})", "xy")),
+      "a.safetensors: error: tensor 'a': expected one of the dtypes F64, F32, F16, BF16, I64, "
+      "I32, I16, I8, U32, U16, U8, BOOL, got \"F8_E5M2\"\n");
   EXPECT_EQ(FaultsOf(File(R"({"a":{"dtype":"U8","shape":[-1],"data_offsets":[0,2]}})", "xy")),
             "a.safetensors: error: tensor 'a': expected whole numbers as shape, got -1\n");
   EXPECT_EQ(FaultsOf(File(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,2]}})", "xy")),
@@ -143,6 +146,45 @@ TEST(Safetensors, DamagedFilesAreReadOrRefusedButNeverCrash) {
     refused += result ? 0 : 1;
   }
   EXPECT_GT(refused, 1000);
+}
+
+template <typename T>
+std::vector<T> Read(const std::string& type, std::size_t elements, const std::string& bytes) {
+  const Safetensors content = OrThrow(ReadSafetensors(
+      File(R"({"a":{"dtype":")" + type + R"(","shape":[)" + std::to_string(elements) +
+               R"(],"data_offsets":[0,)" + std::to_string(bytes.size()) + "]}}",
+           bytes),
+      "a.safetensors"));
+  const HostTensor& tensor = content.tensors.at("a");
+  const auto* const begin = reinterpret_cast<const T*>(tensor.memory.data);
+  EXPECT_EQ(tensor.memory.bytes, elements * sizeof(T)) << type;
+  return {begin, begin + elements};
+}
+
+TEST(Safetensors, NarrowTypesBecomeWideOnesWithTheSameValues) {
+  using namespace std::string_literals;
+  // Sign, 5 bits of exponent, 10 of fraction: 0x3C00 is 1, 0xC100 -2.5, 0x0001 the least, 2^-24,
+  // 0x03FF the largest of those, 1023 * 2^-24, 0x7BFF the largest, 65504, 0xFC00 -infinity.
+  EXPECT_EQ(Read<float>("F16", 6, "\x00\x3C\x00\xC1\x01\x00\xFF\x03\xFF\x7B\x00\xFC"s),
+            (std::vector<float>{1, -2.5, 0x1p-24F, 1023 * 0x1p-24F, 65504,
+                                -std::numeric_limits<float>::infinity()}));
+  EXPECT_TRUE(std::isnan(Read<float>("F16", 1, "\x01\x7C")[0]));
+  // The upper half of a float: 0x3F80 is 1, 0xC049 -3.140625.
+  EXPECT_EQ(Read<float>("BF16", 2, "\x80\x3F\x49\xC0"s), (std::vector<float>{1, -3.140625}));
+  EXPECT_EQ(Read<std::int64_t>("I32", 2, "\xFE\xFF\xFF\xFF\x00\x00\x00\x01"s),
+            (std::vector<std::int64_t>{-2, 1 << 24}));
+  EXPECT_EQ(Read<std::int64_t>("U32", 1, "\xFE\xFF\xFF\xFF"),
+            std::vector<std::int64_t>{4294967294});
+  EXPECT_EQ(Read<std::int64_t>("I16", 1, "\xFE\xFF"), std::vector<std::int64_t>{-2});
+  EXPECT_EQ(Read<std::int64_t>("U16", 1, "\xFE\xFF"), std::vector<std::int64_t>{65534});
+  EXPECT_EQ(Read<std::int64_t>("I8", 1, "\xFE"), std::vector<std::int64_t>{-2});
+  EXPECT_EQ(Read<std::uint8_t>("BOOL", 3, "\x01\x00\x01"s), (std::vector<std::uint8_t>{1, 0, 1}));
+  EXPECT_EQ(
+      FaultsOf(File(R"({"a":{"dtype":"BOOL","shape":[2],"data_offsets":[0,2]}})", "\x01\x02")),
+      "a.safetensors: error: tensor 'a': expected 0 or 1 as BOOL, got 2\n");
+  EXPECT_EQ(FaultsOf(File(R"({"a":{"dtype":"F16","shape":[2],"data_offsets":[0,2]}})", "xy")),
+            "a.safetensors: error: tensor 'a': expected data_offsets 4 bytes apart, as dtype and "
+            "shape say, got [0,2]\n");
 }
 
 }  // namespace
