@@ -16,6 +16,7 @@ namespace {
 
 constexpr const char* kPosition = "position";
 constexpr const char* kDrained = "drained";
+constexpr const char* kEpoch = "microbatches_per_epoch";
 constexpr const char* kWeightsHash = "weights_hash";
 constexpr std::string_view kExtension = ".safetensors";
 
@@ -136,6 +137,26 @@ bool WasDrained(const Snapshot& snapshot) {
 void SetPosition(Snapshot& snapshot, std::int64_t position, bool drained) {
   snapshot.state->metadata[kPosition] = std::to_string(position);
   snapshot.state->metadata[kDrained] = drained ? "1" : "0";
+}
+
+void SetEpoch(Snapshot& snapshot, std::int64_t microbatches) {
+  snapshot.state->metadata[kEpoch] = std::to_string(microbatches);
+}
+
+bool FitPosition(Snapshot& snapshot, std::int64_t microbatches) {
+  if (!snapshot.state || !snapshot.state->metadata.contains(kEpoch)) {
+    return true;
+  }
+  const std::int64_t before = NumberOf(*snapshot.state, kEpoch);
+  const std::int64_t position = PositionOf(snapshot);
+  if (before < 1 || before == microbatches) {
+    return true;
+  }
+  if (position % before != 0) {
+    return false;
+  }
+  SetPosition(snapshot, position / before * microbatches, WasDrained(snapshot));
+  return true;
 }
 
 void SaveStage(const StageMemory& memory, Snapshot& snapshot) {

@@ -39,6 +39,13 @@ bool WasDrained(const Snapshot& snapshot);
 /// Requires a state.
 void SetPosition(Snapshot& snapshot, std::int64_t position, bool drained);
 
+/// Says how many micro-batches an epoch of the data has. Requires a state.
+void SetEpoch(Snapshot& snapshot, std::int64_t microbatches);
+
+/// For data of whose epochs each has `microbatches` now: a position at the end of some epochs moves
+/// to the end of as many. False if it is within an epoch of another length: then it stays.
+bool FitPosition(Snapshot& snapshot, std::int64_t microbatches);
+
 /// What one rank has of one stage.
 struct StageMemory {
   std::int32_t stage = 0;

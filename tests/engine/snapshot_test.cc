@@ -101,6 +101,21 @@ TEST(Snapshot, WeightsAndStateOfDifferentSavesAreRefused) {
             "of one save (remove the state to start from the weights alone)\n");
 }
 
+TEST(Snapshot, PassesOverTheDataStayWholeWhereAnEpochHasOtherMicrobatches) {
+  Held held;
+  Snapshot snapshot = Saved(held, 2 * 88);
+  EXPECT_TRUE(FitPosition(snapshot, 87));  // Nobody said what an epoch had.
+  EXPECT_EQ(PositionOf(snapshot), 176);
+  SetEpoch(snapshot, 88);
+  EXPECT_TRUE(FitPosition(snapshot, 87));
+  EXPECT_EQ(PositionOf(snapshot), 2 * 87);
+  EXPECT_TRUE(WasDrained(snapshot));
+  SetPosition(snapshot, 10, true);
+  EXPECT_FALSE(FitPosition(snapshot, 87));
+  EXPECT_EQ(PositionOf(snapshot), 10);
+  EXPECT_TRUE(FitPosition(snapshot, 88));
+}
+
 TEST(Snapshot, PartsJoinAtTheEarliestPosition) {
   Held held;
   std::vector<Snapshot> parts;
