@@ -52,6 +52,56 @@ std::string FaultOf(const DataSet& batch, const DataSet& first, std::size_t numb
   return "";
 }
 
+bool IsWhole(ElementType type) {
+  return type == ElementType::kInt64 || type == ElementType::kUint8;
+}
+
+std::span<const std::int64_t> WholeNumbers(const HostTensor& tensor) {
+  return {reinterpret_cast<const std::int64_t*>(tensor.memory.data),
+          static_cast<std::size_t>(Elements(tensor.shape))};
+}
+
+/// `tensor` as classes, or else as numbers of `type`. Throws `Error` that says where something
+/// does not fit.
+HostTensor Fitted(const HostTensor& tensor, const std::string& name, bool classes,
+                  ElementType type) {
+  HostTensor fitted;
+  try {
+    fitted = Converted(tensor, classes ? ElementType::kInt64 : type);
+  } catch (const Error& error) {
+    throw Error(fmt::format("{}: {}", name, error.what()));
+  }
+  if (classes) {
+    const std::span<const std::int64_t> numbers = WholeNumbers(fitted);
+    const auto wrong = std::find_if(numbers.begin(), numbers.end(), [](std::int64_t number) {
+      return number < 0 || number >= kMostClasses;
+    });
+    if (wrong != numbers.end()) {
+      throw Error(fmt::format("{}: element {} is {}; expected a whole number from 0 to {}, {}",
+                              name, PlaceText(fitted.shape, wrong - numbers.begin()), *wrong,
+                              kMostClasses - 1, name.front() == 'x' ? "a token" : "a class"));
+    }
+  }
+  return fitted;
+}
+
+LargestClass Largest(const std::vector<DataSet>& batches, char name, HostTensor DataSet::*tensor) {
+  LargestClass largest;
+  for (std::size_t q = 0; q < batches.size(); ++q) {
+    const HostTensor& each = batches[q].*tensor;
+    if (each.type != ElementType::kInt64 || Elements(each.shape) == 0) {
+      continue;
+    }
+    const std::span<const std::int64_t> numbers = WholeNumbers(each);
+    const auto found = std::max_element(numbers.begin(), numbers.end());
+    if (*found > largest.value) {
+      largest = {*found, fmt::format("{}.{}: element {}", name, q,
+                                     PlaceText(each.shape, found - numbers.begin()))};
+    }
+  }
+  return largest;
+}
+
 }  // namespace
 
 HostTensor ShuffledBatches::Gather(const HostTensor& from, std::int64_t microbatch) {
@@ -86,21 +136,33 @@ HostTensor OrderedBatches::Slice(const HostTensor& from, std::int64_t microbatch
   return batch;
 }
 
-Result<std::vector<DataSet>> ReadRecordedBatches(const Safetensors& content, ElementType type,
+Result<std::vector<DataSet>> ReadRecordedBatches(const Safetensors& content,
+                                                 const DataWanted& wanted,
                                                  const std::string& file) {
   std::vector<DataSet> batches;
   while (true) {
-    const auto x = content.tensors.find(fmt::format("x.{}", batches.size()));
-    const auto y = content.tensors.find(fmt::format("y.{}", batches.size()));
+    const std::string x_name = fmt::format("x.{}", batches.size());
+    const std::string y_name = fmt::format("y.{}", batches.size());
+    const auto x = content.tensors.find(x_name);
+    const auto y = content.tensors.find(y_name);
     if (x == content.tensors.end() || y == content.tensors.end()) {
       break;
     }
-    batches.push_back({WithFloats(x->second, type), WithFloats(y->second, type)});
-    std::string fault = FaultOf(batches.back(), batches.front(), batches.size() - 1);
+
+    const bool classes = wanted.classes.value_or(IsWhole(y->second.type));
+    DataSet& batch = batches.emplace_back();
+    try {
+      batch.x = Fitted(x->second, x_name, wanted.tokens, wanted.type);
+      batch.y = Fitted(y->second, y_name, classes, wanted.type);
+    } catch (const Error& error) {
+      return {std::nullopt, {ErrorAt(file, error.what())}};
+    }
+    std::string fault = FaultOf(batch, batches.front(), batches.size() - 1);
     if (!fault.empty()) {
       return {std::nullopt, {ErrorAt(file, std::move(fault))}};
     }
   }
+
   if (batches.empty() || content.tensors.size() != 2 * batches.size()) {
     return {std::nullopt,
             {ErrorAt(file, fmt::format("expected tensors x.0, y.0, x.1, y.1, ... without a gap and "
@@ -108,6 +170,14 @@ Result<std::vector<DataSet>> ReadRecordedBatches(const Safetensors& content, Ele
                                        2 * batches.size(), content.tensors.size()))}};
   }
   return {std::move(batches), {}};
+}
+
+LargestClass LargestToken(const std::vector<DataSet>& batches) {
+  return Largest(batches, 'x', &DataSet::x);
+}
+
+LargestClass LargestTarget(const std::vector<DataSet>& batches) {
+  return Largest(batches, 'y', &DataSet::y);
 }
 
 Safetensors RecordBatches(BatchSource& source, std::int64_t count) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "engine/host_tensor.h"
@@ -29,6 +31,13 @@ class BatchSource {
   virtual std::int64_t Samples(std::int64_t microbatch) = 0;
   virtual HostTensor Input(std::int64_t microbatch) = 0;
   virtual HostTensor Target(std::int64_t microbatch) = 0;
+
+  /// What a micro-batch's gradient is weighted with, as the executor adds up gradients: exactly 1
+  /// if all have as many samples.
+  double Weight(std::int64_t microbatch) {
+    return static_cast<double>(Samples(microbatch)) / static_cast<double>(SamplesOfFirst());
+  }
+  std::int64_t SamplesOfFirst() { return Samples(0); }
 };
 
 /// Micro-batches out of a data set, `per_epoch` of them per epoch. Within an epoch no sample comes
@@ -80,12 +89,13 @@ class OrderedBatches : public BatchSource {
   std::int32_t size_;
 };
 
-/// Micro-batches that a file has as they are: `x.<q>` and `y.<q>` for q = 0, 1, ..., n - 1, in this
-/// order, and again from the first when they are used up.
+/// Micro-batches that a file has as they are: `x.<q>` and `y.<q>` for q = 0, 1, ..., in this order.
+/// An epoch is the first `per_epoch` of them; then they come again from the first.
 class RecordedBatches : public BatchSource {
  public:
-  explicit RecordedBatches(std::shared_ptr<const std::vector<DataSet>> batches)
-      : batches_(std::move(batches)) {}
+  /// Requires: `per_epoch` is at least 1, at most the number of `batches`.
+  RecordedBatches(std::shared_ptr<const std::vector<DataSet>> batches, std::int64_t per_epoch)
+      : batches_(std::move(batches)), per_epoch_(per_epoch) {}
 
   std::int64_t Samples(std::int64_t microbatch) override { return At(microbatch).x.shape.front(); }
   HostTensor Input(std::int64_t microbatch) override { return At(microbatch).x; }
@@ -93,15 +103,36 @@ class RecordedBatches : public BatchSource {
 
  private:
   const DataSet& At(std::int64_t microbatch) const {
-    return (*batches_)[static_cast<std::size_t>(microbatch) % batches_->size()];
+    return (*batches_)[static_cast<std::size_t>(microbatch % per_epoch_)];
   }
   std::shared_ptr<const std::vector<DataSet>> batches_;
+  std::int64_t per_epoch_;
 };
 
-/// The micro-batches of such a file. All must have the same types and, but for the first extent,
-/// the same shapes; floating point becomes `type`. `file` is what diagnostics call it.
-Result<std::vector<DataSet>> ReadRecordedBatches(const Safetensors& content, ElementType type,
-                                                 const std::string& file);
+/// What a model and its loss want data to be.
+struct DataWanted {
+  ElementType type = ElementType::kFloat32;  ///< Of numbers: kFloat32 or kFloat64.
+  bool tokens = false;                       ///< Inputs are whole numbers, for an embedding.
+  /// Targets are classes, else numbers; if nothing is said, whole numbers are classes.
+  std::optional<bool> classes{};
+};
+
+/// Classes and tokens are below this.
+inline constexpr std::int64_t kMostClasses = std::int64_t{1} << 20;
+
+/// The micro-batches of such a file, converted to what is wanted. All must have, but for the first
+/// extent, the same shapes. Classes and tokens must be whole numbers from 0 on, below
+/// `kMostClasses`. `file` is what diagnostics call it.
+Result<std::vector<DataSet>> ReadRecordedBatches(const Safetensors& content,
+                                                 const DataWanted& wanted, const std::string& file);
+
+/// The largest of the classes, or tokens, in tensors of kInt64: `x.3`, element [2, 0].
+struct LargestClass {
+  std::int64_t value = -1;  ///< -1 if there are none.
+  std::string where;        ///< `y.3: element [2]`.
+};
+LargestClass LargestToken(const std::vector<DataSet>& batches);
+LargestClass LargestTarget(const std::vector<DataSet>& batches);
 
 /// The first `count` micro-batches of `source` as such a file.
 Safetensors RecordBatches(BatchSource& source, std::int64_t count);

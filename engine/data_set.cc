@@ -5,8 +5,12 @@
 #include <cstring>
 #include <functional>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "engine/random.h"
 
@@ -179,19 +183,83 @@ DataSet Tokens(const TeacherOptions& options) {
           Filled(ElementType::kInt64, shape, [&](std::size_t i) { return y[i]; })};
 }
 
-}  // namespace
+template <typename From>
+std::string NumberText(From value) {
+  if constexpr (std::is_floating_point_v<From>) {
+    if (std::isnan(value)) {
+      return "NaN";
+    }
+  }
+  return fmt::format("{}", value);
+}
 
-HostTensor WithFloats(const HostTensor& tensor, ElementType type) {
-  if (tensor.type == type ||
-      (tensor.type != ElementType::kFloat32 && tensor.type != ElementType::kFloat64)) {
+/// Whether `value` is also one of T.
+template <typename T, typename From>
+bool IsOneOf(From value) {
+  constexpr double kMost = 0x1p53;  // Below it, every whole number is a double.
+  if constexpr (std::is_integral_v<T> && std::is_floating_point_v<From>) {
+    return std::floor(value) == value && std::abs(static_cast<double>(value)) <= kMost;
+  } else if constexpr (std::is_floating_point_v<T> && std::is_integral_v<From>) {
+    const auto there = static_cast<T>(value);
+    return std::abs(static_cast<double>(there)) <= kMost && static_cast<From>(there) == value;
+  } else {
+    return true;
+  }
+}
+
+template <typename T, typename From>
+HostTensor ConvertedTo(const HostTensor& tensor, ElementType type) {
+  const std::span<const From> from = ElementsOf<const From>(tensor);
+  HostTensor result = MakeHostTensor(type, tensor.shape);
+  const std::span<T> to = ElementsOf<T>(result);
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    if (!IsOneOf<T>(from[i])) {
+      const char* const expected = std::is_integral_v<T>           ? "a whole number"
+                                   : type == ElementType::kFloat32 ? "a number that float32 has"
+                                                                   : "a number that float64 has";
+      throw Error(fmt::format("element {} is {}; expected {}",
+                              PlaceText(tensor.shape, static_cast<std::int64_t>(i)),
+                              NumberText(from[i]), expected));
+    }
+    to[i] = static_cast<T>(from[i]);
+  }
+  return result;
+}
+
+template <typename From>
+HostTensor ConvertedFrom(const HostTensor& tensor, ElementType type) {
+  if (tensor.type == type) {
     return tensor;
   }
-  if (tensor.type == ElementType::kFloat32) {
-    const std::span<const float> from = ElementsOf<float>(tensor);
-    return Filled(type, tensor.shape, [&](std::size_t i) { return from[i]; });
+  if (type == ElementType::kInt64) {
+    return ConvertedTo<std::int64_t, From>(tensor, type);
   }
-  const std::span<const double> from = ElementsOf<double>(tensor);
-  return Filled(type, tensor.shape, [&](std::size_t i) { return from[i]; });
+  return type == ElementType::kFloat64 ? ConvertedTo<double, From>(tensor, type)
+                                       : ConvertedTo<float, From>(tensor, type);
+}
+
+}  // namespace
+
+HostTensor Converted(const HostTensor& tensor, ElementType type) {
+  switch (tensor.type) {
+    case ElementType::kFloat32:
+      return ConvertedFrom<float>(tensor, type);
+    case ElementType::kFloat64:
+      return ConvertedFrom<double>(tensor, type);
+    case ElementType::kInt64:
+      return ConvertedFrom<std::int64_t>(tensor, type);
+    case ElementType::kUint8:
+      return ConvertedFrom<std::uint8_t>(tensor, type);
+  }
+  return tensor;
+}
+
+std::string PlaceText(const TensorShape& shape, std::int64_t element) {
+  TensorShape place(shape.size());
+  for (std::size_t i = shape.size(); i-- > 0; element /= shape[i]) {
+    place[i] = element % shape[i];
+  }
+  return fmt::format("[{}]", fmt::join(place, ", "));
 }
 
 SplitData SplitDigits(const Safetensors& content, ElementType type) {

@@ -1,13 +1,19 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "engine/batches.h"
 
 namespace stagecraft {
 
-/// `tensor` with its floating-point elements as `type`; others as they are.
-HostTensor WithFloats(const HostTensor& tensor, ElementType type);
+/// `tensor` with elements of `type`, kFloat32, kFloat64 or kInt64. Floating point may be rounded to
+/// narrower floating point; all else keeps its value, or throws `Error` that says which element
+/// cannot, such as `element [3, 0] is NaN; expected a whole number`.
+HostTensor Converted(const HostTensor& tensor, ElementType type);
+
+/// `[3, 0]`: where an element is in a tensor of this shape.
+std::string PlaceText(const TensorShape& shape, std::int64_t element);
 
 /// What to train with and what to evaluate with; the latter may be empty.
 struct SplitData {

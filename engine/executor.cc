@@ -67,7 +67,7 @@ Executor::Executor(const ExecutionPlan& plan, std::int32_t rank,
       recorder_(recorder),
       position_(position),
       recomputed_(FindRecomputed(program_)),
-      gradients_(static_cast<std::size_t>(plan.schedule.shape.stages), 0) {}
+      samples_(static_cast<std::size_t>(plan.schedule.shape.stages), 0) {}
 
 template <typename Call>
 void Executor::Guarded(const Call& call) {
@@ -175,7 +175,9 @@ void Executor::Compute(std::int32_t index, const Op& op) {
     default:
       stage.Recompute(op.microbatch, slot);
   }
-  gradients_[static_cast<std::size_t>(op.stage)] += TraitsOf(op.kind).accumulates ? 1 : 0;
+  if (TraitsOf(op.kind).accumulates) {
+    samples_[static_cast<std::size_t>(op.stage)] += stage.Samples(op.microbatch);
+  }
   End(index, begin);
   if (recorder_ != nullptr) {
     if (const Weights* const weights = PartOf(op).weights.get(); weights != nullptr) {
@@ -206,13 +208,13 @@ void Executor::Communicate(std::int32_t index, const Op& op) {
 
 void Executor::Update(std::int32_t index, const Op& op) {
   Weights& weights = *PartOf(op).weights;
-  std::int32_t& gradients = gradients_[static_cast<std::size_t>(op.stage)];
+  std::int64_t& samples = samples_[static_cast<std::size_t>(op.stage)];
   if (op.kind == OpKind::kPredict) {
     if (index != predicted_) {
       weights.Predict({op.version, op.horizon, BaseOf(index), SlotOf(index)});
     }
   } else if (op.kind == OpKind::kStep) {
-    const StepOp step{op.version, BaseOf(index), SlotOf(index), gradients};
+    const StepOp step{op.version, BaseOf(index), SlotOf(index), samples};
     const std::int32_t behind = PredictionBehind(index);
     if (behind < 0) {
       weights.Step(step);
@@ -222,7 +224,7 @@ void Executor::Update(std::int32_t index, const Op& op) {
           step, {prediction.version, prediction.horizon, BaseOf(behind), SlotOf(behind)});
       predicted_ = behind;
     }
-    gradients = 0;
+    samples = 0;
   } else {
     const std::vector<std::int32_t>& members =
         plan_.ranks_of_stage[static_cast<std::size_t>(op.stage)];
@@ -231,9 +233,9 @@ void Executor::Update(std::int32_t index, const Op& op) {
       transport_.AllReduce(members, op.stage, weights.Gradient());
       weights.GradientReplaced();
     }
-    double count = gradients;
-    transport_.AllReduce(members, op.stage, {&count, 1});
-    gradients = static_cast<std::int32_t>(count);
+    auto sum = static_cast<double>(samples);  // Exact: far below 2^53.
+    transport_.AllReduce(members, op.stage, {&sum, 1});
+    samples = static_cast<std::int64_t>(sum);
   }
 }
 

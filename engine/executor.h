@@ -107,7 +107,7 @@ class Executor {
   std::int32_t predicted_ = -1;            ///< Index of the last P that was done with its S.
   std::vector<bool> recomputed_;           ///< Per op: an F that an R follows.
   std::map<std::int32_t, Boundary> kept_;  ///< By index of the op that made it.
-  std::vector<std::int32_t> gradients_;    ///< Per stage: added up since its last S.
+  std::vector<std::int64_t> samples_;      ///< Per stage: of the gradients since its last S.
 };
 
 }  // namespace stagecraft

@@ -51,8 +51,8 @@ void Add(Fields& to, const OptimizerOptions& options) {
 
 void Add(Fields& to, const TrainingTask& task) {
   // The sources of micro-batches are functions; `data` says what they give.
-  const auto& [model, sample, type, loss, optimizer, learning_rate, seed, compute, training,
-               evaluation, data] = task;
+  const auto& [model, sample, type, loss, optimizer, learning_rate, seed, compute,
+               microbatches_per_epoch, training, evaluation, data] = task;
   Add(to, model);
   to.Add(fmt::format("{}", fmt::join(sample, ",")));
   to.AddNumber(static_cast<int>(type));
@@ -61,6 +61,7 @@ void Add(Fields& to, const TrainingTask& task) {
   to.Add(learning_rate.Text());
   to.AddNumber(seed);
   Add(to, compute);
+  to.AddNumber(microbatches_per_epoch);
   to.Add(data ? data() : "");
 }
 
@@ -82,10 +83,11 @@ void Add(Fields& to, const std::vector<LiveWeights>& live) {
 }
 
 void Add(Fields& to, const TrainingPlan& plan) {
-  const auto& [training, rounds, pauses, evaluation, begin, end, tells_updates, tells_snapshots] =
-      plan;
+  const auto& [training, rounds, pauses, rounds_per_pause, evaluation, begin, end, tells_updates,
+               tells_snapshots] = plan;
   Add(to, training);
   to.AddNumber(rounds);
+  to.AddNumber(rounds_per_pause);
   to.AddNumber(pauses.size());
   for (const auto& [microbatches, ends] : pauses) {
     to.Add(fmt::format("{} {}", microbatches, ends));

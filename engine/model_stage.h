@@ -22,11 +22,11 @@ namespace stagecraft {
 /// Of the last stage's output and the target, a mean over the micro-batch.
 enum class Loss : std::uint8_t { kMeanSquares, kCrossEntropy };
 
-/// What the last stage found for one micro-batch.
+/// What the last stage found for one micro-batch, of which `loss` is the mean.
 struct MicrobatchResult {
   std::int64_t microbatch = 0;
   double loss = 0;
-  std::int64_t samples = 0;  ///< Or tokens: what `right` is out of.
+  std::int64_t samples = 0;  ///< Evaluating tokens, how many of those: what `right` is out of.
   std::int64_t right = 0;    ///< Whose largest output was the target; only in evaluation.
 };
 

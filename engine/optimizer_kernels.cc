@@ -287,10 +287,10 @@ void StepAndPredict(const OptimizerOptions& options, const OptimizerBuffers<T>& 
 }
 
 template <typename T>
-double GradientNorm(const OptimizerBuffers<T>& buffers, std::int64_t count) {
+double GradientNorm(const OptimizerBuffers<T>& buffers, double count) {
   double sum = 0;
   for (std::int64_t i = 0; i < buffers.elements; ++i) {
-    const double mean = static_cast<double>(buffers.gradient[i]) / static_cast<double>(count);
+    const double mean = static_cast<double>(buffers.gradient[i]) / count;
     sum += mean * mean;
   }
   return std::sqrt(sum);
@@ -308,7 +308,7 @@ template void StepAndPredict(const OptimizerOptions&, const OptimizerBuffers<flo
                              const StepNumbers&, const PredictNumbers&, const StepTargets<float>&);
 template void StepAndPredict(const OptimizerOptions&, const OptimizerBuffers<double>&,
                              const StepNumbers&, const PredictNumbers&, const StepTargets<double>&);
-template double GradientNorm(const OptimizerBuffers<float>&, std::int64_t);
-template double GradientNorm(const OptimizerBuffers<double>&, std::int64_t);
+template double GradientNorm(const OptimizerBuffers<float>&, double);
+template double GradientNorm(const OptimizerBuffers<double>&, double);
 
 }  // namespace stagecraft

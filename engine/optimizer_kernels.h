@@ -31,7 +31,7 @@ inline void NoteNotFinite(std::int64_t* first, std::int64_t update) {
 /// One update: `to` becomes `from` after a step; they may be the same.
 struct StepNumbers {
   std::int64_t updates = 0;  ///< Made before this one.
-  std::int64_t count = 1;    ///< Micro-batches in the sum.
+  double count = 1;          ///< Micro-batches in the sum; larger ones count for more than one.
   double rate = 0;
   double clip = 1;  ///< What the gradient's mean is multiplied with.
   double difference_decay = 0;
@@ -69,6 +69,6 @@ void StepAndPredict(const OptimizerOptions& options, const OptimizerBuffers<T>& 
 
 /// Euclidean length of the gradient's mean, in double. O(elements).
 template <typename T>
-double GradientNorm(const OptimizerBuffers<T>& buffers, std::int64_t count);
+double GradientNorm(const OptimizerBuffers<T>& buffers, double count);
 
 }  // namespace stagecraft

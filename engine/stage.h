@@ -38,6 +38,11 @@ class Stage {
                                  Boundary output_gradient) = 0;
   virtual void BackwardWeight(std::int32_t microbatch, std::int32_t slot) = 0;
 
+  /// How many samples a micro-batch has: what its gradient counts in the mean of an update. Where
+  /// micro-batches differ in size, what a backward adds up is weighted so already; see
+  /// `WeightStoreOptions::samples`.
+  virtual std::int64_t Samples(std::int32_t /*microbatch*/) { return 1; }
+
   /// How much a RECV_F or RECV_B brings, for transports that must know it beforehand; 0 where
   /// nobody keeps account.
   virtual std::size_t ReceivedBytes(OpKind /*recv*/, std::int32_t /*microbatch*/) { return 0; }

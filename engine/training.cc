@@ -14,8 +14,6 @@
 #include "engine/evaluation_stage.h"
 #include "engine/initial_weights.h"
 #include "schedules/check.h"
-#include "schedules/evaluation.h"
-#include "schedules/lower.h"
 
 namespace stagecraft {
 namespace {
@@ -55,7 +53,7 @@ class TrainingRank : public RankWork {
         if (round > 0) {
           Rewind();
         }
-        RunRound();
+        RunRound(setup_.plan->PausesBehind(round));
       }
     } catch (const Aborted&) {
       if (!WasStopped()) {
@@ -99,6 +97,9 @@ class TrainingRank : public RankWork {
       snapshot.state.emplace();  // A rank without stages.
     }
     SetPosition(snapshot, position, drained);
+    if (setup_.task->microbatches_per_epoch > 0) {
+      SetEpoch(snapshot, setup_.task->microbatches_per_epoch);
+    }
 
     const std::string weights = WriteSafetensors(snapshot.weights);
     const auto size = static_cast<std::uint64_t>(weights.size());
@@ -114,7 +115,7 @@ class TrainingRank : public RankWork {
     WeightMemory& memory = device_ ? device_->Weights() : HostMemory();
     auto weights = std::make_unique<WeightStore>(WeightStoreOptions{
         task.type, held.layout.elements, NeedsOf(Plan().schedule, Plan().slots, rank_, stage),
-        task.optimizer, task.learning_rate, &memory});
+        task.optimizer, task.learning_rate, training_->SamplesOfFirst(), &memory});
     held.weights = weights.get();
     held.statistics =
         memory.Allocate(static_cast<std::size_t>(held.layout.buffer_elements * BytesOf(task.type)));
@@ -191,7 +192,7 @@ class TrainingRank : public RankWork {
     return {.deadline = seat_->deadline, .spins = MaySpin(here)};
   }
 
-  void RunRound() {
+  void RunRound(bool pauses_behind) {
     Executor executor(Plan(), rank_, parts_, seat_->transport, seat_->recorder, seat_->position);
     std::optional<DeviceQueue> queue;
     if (device_) {
@@ -213,13 +214,26 @@ class TrainingRank : public RankWork {
       }
       ReportClock();  // While it is at work.
       executor.Drain();
-      ShareStatistics(executor);
-      TellOfPause(start_ + pause.microbatches);
-      if (setup_.plan->evaluation) {
-        Evaluate();
+      for (auto& [stage, held] : held_) {
+        TellUpdates(stage, held);  // All has run; results come before the updates they are of.
       }
-      ++pauses_;
+      if (pauses_behind || &pause != &setup_.plan->pauses.back()) {
+        Pause(executor, start_ + pause.microbatches);
+      }
     }
+  }
+
+  void Pause(Executor& executor, std::int64_t position) {
+    ShareStatistics(executor);
+    if (setup_.plan->tells_snapshots) {
+      TrainingReport report{.kind = TrainingReport::Kind::kSnapshot, .pause = pauses_};
+      report.updates.rank = rank_;
+      seat_->report(std::string(BytesOf(report)) + Part(position, true, false));
+    }
+    if (setup_.plan->evaluation) {
+      Evaluate();
+    }
+    ++pauses_;
   }
 
   /// Running statistics of a replicated stage: each replica has gathered its own, from its own
@@ -270,18 +284,6 @@ class TrainingRank : public RankWork {
     const bool is_news = !held.told_of_not_finite && FirstNotFinite(held);
     if (is_news || std::chrono::steady_clock::now() - held.told >= kSeldom) {
       TellUpdates(op.stage, held);
-    }
-  }
-
-  /// When all has run; results come before the updates that they are of.
-  void TellOfPause(std::int64_t position) {
-    for (auto& [stage, held] : held_) {
-      TellUpdates(stage, held);
-    }
-    if (setup_.plan->tells_snapshots) {
-      TrainingReport report{.kind = TrainingReport::Kind::kSnapshot, .pause = pauses_};
-      report.updates.rank = rank_;
-      seat_->report(std::string(BytesOf(report)) + Part(position, true, false));
     }
   }
 
@@ -362,28 +364,6 @@ class TrainingRank : public RankWork {
 };
 
 }  // namespace
-
-TrainingPlan PlanTraining(const Schedule& lowered, std::int32_t every,
-                          std::int32_t evaluation_microbatches,
-                          std::optional<MicrobatchRange> range) {
-  Window window =
-      CutWindow(lowered, range.value_or(MicrobatchRange{0, lowered.shape.microbatches}));
-  TrainingPlan plan;
-  plan.begin = std::move(window.begin);
-  plan.end = std::move(window.end);
-  for (Drain& drain : FindDrains(window.schedule)) {
-    const bool is_end = drain.microbatches == window.schedule.shape.microbatches;
-    if (is_end || (every > 0 && drain.microbatches % every == 0)) {
-      plan.pauses.push_back(std::move(drain));
-    }
-  }
-  if (evaluation_microbatches > 0) {
-    plan.evaluation = PlanExecution(Lower(
-        EvaluationSchedule(lowered.placement, lowered.shape.stages, evaluation_microbatches)));
-  }
-  plan.training = PlanExecution(std::move(window.schedule), std::move(window.slots));
-  return plan;
-}
 
 MakeWork TrainingWork(const TrainingSetup& setup) {
   return [setup](std::int32_t rank) { return std::make_unique<TrainingRank>(setup, rank); };

@@ -19,8 +19,7 @@
 #include "engine/model_stage.h"
 #include "engine/optimizer.h"
 #include "engine/snapshot.h"
-#include "schedules/drains.h"
-#include "schedules/window.h"
+#include "engine/training_plan.h"
 
 namespace stagecraft {
 
@@ -34,36 +33,12 @@ struct TrainingTask {
   LearningRate learning_rate;
   std::uint64_t seed = 0;  ///< Of the initial weights and of dropout.
   Compute compute;
+  std::int64_t microbatches_per_epoch = 0;  ///< Of the data, for snapshots; 0: not known.
   /// Makes the data of one rank; called on the rank's thread. `evaluation` may be empty.
   std::function<std::unique_ptr<BatchSource>()> training, evaluation;
   /// Tells these data, and how micro-batches are made of them, from others. May be empty.
   std::function<std::string()> data{};
 };
-
-/// A schedule and where its run pauses.
-struct TrainingPlan {
-  ExecutionPlan training;
-  std::int32_t rounds = 1;    ///< How often it runs; each goes on with the newest weights.
-  std::vector<Drain> pauses;  ///< Of each round, ascending; the last is the end.
-  std::optional<ExecutionPlan> evaluation;  ///< Runs at each pause.
-  std::vector<LiveWeights> begin, end;      ///< What a round finds, and what it leaves.
-  /// Devices too say after every update whether its gradient was finite, for which they wait until
-  /// it has run; else at each pause.
-  bool tells_updates = false;
-  bool tells_snapshots = false;  ///< Each rank tells its part of a snapshot at each pause.
-};
-
-/// Pauses wherever the pipeline is empty after a multiple of `every` micro-batches (0: never), and
-/// at the end. Evaluates `evaluation_microbatches` at each, if there are any. Requires
-/// `Verify(lowered)` empty, with all its SENDs and RECVs.
-///
-/// With a `range`, which `CutWindow` says what to expect of, only its micro-batches are trained:
-/// with what comes before, the run may go on from a snapshot that has older versions; with what
-/// comes behind, its own snapshot has them. If `begin` then names older versions, only a snapshot
-/// that has them may be the start.
-TrainingPlan PlanTraining(const Schedule& lowered, std::int32_t every,
-                          std::int32_t evaluation_microbatches,
-                          std::optional<MicrobatchRange> range = std::nullopt);
 
 /// What a rank tells while it trains, as the bytes of a job's report.
 struct TrainingReport {

@@ -112,7 +112,9 @@ void WeightStore::StepAs(const StepOp& step, const PredictOp* prediction) {
   };
   StepWork<T> work;
   work.numbers = {
-      .updates = updates_, .count = step.microbatches, .rate = options_.learning_rate.At(updates_)};
+      .updates = updates_,
+      .count = static_cast<double>(step.samples) / static_cast<double>(options_.samples),
+      .rate = options_.learning_rate.At(updates_)};
   if (difference_) {
     work.numbers.difference_decay = std::exp(kDifferenceDecay / -options_.needs.negative_horizon);
   }

@@ -34,6 +34,9 @@ struct WeightStoreOptions {
   StoreNeeds needs{};
   OptimizerOptions optimizer{};
   LearningRate learning_rate{};
+  /// The gradient of a micro-batch of n samples is added up n / `samples` times: all of them once
+  /// if they all have as many.
+  std::int64_t samples = 1;
   WeightMemory* memory = &HostMemory();  ///< Outlives the store.
 };
 

@@ -8,13 +8,13 @@
 
 namespace stagecraft {
 
-/// S: applies the mean of the gradients added up since the last step, over `microbatches` of them,
-/// to `version` in slot `from`; the next version goes into slot `to`, which may be the same.
+/// S: applies the mean of the gradients added up since the last step, over `samples` samples, to
+/// `version` in slot `from`; the next version goes into slot `to`, which may be the same.
 struct StepOp {
   std::int32_t version = 0;
   std::int32_t from = 0;
   std::int32_t to = 0;
-  std::int32_t microbatches = 1;
+  std::int64_t samples = 1;
 };
 
 /// P: writes into slot `to` what is expected `horizon` updates after `version`, in slot `from`.

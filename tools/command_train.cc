@@ -27,7 +27,9 @@
 #include "tools/training_journal.h"
 #include "tools/training_report.h"
 #include "tools/training_run.h"
+#include "tools/training_start.h"
 #include "traces/chrome_trace.h"
+#include "traces/fault.h"
 #include "traces/measured_stages.h"
 #include "traces/profile_json.h"
 
@@ -55,7 +57,10 @@ class TrainCommand : public Command {
              "write the weights, and beside them what it takes to go on (FILE.state.safetensors); "
              "never with numbers that are not finite: then an older FILE stays, and the exit code "
              "is 3");
-    add_file("--load", load_, "begin with these weights; go on if their state is beside them");
+    add_file(
+        "--load", load_,
+        "begin with these weights, of the same layers in whatever stages; go on if their state is "
+        "beside them");
     app.add_option(
            "--export-data", export_,
            "write the first N micro-batches, for --data, to FILE or standard output, and do "
@@ -85,29 +90,27 @@ class TrainCommand : public Command {
       return ExportData(training_.Load(name_));
     }
     CheckPaths();
-    const std::optional<Snapshot> start = LoadStart();
-    GivenTraining given =
-        training_.Load(name_, {.before = start && HasOlder(*start), .behind = !save_.empty()});
-    Lowered lowered = LowerGiven(given);
-    if (given.range && !IsWindow(lowered.schedule, *given.range)) {
-      given = training_.Load(name_);  // Receives that are posted earlier hide where it drains.
-      lowered = LowerGiven(given);
-    }
-    const std::optional<LaunchEnvironment> launch = CurrentLaunch(lowered.schedule.shape.ranks);
+    const Prepared prepared = Prepare();
+    const GivenTraining& given = prepared.given;
+    const Snapshot* const start = prepared.start ? &*prepared.start : nullptr;
+    const std::int32_t ranks = prepared.lowered.schedule.shape.ranks;
+    const std::optional<LaunchEnvironment> launch = CurrentLaunch(ranks);
     const bool reports = !launch || launch->rank == 0;
     const OutputClaims claims = reports ? ClaimOutputs() : OutputClaims();
-    const TrainingPlan plan = PlanOf(given, lowered.schedule);
+    const TrainingPlan plan = PlanOf(given, prepared.lowered.schedule);
     const Workers workers = processes_ || launch ? Workers::kProcesses : Workers::kThreads;
     const Compute& compute = given.task.compute;
-    if (const auto shared = SharedGpus(compute, launch ? 1 : lowered.schedule.shape.ranks)) {
+    if (const auto shared = SharedGpus(compute, launch ? 1 : ranks)) {
       PrintDiagnostics({*shared});
     }
     if (reports) {
-      PrintDiagnostics(training_.IdleFlags(lowered.schedule, given.schedule.generator != nullptr));
+      PrintDiagnostics(prepared.warnings);
+      PrintDiagnostics(
+          training_.IdleFlags(prepared.lowered.schedule, given.schedule.generator != nullptr));
     }
 
     TrainingReporter reporter(given, plan,
-                              {.start = start ? &*start : nullptr,
+                              {.start = start,
                                .metrics = reports ? metrics_ : "",
                                .quiet = json_ || !reports,
                                .processes = workers == Workers::kProcesses,
@@ -118,7 +121,7 @@ class TrainCommand : public Command {
                     {.launch = launch,
                      .workers = workers,
                      .record = !trace_.empty() || !record_.empty(),
-                     .start = start ? &*start : nullptr,
+                     .start = start,
                      .on_report = [&](const TrainingReport& report, std::string_view payload) {
                        return reporter.Take(report, payload);
                      }});
@@ -138,11 +141,55 @@ class TrainCommand : public Command {
   }
 
  private:
+  /// What is trained, and what it goes on from.
+  struct Prepared {
+    std::optional<Snapshot> start;
+    GivenTraining given;
+    Lowered lowered;
+    std::vector<Diagnostic> warnings;
+  };
+
+  Prepared Prepare() const {
+    Prepared prepared{.start = {}, .given = {}, .lowered = {}, .warnings = {}};
+    auto& [start, given, lowered, warnings] = prepared;
+    if (!load_.empty()) {
+      start = LoadSnapshot(load_, warnings);
+    }
+    given = LoadFor(start);
+    if (start) {
+      const bool had_older = HasOlder(*start);
+      FitSnapshot(*start, given, load_, warnings);
+      if (HasOlder(*start) != had_older) {
+        given = LoadFor(start);
+      }
+    }
+
+    lowered = LowerGiven(given);
+    if (given.range && !IsWindow(lowered.schedule, *given.range)) {
+      given = training_.Load(name_);  // Receives that are posted earlier hide where it drains.
+      lowered = LowerGiven(given);
+    }
+
+    if (start && HasOlder(*start) && !given.range) {
+      warnings.push_back(WarningAt(load_,
+                                   "has weights of some updates ago, which this run does not read: "
+                                   "it begins with the newest"));
+    }
+    if (const auto left_out = LeftOutWarning(given)) {
+      warnings.push_back(*left_out);
+    }
+    if (!record_.empty()) {
+      RequireEqual(given.data.Sizes(given.per_epoch), "--record");
+    }
+    return prepared;
+  }
+
   TrainingPlan PlanOf(const GivenTraining& given, const Schedule& lowered) const {
     TrainingPlan plan =
         PlanTraining(lowered, given.per_epoch,
                      static_cast<std::int32_t>(given.data.EvaluationMicrobatches()), given.range);
     plan.rounds = given.rounds;
+    plan.rounds_per_pause = given.rounds_per_epoch;
     plan.tells_updates = stops_on_nan_;
     plan.tells_snapshots = stops_on_nan_ && !save_.empty();
     return plan;
@@ -196,33 +243,8 @@ class TrainCommand : public Command {
     }
   }
 
-  std::optional<Snapshot> LoadStart() const {
-    if (load_.empty()) {
-      return std::nullopt;
-    }
-    SnapshotFiles files{ReadFile(load_), std::nullopt};
-    std::error_code error;
-    if (std::filesystem::exists(StateFileOf(load_), error)) {
-      files.state = ReadFile(StateFileOf(load_));
-    }
-    Result<Snapshot> snapshot = FromFiles(files, load_);
-    if (!snapshot) {
-      throw CommandFailure(ExitCode::kUsage, std::move(snapshot.diagnostics));
-    }
-    if (!WasDrained(*snapshot.value)) {
-      PrintDiagnostics({MakeDiagnostic(
-          Severity::kWarning, load_,
-          fmt::format("was saved in the middle of a run: what was in flight is lost, stages may be "
-                      "some updates apart, and training goes on with micro-batch {}",
-                      PositionOf(*snapshot.value)))});
-    }
-    if (const std::optional<std::string> bad = FindNotFinite(*snapshot.value)) {
-      PrintDiagnostics({MakeDiagnostic(
-          Severity::kWarning, load_,
-          fmt::format("'{}' has a number that is not finite: so will be what is trained from it",
-                      *bad))});
-    }
-    return std::move(snapshot.value);
+  GivenTraining LoadFor(const std::optional<Snapshot>& start) const {
+    return training_.Load(name_, {.before = start && HasOlder(*start), .behind = !save_.empty()});
   }
 
   static Diagnostic MakeDiagnostic(Severity severity, std::string where, std::string message) {

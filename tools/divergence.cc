@@ -71,7 +71,7 @@ nlohmann::ordered_json ToJson(const Divergence& divergence) {
 }
 
 DivergenceWatch::DivergenceWatch(const TrainingPlan& plan, const JournalStart& start)
-    : plan_(plan), start_(start) {
+    : plan_(plan), start_(start), pauses_(plan.MicrobatchesBeforePauses()) {
   const Schedule& schedule = plan.training.schedule;
   for (std::size_t rank = 0; rank < schedule.programs.size(); ++rank) {
     for (const std::int32_t stage : schedule.placement[rank]) {
@@ -106,10 +106,7 @@ void DivergenceWatch::Take(const TrainingReport& report) {
            .what = What::kLoss,
            .microbatch = report.result.microbatch});
   } else if (report.kind == Kind::kEvaluation && !std::isfinite(report.result.loss)) {
-    const auto pauses = static_cast<std::int64_t>(plan_.pauses.size());
-    const std::int64_t trained =
-        report.pause / pauses * plan_.training.schedule.shape.microbatches +
-        plan_.pauses[static_cast<std::size_t>(report.pause % pauses)].microbatches;
+    const std::int64_t trained = pauses_[static_cast<std::size_t>(report.pause)];
     Found({.update = UpdatesBefore(report.pause) - 1,
            .what = What::kTestLoss,
            .microbatch = start_.microbatch + trained - 1});
@@ -161,13 +158,14 @@ std::int64_t DivergenceWatch::UpdateOf(std::int64_t microbatch) const {
 }
 
 std::int64_t DivergenceWatch::UpdatesBefore(std::int64_t pause) const {
-  const auto pauses = static_cast<std::int64_t>(plan_.pauses.size());
-  const Drain& drain = plan_.pauses[static_cast<std::size_t>(pause % pauses)];
+  const std::int64_t trained = pauses_[static_cast<std::size_t>(pause)];
+  const auto in_round = static_cast<std::int64_t>(update_of_.size());
+  const std::int64_t round = (trained - 1) / in_round;
   std::int64_t updates = 0;
-  for (std::int32_t microbatch = 0; microbatch < drain.microbatches; ++microbatch) {
+  for (std::int64_t microbatch = 0; microbatch < trained - round * in_round; ++microbatch) {
     updates = std::max(updates, update_of_[static_cast<std::size_t>(microbatch)] + std::int64_t{1});
   }
-  return pause / pauses * static_cast<std::int64_t>(first_of_.size()) + updates;
+  return round * static_cast<std::int64_t>(first_of_.size()) + updates;
 }
 
 }  // namespace stagecraft

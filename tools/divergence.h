@@ -60,6 +60,9 @@ class DivergenceWatch {
   /// Updates of this run that every stage has made, as far as is known.
   std::int64_t UpdatesMade() const;
 
+  /// Of all rounds.
+  std::int64_t Pauses() const { return static_cast<std::int64_t>(pauses_.size()); }
+
   /// Updates of this run that end before the `pause`-th pause, over all rounds.
   std::int64_t UpdatesBefore(std::int64_t pause) const;
 
@@ -75,6 +78,7 @@ class DivergenceWatch {
 
   const TrainingPlan& plan_;
   JournalStart start_;
+  std::vector<std::int64_t> pauses_;     ///< Of all rounds: micro-batches before each.
   std::vector<Holder> holders_;          ///< Of stages that update.
   std::vector<std::int64_t> update_of_;  ///< Of one round, by micro-batch: at the last stage.
   std::vector<std::int64_t> first_of_;   ///< Of one round, by update: its first micro-batch.

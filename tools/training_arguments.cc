@@ -49,14 +49,16 @@ void CheckModel(const GivenTraining& given) {
   const TensorShape output =
       OrRefuse("--model", [&] { return StageInputs(given.task.model, given.task.sample).back(); });
   const TrainingData& data = given.data;
-  const LayerKind first = given.task.model.stages.front().front().kind;
+  const Layer& first = given.task.model.stages.front().front();
   const bool has_tokens = data.input_type == ElementType::kInt64;
-  if (has_tokens != (first == LayerKind::kEmbedding)) {
+  if (has_tokens != (first.kind == LayerKind::kEmbedding)) {
     throw CommandFailure(ExitCode::kUsage, "--model",
                          has_tokens ? "expected an embedding as first layer, since the data are "
                                       "whole numbers"
                                     : "expected data of whole numbers for its embedding");
   }
+  RequireClasses(data, has_tokens ? std::optional(first.Size("size")) : std::nullopt,
+                 output.empty() ? std::nullopt : std::optional(output.back()));
   TensorShape expected = data.target_sample;
   const bool is_classes = data.target_type == ElementType::kInt64;
   if (is_classes != (given.task.loss == Loss::kCrossEntropy)) {
@@ -65,7 +67,8 @@ void CheckModel(const GivenTraining& given) {
                                     : "expected mse, since the targets are numbers");
   }
   if (is_classes) {
-    expected.push_back(output.empty() ? 0 : std::max(output.back(), data.outputs));
+    const std::int64_t needed = data.recorded ? 1 : data.outputs;  // Of a file, see above.
+    expected.push_back(output.empty() ? 0 : std::max(output.back(), needed));
   }
   if (output != expected) {
     throw CommandFailure(
@@ -95,9 +98,9 @@ std::int32_t EpochOf(const TrainingData& data, std::int64_t unit) {
     throw CommandFailure(
         ExitCode::kUsage, "--data",
         fmt::format("has {} micro-batches of {} samples, but updates and batches need a multiple "
-                    "of {}; expected fewer (-m, --update-every) or smaller ones "
-                    "(--microbatch-size)",
-                    data.microbatches, data.microbatch_size, unit));
+                    "of {}; expected fewer (-m, --update-every) or {}",
+                    data.microbatches, ToText(data.Sizes(data.microbatches)), unit,
+                    data.recorded ? "a file with more" : "smaller ones (--microbatch-size)"));
   }
   return microbatches;
 }
@@ -162,7 +165,8 @@ void TrainingArguments::AddTo(CLI::App& app, const ScheduleArguments& schedule,
       ->type_name("I,J,...|measured");
   app.add_option("--data", data_,
                  "digits (8 x 8 images), classes, regression, images or tokens (made up), or a "
-                 "file with x.0, y.0, x.1, ... [digits; gpt: tokens]")
+                 "file with micro-batches x.0, y.0, x.1, ..., which may differ in size: an update "
+                 "is the mean over its samples [digits; gpt: tokens]")
       ->type_name("NAME|FILE.safetensors");
   add_size("--samples", samples_, "of data that is made up [4096]");
   add_size("--length", length_, "of a sample of tokens [32]");
@@ -170,9 +174,11 @@ void TrainingArguments::AddTo(CLI::App& app, const ScheduleArguments& schedule,
   if (app.get_option_no_throw("--microbatch-size") == nullptr) {  // Costs may have one.
     add_size("--microbatch-size", microbatch_size_, "samples per micro-batch [16]");
   }
-  AddInteger(app, "--epochs", {1, kMost, "E"}, epochs_,
-             fmt::format("passes over the data, drained and evaluated at each end; instead of -n{}",
-                         default_epochs > 0 ? fmt::format(" [{}]", default_epochs) : ""));
+  AddInteger(
+      app, "--epochs", {1, kMost, "E"}, epochs_,
+      fmt::format("passes over the data, drained and evaluated at each end; what does not fill an "
+                  "update is left out; instead of -n{}",
+                  default_epochs > 0 ? fmt::format(" [{}]", default_epochs) : ""));
   app.add_option_function<std::string>(
          "--loss",
          [this](const std::string& word) {
@@ -202,6 +208,11 @@ bool TrainingArguments::ModelIsFile() const {
   return IsModelFile(model_);
 }
 
+bool TrainingArguments::BeginsWithTokens() const {
+  return ModelIsFile() ? ReadModelFile().stages.front().front().kind == LayerKind::kEmbedding
+                       : model_ == "gpt";
+}
+
 TrainingData TrainingArguments::LoadData() const {
   TrainingDataRequest request;
   request.name = data_.value_or(DefaultData());
@@ -211,6 +222,8 @@ TrainingData TrainingArguments::LoadData() const {
   request.vocabulary = vocabulary_.value_or(kDefaultVocabulary);
   request.length = length_.value_or(kDefaultLength);
   request.seed = static_cast<std::uint64_t>(seed_.value_or(0));
+  request.tokens = BeginsWithTokens();
+  request.loss = loss_;
   TrainingData data = LoadTrainingData(request);
   data.loss = loss_.value_or(data.loss);
   return data;
@@ -254,6 +267,7 @@ GivenTraining TrainingArguments::LoadForProfile() const {
   GivenTraining given;
   CheckModelName(model_);
   given.data = LoadData();
+  RequireEqual(given.data.Sizes(given.data.microbatches), "--data");
   if (ModelIsFile()) {
     given.task = TaskFor(ReadModelFile(), given.data);
   } else {
@@ -332,11 +346,13 @@ GivenTraining TrainingArguments::Load(const std::string& name_or_file,
   const Shape& shape = given.schedule.schedule.shape;
   if (given.schedule.generator == nullptr) {
     given.per_epoch = EpochOf(given.data, shape.microbatches);
-    given.rounds = by_epochs
-                       ? static_cast<std::int32_t>(epochs * given.per_epoch / shape.microbatches)
-                       : schedule_->Options({}).batches;
+    given.rounds_per_epoch = given.per_epoch / shape.microbatches;
+    given.rounds = by_epochs ? static_cast<std::int32_t>(
+                                   std::min<std::int64_t>(epochs * given.rounds_per_epoch, kMost))
+                             : schedule_->Options({}).batches;
   }
   given.task = TaskFor(LoadModel(given.data, shape.stages), given.data);
+  given.task.microbatches_per_epoch = given.per_epoch;
   given.task.training = given.data.Training(given.per_epoch, given.task.seed);
   given.task.data = [data = given.data, per_epoch = given.per_epoch] {
     return data.Identity(per_epoch);

@@ -19,7 +19,8 @@ struct GivenTraining {
   TrainingTask task;
   GivenSchedule schedule;
   TrainingData data;
-  std::int32_t rounds = 1;     ///< How often the schedule runs, if it is a file.
+  std::int32_t rounds = 1;  ///< How often the schedule runs, if it is a file.
+  std::int32_t rounds_per_epoch = 1;
   std::int32_t per_epoch = 0;  ///< Micro-batches.
   /// What is trained of the schedule, if that is longer.
   std::optional<MicrobatchRange> range;
@@ -62,6 +63,7 @@ class TrainingArguments {
   std::vector<IdleFlag> IdleFlagsFor(bool predicts) const;
   std::string DefaultData() const { return model_ == "gpt" ? "tokens" : "digits"; }
   TrainingData LoadData() const;
+  bool BeginsWithTokens() const;
   std::vector<std::vector<Layer>> Units(const TrainingData& data) const;
   Model LoadModel(const TrainingData& data, std::int32_t stages) const;
   Model ReadModelFile() const;

@@ -1,6 +1,7 @@
 #include "tools/training_data.h"
 
 #include <algorithm>
+#include <numeric>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -73,19 +74,27 @@ void DescribeSamples(const DataSet& set, TrainingData& data) {
 }
 
 TrainingData LoadRecorded(const TrainingDataRequest& request) {
+  DataWanted wanted{.type = request.type, .tokens = request.tokens};
+  if (request.loss) {
+    wanted.classes = *request.loss == Loss::kCrossEntropy;
+  }
   Result<std::vector<DataSet>> batches =
-      ReadRecordedBatches(ReadContent(request.name), request.type, request.name);
+      ReadRecordedBatches(ReadContent(request.name), wanted, request.name);
   if (!batches) {
     throw CommandFailure(ExitCode::kUsage, std::move(batches.diagnostics));
   }
   TrainingData data;
+  data.name = request.name;
   data.recorded = std::make_shared<const std::vector<DataSet>>(*std::move(batches.value));
   const DataSet& first = data.recorded->front();
-  data.microbatch_size = static_cast<std::int32_t>(first.x.shape.front());
   data.microbatches = static_cast<std::int64_t>(data.recorded->size());
+  data.microbatch_size = static_cast<std::int32_t>(data.Sizes(data.microbatches).largest);
   DescribeSamples(first, data);
-  for (const DataSet& batch : *data.recorded) {
-    data.outputs = std::max(data.outputs, OutputsOf(batch.y));
+  data.largest_token = LargestToken(*data.recorded);
+  data.largest_target = LargestTarget(*data.recorded);
+  data.outputs = OutputsOf(first.y);
+  for (const LargestClass* largest : {&data.largest_token, &data.largest_target}) {
+    data.outputs = std::max(data.outputs, largest->value + 1);
   }
   return data;
 }
@@ -120,12 +129,69 @@ std::string IdentityOf(const DataSet& set) {
   return IdentityOf(set.x) + IdentityOf(set.y);
 }
 
+std::int64_t SamplesIn(const DataSet& set) {
+  return set.x.shape.front();
+}
+
 }  // namespace
+
+std::string ToText(const MicrobatchSizes& sizes) {
+  return sizes.AreEqual() ? std::to_string(sizes.largest)
+                          : fmt::format("{} to {}", sizes.smallest, sizes.largest);
+}
+
+void RequireEqual(const MicrobatchSizes& sizes, const std::string& flag) {
+  if (!sizes.AreEqual()) {
+    throw CommandFailure(ExitCode::kUsage, flag,
+                         fmt::format("a profile is of micro-batches of one size, but those of the "
+                                     "data have {} samples; expected equal ones",
+                                     ToText(sizes)));
+  }
+}
+
+void RequireClasses(const TrainingData& data, std::optional<std::int64_t> tokens,
+                    std::optional<std::int64_t> classes) {
+  const auto require = [&](const LargestClass& largest, std::optional<std::int64_t> size,
+                           const char* what) {
+    if (size && largest.value >= *size) {
+      throw CommandFailure(ExitCode::kUsage, data.name,
+                           fmt::format("{} is {}; the model has {} {}, from 0 to {}", largest.where,
+                                       largest.value, *size, what, *size - 1));
+    }
+  };
+  require(data.largest_token, tokens, "tokens");
+  require(data.largest_target, classes, "classes");
+}
+
+std::int64_t TrainingData::Samples() const {
+  return recorded ? SamplesOfEpoch(microbatches) : SamplesIn(split.training);
+}
+
+MicrobatchSizes TrainingData::Sizes(std::int64_t per_epoch) const {
+  if (!recorded) {
+    return {microbatch_size, microbatch_size};
+  }
+  const auto [smallest, largest] = std::minmax_element(
+      recorded->begin(), recorded->begin() + per_epoch,
+      [](const DataSet& a, const DataSet& b) { return SamplesIn(a) < SamplesIn(b); });
+  return {SamplesIn(*smallest), SamplesIn(*largest)};
+}
+
+std::int64_t TrainingData::SamplesOfEpoch(std::int64_t per_epoch) const {
+  if (!recorded) {
+    return per_epoch * microbatch_size;
+  }
+  return std::accumulate(
+      recorded->begin(), recorded->begin() + per_epoch, std::int64_t{0},
+      [](std::int64_t sum, const DataSet& batch) { return sum + SamplesIn(batch); });
+}
 
 std::function<std::unique_ptr<BatchSource>()> TrainingData::Training(std::int64_t per_epoch,
                                                                      std::uint64_t seed) const {
   if (recorded) {
-    return [batches = recorded] { return std::make_unique<RecordedBatches>(batches); };
+    return [batches = recorded, per_epoch] {
+      return std::make_unique<RecordedBatches>(batches, per_epoch);
+    };
   }
   const auto data = std::make_shared<const DataSet>(split.training);
   const ShuffledBatches::Options options{microbatch_size, per_epoch, seed};
@@ -162,6 +228,7 @@ TrainingData LoadTrainingData(const TrainingDataRequest& request) {
     return LoadRecorded(request);
   }
   TrainingData data;
+  data.name = request.name;
   data.split = LoadSplit(request);
   data.microbatch_size = request.microbatch_size;
   data.microbatches = data.split.training.x.shape.front() / request.microbatch_size;

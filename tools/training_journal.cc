@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <numeric>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -30,8 +31,9 @@ TrainingJournal::TrainingJournal(const TrainingPlan& plan, const LearningRate& r
       updates_[version].microbatches.push_back(use.microbatch);
     }
   }
-  losses_.resize(static_cast<std::size_t>(schedule.shape.microbatches) *
-                 static_cast<std::size_t>(plan.rounds));
+  pauses_ = plan.MicrobatchesBeforePauses();
+  results_.resize(static_cast<std::size_t>(schedule.shape.microbatches) *
+                  static_cast<std::size_t>(plan.rounds));
 }
 
 void TrainingJournal::Take(const TrainingReport& report) {
@@ -43,11 +45,12 @@ void TrainingJournal::Take(const TrainingReport& report) {
     evaluations_[report.pause][report.result.microbatch] = report.result;
   } else if (report.kind == TrainingReport::Kind::kTraining) {
     const auto index = static_cast<std::size_t>(report.result.microbatch - start_.microbatch);
-    losses_.at(index) = report.result.loss;
+    results_.at(index) = report.result;
     last_loss_ = report.result.loss;
     ++seen_;
-    while (complete_ < static_cast<std::int64_t>(losses_.size()) &&
-           losses_[static_cast<std::size_t>(complete_)]) {
+    samples_seen_ += report.result.samples;
+    while (complete_ < static_cast<std::int64_t>(results_.size()) &&
+           results_[static_cast<std::size_t>(complete_)]) {
       ++complete_;
     }
   }
@@ -97,44 +100,40 @@ void TrainingJournal::FinishUpdates() {
     const std::int64_t base = next_update_ / of_round * plan_.training.schedule.shape.microbatches;
     UpdateResult result;
     for (const std::int32_t microbatch : update.microbatches) {
-      const std::optional<double>& loss = losses_[static_cast<std::size_t>(base + microbatch)];
-      if (!loss) {
+      const std::optional<MicrobatchResult>& each =
+          results_[static_cast<std::size_t>(base + microbatch)];
+      if (!each) {
         return;
       }
-      result.microbatches.push_back(start_.microbatch + base + microbatch);
-      result.losses.push_back(*loss);
+      result.microbatches.push_back(each->microbatch);
+      result.samples.push_back(each->samples);
+      result.losses.push_back(each->loss);
     }
     result.update = start_.update + next_update_;
     result.learning_rate = rate_.At(result.update);
     result.staleness = update.staleness;
     told_microbatches_ += static_cast<std::int64_t>(result.microbatches.size());
+    told_samples_ += std::accumulate(result.samples.begin(), result.samples.end(), std::int64_t{0});
     ++next_update_;
     on_update(result);
   }
 }
 
 void TrainingJournal::FinishEpochs() {
-  const std::size_t of_round = plan_.pauses.size();
-  while (next_epoch_ < of_round * static_cast<std::size_t>(plan_.rounds)) {
-    const auto round = static_cast<std::int64_t>(next_epoch_ / of_round);
-    const std::int64_t end = round * plan_.training.schedule.shape.microbatches +
-                             plan_.pauses[next_epoch_ % of_round].microbatches;
+  const std::size_t expected =
+      plan_.evaluation ? static_cast<std::size_t>(plan_.evaluation->schedule.shape.microbatches)
+                       : 0;
+  while (next_epoch_ < pauses_.size()) {
+    const std::int64_t end = pauses_[next_epoch_];
     const auto found = evaluations_.find(static_cast<std::int32_t>(next_epoch_));
     const std::size_t evaluated = found == evaluations_.end() ? 0 : found->second.size();
-    const std::size_t expected =
-        plan_.evaluation ? static_cast<std::size_t>(plan_.evaluation->schedule.shape.microbatches)
-                         : 0;
     if (evaluated < expected || complete_ < end ||
         (ends_ &&
          watch_.UpdatesMade() < watch_.UpdatesBefore(static_cast<std::int64_t>(next_epoch_)))) {
       return;
     }
-    EpochResult result;
-    result.microbatches = end - counted_;
-    for (std::int64_t i = counted_; i < end; ++i) {
-      result.loss += *losses_[static_cast<std::size_t>(i)];
-    }
-    result.loss /= static_cast<double>(result.microbatches);
+
+    EpochResult result = Epoch(end);
     if (expected > 0) {
       MicrobatchResult sum;
       for (const auto& [microbatch, each] : found->second) {
@@ -148,18 +147,34 @@ void TrainingJournal::FinishEpochs() {
       }
       evaluations_.erase(found);
     }
+
     counted_ = end;
     ++next_epoch_;
     on_epoch(result);
   }
 }
 
+EpochResult TrainingJournal::Epoch(std::int64_t end) const {
+  EpochResult result;
+  result.microbatches = end - counted_;
+  result.end = start_.microbatch + end;
+
+  // In units of the first one's samples, so that sums of micro-batches of one size are plain sums.
+  const auto unit = static_cast<double>(results_[static_cast<std::size_t>(counted_)]->samples);
+  for (std::int64_t i = counted_; i < end; ++i) {
+    const MicrobatchResult& each = *results_[static_cast<std::size_t>(i)];
+    result.samples += each.samples;
+    result.loss += each.loss * (static_cast<double>(each.samples) / unit);
+  }
+  result.loss /= static_cast<double>(result.samples) / unit;
+  return result;
+}
+
 std::string ToJsonLine(const UpdateResult& update) {
-  const nlohmann::ordered_json line = {{"update", update.update},
-                                       {"microbatches", update.microbatches},
-                                       {"losses", update.losses},
-                                       {"lr", update.learning_rate},
-                                       {"staleness", update.staleness}};
+  const nlohmann::ordered_json line = {
+      {"update", update.update},    {"microbatches", update.microbatches},
+      {"samples", update.samples},  {"losses", update.losses},
+      {"lr", update.learning_rate}, {"staleness", update.staleness}};
   return line.dump() + "\n";
 }
 

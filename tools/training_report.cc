@@ -57,6 +57,31 @@ std::vector<std::int32_t> WeightCopies(const TrainingPlan& plan) {
   return copies;
 }
 
+MicrobatchSizes Sizes(const GivenTraining& given) {
+  return given.data.Sizes(given.per_epoch);
+}
+
+/// A number if all are equal, else the smallest and the largest.
+nlohmann::ordered_json SizesToJson(const MicrobatchSizes& sizes) {
+  if (sizes.AreEqual()) {
+    return sizes.largest;
+  }
+  return nlohmann::ordered_json::array({sizes.smallest, sizes.largest});
+}
+
+std::string Times(std::int32_t count) {
+  return count == 1 ? "once" : fmt::format("{} times", count);
+}
+
+/// `3`, or `0.18` where a run ends within a pass over the data.
+std::string PassesText(double passes) {
+  constexpr double kSmallest = 0.01;
+  if (passes == std::floor(passes)) {
+    return fmt::format("{:.0f}", passes);
+  }
+  return passes < kSmallest ? fmt::format("{:.1g}", passes) : fmt::format("{:.2f}", passes);
+}
+
 JournalStart StartOf(const TrainingPlan& plan, const GivenTraining& given, const Snapshot* start) {
   return {.microbatch = start == nullptr ? 0 : PositionOf(*start),
           .update = UpdatesOf(start, plan.training.schedule.shape.stages - 1),
@@ -64,6 +89,24 @@ JournalStart StartOf(const TrainingPlan& plan, const GivenTraining& given, const
 }
 
 }  // namespace
+
+std::optional<Diagnostic> LeftOutWarning(const GivenTraining& given) {
+  const TrainingData& data = given.data;
+  if (!data.recorded || given.per_epoch == data.microbatches) {
+    return std::nullopt;
+  }
+  const std::string first = fmt::format("x.{}", given.per_epoch);
+  const std::string last = fmt::format("x.{}", data.microbatches - 1);
+  Diagnostic warning;
+  warning.severity = Severity::kWarning;
+  warning.where = data.name;
+  warning.message = fmt::format(
+      "has {} micro-batches, of which an epoch takes the first {}, as many as fill its updates and "
+      "batches; {} left out",
+      data.microbatches, given.per_epoch,
+      first == last ? first + " is" : fmt::format("{} to {} are", first, last));
+  return warning;
+}
 
 TrainingReporter::TrainingReporter(const GivenTraining& given, const TrainingPlan& plan,
                                    const TrainingReportOptions& options)
@@ -83,15 +126,34 @@ TrainingReporter::TrainingReporter(const GivenTraining& given, const TrainingPla
   journal_.on_epoch = [this](const EpochResult& epoch) { Write(epoch); };
   journal_.on_divergence = [this](const Divergence& divergence) { TellOf(divergence); };
   if (!options_.quiet) {
-    const Shape& shape = plan.training.schedule.shape;
-    Print(fmt::format(
-        "{}: {} ranks, {} stages, {} micro-batches of {} samples, as {}\n{}: {} parameters\n{}",
-        ShownName(plan.training.schedule), shape.ranks, shape.stages, MicrobatchesInAll(),
-        given.data.microbatch_size, options_.processes ? "processes" : "threads",
-        Visible(given.task.model.name), ParameterCount(given.task.model),
-        options_.compute.empty() ? "" : options_.compute + "\n"));
+    Print(Header());
     FlushOutput();
   }
+}
+
+std::string TrainingReporter::Header() const {
+  const Schedule& schedule = plan_.training.schedule;
+  std::string text = fmt::format("{}: {} ranks, {} stages, {} micro-batches of {} samples, as {}\n",
+                                 ShownName(schedule), schedule.shape.ranks, schedule.shape.stages,
+                                 MicrobatchesInAll(), ToText(Sizes(given_)),
+                                 options_.processes ? "processes" : "threads");
+  if (given_.schedule.generator == nullptr) {
+    text += fmt::format("the file runs {}, {} per epoch\n", Times(plan_.rounds),
+                        Times(given_.rounds_per_epoch));
+  }
+
+  const std::int64_t used = given_.data.SamplesOfEpoch(given_.per_epoch);
+  if (!given_.data.recorded && used < given_.data.Samples()) {
+    text += fmt::format("an epoch: {} of {} samples, as many as fill its updates\n", used,
+                        given_.data.Samples());
+  }
+  text += fmt::format("{}: {} parameters\n", Visible(given_.task.model.name),
+                      ParameterCount(given_.task.model));
+  return text + (options_.compute.empty() ? "" : options_.compute + "\n");
+}
+
+double TrainingReporter::PassesAt(const EpochResult& epoch) const {
+  return static_cast<double>(epoch.end) / static_cast<double>(given_.per_epoch);
 }
 
 TrainingReporter::~TrainingReporter() {
@@ -127,7 +189,7 @@ void TrainingReporter::Finish(const TrainingOutcome& outcome) {
 std::optional<Snapshot> TrainingReporter::LastGood() const {
   // Of the pauses whose updates all come before the one in which something was not finite.
   const std::int64_t first = UpdatesOf(options_.start, plan_.training.schedule.shape.stages - 1);
-  const auto all = static_cast<std::int64_t>(plan_.pauses.size()) * plan_.rounds;
+  const std::int64_t all = journal_.Watch().Pauses();
   std::int64_t pauses = 0;
   while (divergence_ && pauses < all &&
          first + journal_.Watch().UpdatesBefore(pauses) <= divergence_->update) {
@@ -166,7 +228,7 @@ void TrainingReporter::Write(const EpochResult& epoch) {
     return;
   }
   std::string line =
-      fmt::format("epoch {:>3}  loss {:.4f}", epochs_.size(), WithoutSign(epoch.loss));
+      fmt::format("epoch {:>3}  loss {:.4f}", PassesText(PassesAt(epoch)), WithoutSign(epoch.loss));
   if (epoch.test_loss) {
     line += fmt::format("  test loss {:.4f}", WithoutSign(*epoch.test_loss));
   }
@@ -192,19 +254,19 @@ void TrainingReporter::ShowProgress() {
   has_progress_ = true;
   const std::int64_t seen = journal_.MicrobatchesSeen();
   const double rate = static_cast<double>(seen) / Seconds(now - begin_);
+  const double samples = static_cast<double>(journal_.SamplesSeen()) / Seconds(now - begin_);
   const double left = static_cast<double>(MicrobatchesInAll() - seen) / std::max(rate, 1e-9);
   ShowProgressLine(fmt::format("micro-batch {} of {}  loss {:.4f}  {:.0f} samples/s  {:.0f} s left",
-                               seen, MicrobatchesInAll(), journal_.LastLoss().value_or(0),
-                               rate * given_.data.microbatch_size, left));
+                               seen, MicrobatchesInAll(), journal_.LastLoss().value_or(0), samples,
+                               left));
 }
 
 std::string TrainingReporter::Summary(const TrainingOutcome& outcome) const {
   const Schedule& schedule = plan_.training.schedule;
-  const double seconds = Seconds(outcome.elapsed);
   return fmt::format(
-      "{} updates in {:.1f} s, {:.0f} samples/s; staleness {}, weight copies {} (by stage)\n{}",
-      updates_, seconds,
-      static_cast<double>(journal_.MicrobatchesSeen() * given_.data.microbatch_size) / seconds,
+      "{} updates in {}, {:.0f} samples/s; staleness {}, weight copies {} (by stage)\n{}", updates_,
+      FormatDuration(outcome.elapsed),
+      static_cast<double>(journal_.SamplesSeen()) / Seconds(outcome.elapsed),
       fmt::join(SteadyStaleness(schedule), ", "), fmt::join(WeightCopies(plan_), ", "),
       divergence_ ? fmt::format("diverged: {}\n", ToText(*divergence_)) : "");
 }
@@ -213,7 +275,10 @@ nlohmann::ordered_json TrainingReporter::ToJson(const TrainingOutcome& outcome) 
   using Json = nlohmann::ordered_json;
   Json epochs = Json::array();
   for (const EpochResult& epoch : epochs_) {
-    Json json = {{"microbatches", epoch.microbatches}, {"loss", epoch.loss}};
+    Json json = {{"epoch", PassesAt(epoch)},
+                 {"microbatches", epoch.microbatches},
+                 {"samples", epoch.samples},
+                 {"loss", epoch.loss}};
     if (epoch.test_loss) {
       json["test_loss"] = *epoch.test_loss;
     }
@@ -223,20 +288,24 @@ nlohmann::ordered_json TrainingReporter::ToJson(const TrainingOutcome& outcome) 
     epochs.push_back(std::move(json));
   }
   const Schedule& schedule = plan_.training.schedule;
-  return {{"schedule", schedule.name},
-          {"ranks", schedule.shape.ranks},
-          {"stages", schedule.shape.stages},
-          {"microbatches", journal_.MicrobatchesSeen()},
-          {"microbatch_size", given_.data.microbatch_size},
-          {"model", given_.task.model.name},
-          {"parameters", ParameterCount(given_.task.model)},
-          {"updates", updates_},
-          {"epochs", std::move(epochs)},
-          {"staleness", SteadyStaleness(schedule)},
-          {"weight_copies", WeightCopies(plan_)},
-          {"diverged_at", divergence_ ? stagecraft::ToJson(*divergence_) : Json(nullptr)},
-          {"stopped", outcome.stopped},
-          {"seconds", Seconds(outcome.elapsed)}};
+  return {
+      {"schedule", schedule.name},
+      {"ranks", schedule.shape.ranks},
+      {"stages", schedule.shape.stages},
+      {"microbatches", journal_.MicrobatchesSeen()},
+      {"microbatch_size", SizesToJson(Sizes(given_))},
+      {"samples", journal_.SamplesSeen()},
+      {"samples_left_out", given_.data.Samples() - given_.data.SamplesOfEpoch(given_.per_epoch)},
+      {"repetitions", plan_.rounds},
+      {"model", given_.task.model.name},
+      {"parameters", ParameterCount(given_.task.model)},
+      {"updates", updates_},
+      {"epochs", std::move(epochs)},
+      {"staleness", SteadyStaleness(schedule)},
+      {"weight_copies", WeightCopies(plan_)},
+      {"diverged_at", divergence_ ? stagecraft::ToJson(*divergence_) : Json(nullptr)},
+      {"stopped", outcome.stopped},
+      {"seconds", Seconds(outcome.elapsed)}};
 }
 
 }  // namespace stagecraft

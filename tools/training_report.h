@@ -26,6 +26,9 @@ struct TrainingReportOptions {
   bool stops_on_nan = false;  ///< The first number that is not finite ends the job.
 };
 
+/// Says if an epoch leaves out micro-batches of a data file, since they do not fill an update.
+std::optional<Diagnostic> LeftOutWarning(const GivenTraining& given);
+
 /// Says how a training goes: a line per epoch on standard output, progress with rate and time left
 /// on a terminal's standard error, JSON lines of every update in a file, a summary; and a warning
 /// at the first number that is not finite.
@@ -55,6 +58,9 @@ class TrainingReporter {
  private:
   void Write(const UpdateResult& update);
   void Write(const EpochResult& epoch);
+  std::string Header() const;
+  /// Passes over the data up to the end of `epoch`.
+  double PassesAt(const EpochResult& epoch) const;
   void TellOf(const Divergence& divergence);
   void ClearProgress() const;
   void ShowProgress();

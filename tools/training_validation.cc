@@ -51,7 +51,8 @@ std::vector<Stretch> FindStretches(const Schedule& lowered) {
   if (stretches.size() < 2) {
     throw CommandFailure(ExitCode::kUsage, "",
                          "the pipeline is never empty before the end, so that there is no first "
-                         "half to take costs from; expected more batches (-n) or --drain-every");
+                         "half to take costs from; expected more batches (-n, or in the file) or "
+                         "--drain-every");
   }
   return stretches;
 }

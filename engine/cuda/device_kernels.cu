@@ -256,7 +256,7 @@ void Predict(const OptimizerOptions& options, const OptimizerBuffers<T>& buffers
 }
 
 template <typename T>
-void ClipFactor(const OptimizerBuffers<T>& buffers, std::int64_t count, double clip_norm,
+void ClipFactor(const OptimizerBuffers<T>& buffers, double count, double clip_norm,
                 double* numbers, void* stream) {
   auto* const on = static_cast<cudaStream_t>(stream);
   constexpr int kPack = kPackBytes / sizeof(T);
@@ -267,7 +267,7 @@ void ClipFactor(const OptimizerBuffers<T>& buffers, std::int64_t count, double c
     AddUpSquares<1><<<kClipWorkspace, kThreads, 0, on>>>(buffers.gradient, buffers.elements,
                                                          numbers + 1);
   }
-  FinishClip<<<1, kThreads, 0, on>>>(numbers + 1, static_cast<double>(count), clip_norm, numbers);
+  FinishClip<<<1, kThreads, 0, on>>>(numbers + 1, count, clip_norm, numbers);
   CheckLaunch("the norm of a gradient");
 }
 
@@ -289,8 +289,8 @@ template void Predict(const OptimizerOptions&, const OptimizerBuffers<float>&,
                       const PredictNumbers&, const PredictTargets<float>&, void*);
 template void Predict(const OptimizerOptions&, const OptimizerBuffers<double>&,
                       const PredictNumbers&, const PredictTargets<double>&, void*);
-template void ClipFactor(const OptimizerBuffers<float>&, std::int64_t, double, double*, void*);
-template void ClipFactor(const OptimizerBuffers<double>&, std::int64_t, double, double*, void*);
+template void ClipFactor(const OptimizerBuffers<float>&, double, double, double*, void*);
+template void ClipFactor(const OptimizerBuffers<double>&, double, double, double*, void*);
 template void SumInOrder(const float*, std::int32_t, std::int64_t, float*, void*);
 template void SumInOrder(const double*, std::int32_t, std::int64_t, double*, void*);
 

@@ -41,8 +41,8 @@ inline constexpr std::size_t kClipWorkspace = 1024;
 /// over `count` micro-batches. The same bits each time, on every GPU. `numbers` has 1 +
 /// kClipWorkspace.
 template <typename T>
-void ClipFactor(const OptimizerBuffers<T>& buffers, std::int64_t count, double clip_norm,
-                double* numbers, void* stream);
+void ClipFactor(const OptimizerBuffers<T>& buffers, double count, double clip_norm, double* numbers,
+                void* stream);
 
 /// sum[i] = gathered[0][i] + gathered[1][i] + ..., added up in double in this order, `members`
 /// times `elements` values; `sum` is apart from `gathered`.

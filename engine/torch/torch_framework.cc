@@ -40,6 +40,7 @@ class StageWithPlainErrors : public ModelStage {
   void BackwardWeight(std::int32_t microbatch, std::int32_t slot) override {
     WithPlainErrors([&] { stage_->BackwardWeight(microbatch, slot); });
   }
+  std::int64_t Samples(std::int32_t microbatch) override { return stage_->Samples(microbatch); }
   std::size_t ReceivedBytes(OpKind recv, std::int32_t microbatch) override {
     return stage_->ReceivedBytes(recv, microbatch);
   }

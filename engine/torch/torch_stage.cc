@@ -10,8 +10,8 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/cross_entropy_loss.h>
+#include <ATen/ops/full_like.h>
 #include <ATen/ops/mse_loss.h>
-#include <ATen/ops/ones_like.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include "engine/device_queue.h"
@@ -62,6 +62,7 @@ class TorchStage : public ModelStage {
     at::Tensor output = Run(work.input, TrainingPass(microbatch));
     if (IsLast()) {
       work.target = TargetOf(setup_.training, DataIndex(microbatch));
+      work.weight = setup_.training->Weight(DataIndex(microbatch));
       output = LossOf(output, work.target);
       Report({DataIndex(microbatch), 0, work.target.size(0), 0}, output.detach().reshape({1}));
     }
@@ -133,6 +134,10 @@ class TorchStage : public ModelStage {
     return {};
   }
 
+  std::int64_t Samples(std::int32_t microbatch) override {
+    return setup_.training->Samples(DataIndex(microbatch));
+  }
+
   std::size_t ReceivedBytes(OpKind recv, std::int32_t microbatch) override {
     return BytesOfSamples(recv == OpKind::kRecvForward ? setup_.input_sample : setup_.output_sample,
                           setup_.training->Samples(DataIndex(microbatch)));
@@ -152,6 +157,7 @@ class TorchStage : public ModelStage {
   struct InFlight {
     at::Tensor input;
     at::Tensor target;    ///< On the last stage.
+    double weight = 1;    ///< Of its gradient beside those of others; on the last stage.
     at::Tensor output;    ///< Of the stage; the loss on the last.
     at::Tensor gradient;  ///< Of the output, between the halves of a split backward.
     std::unique_ptr<SplitBackward> split;
@@ -250,7 +256,7 @@ class TorchStage : public ModelStage {
   }
 
   at::Tensor OutputGradient(const InFlight& work, Boundary boundary) const {
-    return IsLast() ? at::ones_like(work.output)
+    return IsLast() ? at::full_like(work.output, work.weight)
                     : FromBoundary(std::move(boundary), setup_.output_sample);
   }
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <numeric>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -81,16 +83,40 @@ TEST(RecordedBatches, ComeInTheirOrderAndAgain) {
   const Safetensors content = RecordBatches(source, 2);
   EXPECT_EQ(content.tensors.size(), 4U);
   RecordedBatches batches(std::make_shared<const std::vector<DataSet>>(
-      OrThrow(ReadRecordedBatches(content, ElementType::kFloat32, "a"))));
+                              OrThrow(ReadRecordedBatches(content, {.tokens = true}, "a"))),
+                          2);
   for (std::int64_t q = 0; q < 4; ++q) {
     EXPECT_EQ(Values(batches.Input(q)), Values(source.Input(q % 2)));
     EXPECT_EQ(Values(batches.Target(q)), Values(source.Target(q % 2)));
   }
 }
 
+TEST(RecordedBatches, AnEpochHasTheFirstOfThemOnly) {
+  ShuffledBatches source(Ten(), {.size = 3, .per_epoch = 3, .seed = 1});
+  RecordedBatches batches(std::make_shared<const std::vector<DataSet>>(OrThrow(ReadRecordedBatches(
+                              RecordBatches(source, 3), {.tokens = true}, "a"))),
+                          2);
+  for (std::int64_t q = 0; q < 6; ++q) {
+    EXPECT_EQ(Values(batches.Input(q)), Values(source.Input(q % 2)));
+  }
+}
+
+TEST(BatchSource, WeighsMicrobatchesBySamples) {
+  const auto ten = Ten();
+  OrderedBatches batches(ten, 4);  // 4, 4 and 2 samples.
+  EXPECT_EQ(batches.Weight(0), 1);
+  EXPECT_EQ(batches.Weight(1), 1);
+  EXPECT_EQ(batches.Weight(2), 0.5);
+}
+
+HostTensor MatrixOfZeros() {
+  HostTensor tensor = MakeHostTensor(ElementType::kInt64, {2, 3});
+  std::fill_n(tensor.memory.data, tensor.memory.bytes, std::byte{0});
+  return tensor;
+}
+
 std::string FaultsOf(Safetensors content) {
-  return test::Texts(
-      ReadRecordedBatches(content, ElementType::kFloat32, "a.safetensors").diagnostics);
+  return test::Texts(ReadRecordedBatches(content, {}, "a.safetensors").diagnostics);
 }
 
 TEST(RecordedBatches, AFileThatIsNoneIsRefused) {
@@ -105,10 +131,65 @@ TEST(RecordedBatches, AFileThatIsNoneIsRefused) {
             "got the shapes [2] and [3]\n");
   EXPECT_EQ(FaultsOf({{{"x.0", Numbers(2)},
                        {"y.0", Numbers(2)},
-                       {"x.1", MakeHostTensor(ElementType::kInt64, {2, 3})},
+                       {"x.1", MatrixOfZeros()},
                        {"y.1", Numbers(2)}},
                       {}}),
             "a.safetensors: error: x.1: expected type and sample shape of x.0, [], got [3]\n");
+}
+
+template <typename T>
+HostTensor TensorOf(ElementType type, TensorShape shape, const std::vector<T>& values) {
+  HostTensor tensor = MakeHostTensor(type, std::move(shape));
+  std::copy(values.begin(), values.end(), reinterpret_cast<T*>(tensor.memory.data));
+  return tensor;
+}
+
+std::string FaultsOfTargets(HostTensor y, const DataWanted& wanted) {
+  const Safetensors content{{{"x.0", Numbers(2)}, {"y.0", std::move(y)}}, {}};
+  return test::Texts(ReadRecordedBatches(content, wanted, "a.safetensors").diagnostics);
+}
+
+TEST(RecordedBatches, AreConvertedToWhatIsWanted) {
+  const Safetensors content{
+      {{"x.0", TensorOf<std::uint8_t>(ElementType::kUint8, {2, 2}, {0, 255, 7, 1})},
+       {"y.0", TensorOf<std::uint8_t>(ElementType::kUint8, {2}, {3, 1})}},
+      {}};
+  std::vector<DataSet> read = OrThrow(ReadRecordedBatches(content, {}, "a"));
+  EXPECT_EQ(read[0].x.type, ElementType::kFloat32);
+  EXPECT_EQ(reinterpret_cast<const float*>(read[0].x.memory.data)[1], 255);
+  EXPECT_EQ(read[0].y.type, ElementType::kInt64);
+  EXPECT_EQ(Values(read[0].y), (std::vector<std::int64_t>{3, 1}));
+  EXPECT_EQ(LargestTarget(read).value, 3);
+  EXPECT_EQ(LargestTarget(read).where, "y.0: element [0]");
+
+  read = OrThrow(ReadRecordedBatches(
+      content, {.type = ElementType::kFloat64, .tokens = true, .classes = false}, "a"));
+  EXPECT_EQ(Values(read[0].x), (std::vector<std::int64_t>{0, 255, 7, 1}));
+  EXPECT_EQ(LargestToken(read).where, "x.0: element [0, 1]");
+  EXPECT_EQ(read[0].y.type, ElementType::kFloat64);
+  EXPECT_EQ(LargestTarget(read).value, -1);
+}
+
+TEST(RecordedBatches, ClassesThatAreNoneAreRefusedWithTheirPlace) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_EQ(
+      FaultsOfTargets(TensorOf<float>(ElementType::kFloat32, {2}, {2, nan}), {.classes = true}),
+      "a.safetensors: error: y.0: element [1] is NaN; expected a whole number\n");
+  EXPECT_EQ(
+      FaultsOfTargets(TensorOf<float>(ElementType::kFloat32, {2}, {0.5, 0}), {.classes = true}),
+      "a.safetensors: error: y.0: element [0] is 0.5; expected a whole number\n");
+  EXPECT_EQ(FaultsOfTargets(TensorOf<float>(ElementType::kFloat32, {2}, {2, 0}), {.classes = true}),
+            "");
+  EXPECT_EQ(FaultsOfTargets(TensorOf<std::int64_t>(ElementType::kInt64, {2, 1}, {0, -1}), {}),
+            "a.safetensors: error: y.0: element [1, 0] is -1; expected a whole number from 0 to "
+            "1048575, a class\n");
+  EXPECT_EQ(FaultsOfTargets(TensorOf<std::int64_t>(ElementType::kInt64, {2}, {1 << 20, 0}), {}),
+            "a.safetensors: error: y.0: element [0] is 1048576; expected a whole number from 0 to "
+            "1048575, a class\n");
+  EXPECT_EQ(FaultsOfTargets(TensorOf<std::int64_t>(ElementType::kInt64, {2}, {0, (1 << 24) + 1}),
+                            {.classes = false}),
+            "a.safetensors: error: y.0: element [1] is 16777217; expected a number that float32 "
+            "has\n");
 }
 
 }  // namespace

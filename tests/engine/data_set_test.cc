@@ -105,13 +105,25 @@ TEST(TeacherData, ATokensTargetIsTheNextToken) {
   }
 }
 
-TEST(WithFloats, ConvertsFloatingPointOnly) {
-  const SplitData split =
-      TeacherData({TeacherOptions::Task::kClasses, 5, 2, 2, 1, 1}, ElementType::kFloat64);
-  const HostTensor narrow = WithFloats(split.training.x, ElementType::kFloat32);
-  EXPECT_EQ(narrow.type, ElementType::kFloat32);
-  EXPECT_EQ(Values<float>(narrow)[3], static_cast<float>(Values<double>(split.training.x)[3]));
-  EXPECT_EQ(WithFloats(split.training.y, ElementType::kFloat32).type, ElementType::kInt64);
+TEST(Converted, RoundsFloatingPointAndKeepsWholeNumbers) {
+  const double values[] = {0.1, 3};
+  HostTensor tensor = MakeHostTensor(ElementType::kFloat64, {2, 1});
+  std::memcpy(tensor.memory.data, values, sizeof values);
+  const HostTensor narrow = Converted(tensor, ElementType::kFloat32);
+  EXPECT_EQ(reinterpret_cast<const float*>(narrow.memory.data)[0], 0.1F);
+  EXPECT_THROW(Converted(tensor, ElementType::kInt64), Error);
+
+  const double whole[] = {-2, 0x1p53};
+  std::memcpy(tensor.memory.data, whole, sizeof whole);
+  const HostTensor numbers = Converted(tensor, ElementType::kInt64);
+  EXPECT_EQ(reinterpret_cast<const std::int64_t*>(numbers.memory.data)[0], -2);
+  EXPECT_EQ(reinterpret_cast<const std::int64_t*>(numbers.memory.data)[1], std::int64_t{1} << 53);
+}
+
+TEST(PlaceText, CountsRowsFirst) {
+  EXPECT_EQ(PlaceText({2, 3, 4}, 0), "[0, 0, 0]");
+  EXPECT_EQ(PlaceText({2, 3, 4}, 12 + 2 * 4 + 3), "[1, 2, 3]");
+  EXPECT_EQ(PlaceText({}, 0), "[]");
 }
 
 }  // namespace

@@ -111,6 +111,7 @@ TEST(JobFingerprint, HasEachFieldOfTheTask) {
        [](Job& job) { job.task.compute.options.tf32 = true; },
        [](Job& job) { job.task.compute.options.deterministic = false; },
        [](Job& job) { job.task.compute.options.traffic = true; },
+       [](Job& job) { job.task.microbatches_per_epoch = 7; },
        [](Job& job) { job.task.data = [] { return std::string("other scalars"); }; }});
 }
 
@@ -119,7 +120,8 @@ TEST(JobFingerprint, HasEachFieldOfThePlan) {
       {[](Job& job) { ++job.plan.training.schedule.programs[0].back().version; },
        [](Job& job) { ++job.plan.training.slots.slot[0][0]; },
        [](Job& job) { ++job.plan.training.slots.base[0][0]; },
-       [](Job& job) { job.plan.rounds = 2; }, [](Job& job) { job.plan.pauses.pop_back(); },
+       [](Job& job) { job.plan.rounds = 2; }, [](Job& job) { job.plan.rounds_per_pause = 2; },
+       [](Job& job) { job.plan.pauses.pop_back(); },
        [](Job& job) { --job.plan.pauses[0].microbatches; },
        [](Job& job) { --job.plan.pauses[0].end[1]; }, [](Job& job) { job.plan.evaluation.reset(); },
        [](Job& job) { ++job.plan.evaluation->schedule.shape.microbatches; },

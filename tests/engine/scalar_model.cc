@@ -91,7 +91,7 @@ class ScalarWeights : public Weights {
   ScalarWeights& operator=(const ScalarWeights&) = delete;
 
   void Step(const StepOp& step) override {
-    Slot(step.to) = shared_->model.Stepped(Slot(step.from), step.microbatches);
+    Slot(step.to) = shared_->model.Stepped(Slot(step.from), step.samples);
     shared_->newest_slot = step.to;
   }
   void Predict(const PredictOp& prediction) override {

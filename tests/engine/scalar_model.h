@@ -21,8 +21,8 @@ struct ScalarStage {
   static double Initial(std::int32_t stage) { return 1 + stage / 16.0; }
   static double Input(std::int32_t microbatch) { return 1 + microbatch / 8.0; }
 
-  double Stepped(double weight, std::int32_t microbatches) {
-    momentum = 0.5 * momentum + gradient / microbatches;
+  double Stepped(double weight, std::int64_t microbatches) {
+    momentum = 0.5 * momentum + gradient / static_cast<double>(microbatches);
     gradient = 0;
     return weight - momentum / 64;
   }

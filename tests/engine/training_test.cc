@@ -203,6 +203,19 @@ TEST(Training, EveryPauseTellsASnapshotThatTrainingGoesOnFrom) {
   EXPECT_EQ(Bytes(ReadTrainingResult(whole.parts.at(2))), Bytes(whole.snapshot));
 }
 
+TEST(Training, ARepeatedProgramPausesAfterSoManyRounds) {
+  const TrainingTask task = test::ScalarTask(3, Momentum());
+  TrainingPlan rounds = PlanOf("1f1b", 1, 5);
+  rounds.rounds = 5;
+  rounds.rounds_per_pause = 2;
+  const Trained trained = Train(rounds, task);
+  const Trained by_name = Train(PlanOf("1f1b", 5, 5), task);
+  ASSERT_EQ(trained.evaluations.size(), 3U);  // After 2, 4 and all 5.
+  EXPECT_EQ(trained.evaluations.at(0), by_name.evaluations.at(1));
+  EXPECT_EQ(trained.evaluations.at(2), by_name.evaluations.at(4));
+  EXPECT_EQ(Bytes(trained.snapshot), Bytes(by_name.snapshot));
+}
+
 TEST(Training, AStopEndsEveryRankBetweenTwoOpsAndLeavesASnapshot) {
   for (const char* name : {"1f1b", "pipedream", "pipeoptim"}) {
     const TrainingTask task = test::ScalarTask(3, Momentum());
@@ -240,16 +253,6 @@ TEST(Training, EveryOpFindsTheVersionThatTheScheduleNames) {
       }
     }
   }
-}
-
-TEST(Training, PausesOnlyAtMultiplesAndTheEnd) {
-  const TrainingPlan plan =
-      PlanTraining(Lower(test::Make("1f1b", {.ranks = 2, .microbatches = 2, .batches = 5})), 4, 0);
-  std::vector<std::int32_t> pauses;
-  for (const Drain& pause : plan.pauses) {
-    pauses.push_back(pause.microbatches);
-  }
-  EXPECT_EQ(pauses, (std::vector<std::int32_t>{4, 8, 10}));
 }
 
 }  // namespace

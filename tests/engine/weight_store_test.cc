@@ -43,12 +43,12 @@ void AddGradient(WeightStore& store, double value) {
 TEST(WeightStore, StepsFromSlotToSlotWithTheRateOfTheUpdate) {
   WeightStore store(Options());
   AddGradient(store, 2);
-  store.Step({.version = 0, .from = 0, .to = 1, .microbatches = 2});
+  store.Step({.version = 0, .from = 0, .to = 1, .samples = 2});
   EXPECT_EQ(Slot(store, 0), std::vector<double>(3, 0));
   EXPECT_EQ(Slot(store, 1), std::vector<double>(3, -0.5));
   EXPECT_EQ(store.NewestSlot(), 1);
   AddGradient(store, 1);
-  store.Step({.version = 1, .from = 1, .to = 1, .microbatches = 1});
+  store.Step({.version = 1, .from = 1, .to = 1, .samples = 1});
   EXPECT_EQ(Slot(store, 1), std::vector<double>(3, -0.5 - 0.25 * 1.5));
   EXPECT_EQ(store.Updates(), 2);
 }
@@ -56,7 +56,7 @@ TEST(WeightStore, StepsFromSlotToSlotWithTheRateOfTheUpdate) {
 TEST(WeightStore, PredictsWithTheRateOfTheNextUpdate) {
   WeightStore store(Options());
   AddGradient(store, 1);
-  store.StepAndPredict({.version = 0, .from = 0, .to = 0, .microbatches = 1},
+  store.StepAndPredict({.version = 0, .from = 0, .to = 0, .samples = 1},
                        {.version = 1, .horizon = 2, .from = 0, .to = 2});
   EXPECT_EQ(Slot(store, 0), std::vector<double>(3, -0.5));
   EXPECT_EQ(Slot(store, 2), std::vector<double>(3, -0.5 - 2 * 0.25 * 1));
@@ -206,6 +206,20 @@ TEST(NeedsOf, FollowFromTheSchedule) {
   EXPECT_TRUE(needs("pipeoptim", 0).predicts);
   EXPECT_FALSE(needs("pipeoptim", 3).predicts);
   EXPECT_LT(needs("pipemare", 0).negative_horizon, 0);
+}
+
+TEST(WeightStore, AStepTakesTheMeanOverSamples) {
+  // Micro-batches of 2 and 6 samples, in units of 2: the sum counts the second three times, and is
+  // divided by 4. With mean gradients 1 and 5: (1 + 3 * 5) / 4 = 4.
+  WeightStoreOptions options;
+  options.type = ElementType::kFloat64;
+  options.elements = 1;
+  options.learning_rate = LearningRate({0.5});
+  options.samples = 2;
+  WeightStore store(options);
+  reinterpret_cast<double*>(store.GradientData())[0] = 1 + 3 * 5;
+  store.Step({.version = 0, .from = 0, .to = 0, .samples = 8});
+  EXPECT_EQ(reinterpret_cast<const double*>(store.Slot(0))[0], -0.5 * 4);
 }
 
 }  // namespace

@@ -69,7 +69,8 @@ TEST_F(TrainCommand, ReplicasThatGoOnReportWhatTheWholeRunReports) {
   for (const char* name :
        {"chimera -p 2 -m 4", "data-parallel -p 2 -m 4 --processes",
         "pipedream -p 3 -m 4 --replicas 2,1 --processes", "dualpipe -p 2 -m 8"}) {
-    const std::string task = name + std::string(" --model convnet --width 4 --seed 2 --json ");
+    const std::string task =
+        name + std::string(" --model convnet --width 4 --microbatch-size 64 --json ");
     const Json whole = Json::parse(Train(task + "--epochs 2 --save whole.safetensors"));
     Train(task + "--epochs 1 --save part.safetensors");
     const Json rest =
@@ -81,6 +82,65 @@ TEST_F(TrainCommand, ReplicasThatGoOnReportWhatTheWholeRunReports) {
               ReadTestFile(TestPath("whole.safetensors")))
         << name;
   }
+}
+
+TEST_F(TrainCommand, ARunGoesOnBitForBitWithOtherStages) {
+  struct Case {
+    const char* before;
+    const char* between;
+  };
+  for (const auto& [before, between] :
+       {Case{"1f1b -p 2", "1f1b -p 4"}, Case{"1f1b -p 4", "gpipe -p 2 --cut 1"},
+        Case{"zb-h1 -p 2", "1f1b -p 1"}, Case{"gpipe -p 2", "data-parallel -p 1"}}) {
+    const std::string task =
+        " -m 4 --model convnet --width 4 --microbatch-size 64 --optimizer adamw --json ";
+    const Json whole = Json::parse(Train(before + task + "--epochs 3 --save whole.safetensors"));
+    Train(before + task + "--epochs 1 --save one.safetensors");
+    const Json second = Json::parse(
+        Train(between + task + "--epochs 1 --load one.safetensors --save two.safetensors"));
+    const Json third = Json::parse(
+        Train(before + task + "--epochs 1 --load two.safetensors --save three.safetensors"));
+
+    for (const char* number : {"epoch", "loss", "test_loss", "accuracy"}) {
+      EXPECT_EQ(second["epochs"][0][number], whole["epochs"][1][number]) << between << number;
+      EXPECT_EQ(third["epochs"][0][number], whole["epochs"][2][number]) << between << number;
+    }
+    EXPECT_EQ(ReadTestFile(TestPath("three.safetensors")),
+              ReadTestFile(TestPath("whole.safetensors")))
+        << between;
+    EXPECT_EQ(ReadTestFile(TestPath("three.state.safetensors")),
+              ReadTestFile(TestPath("whole.state.safetensors")))
+        << between;
+  }
+}
+
+TEST_F(TrainCommand, WhatOtherStagesCannotTakeOverIsSaid) {
+  Train("pipedream-2bw -p 2 -m 4 -n 2 --save two.safetensors");
+  const Outcome other = Stagecraft("train 1f1b -p 4 -m 4 -n 1 --load two.safetensors");
+  EXPECT_EQ(other.code, 0) << other.err;
+  EXPECT_EQ(other.err,
+            "two.safetensors: warning: has weights of some updates ago, which this run does not "
+            "read: it begins with the newest\n");
+  const Outcome same =
+      Stagecraft("train pipedream-2bw -p 4 -m 4 -n 1 --clip 1 --load two.safetensors");
+  EXPECT_EQ(same.code, 0) << same.err;
+  EXPECT_EQ(same.err,
+            "two.safetensors: warning: was cut into other stages: --clip, which measures each "
+            "stage by itself, clips otherwise from here\n");
+
+  const Outcome model =
+      Stagecraft("train 1f1b -p 2 -m 4 -n 1 --model convnet --load two.safetensors");
+  EXPECT_EQ(model.code, 2);
+  EXPECT_EQ(model.err.rfind("two.safetensors: error: is of other layers than the model convnet: it "
+                            "has 2 stages (",
+                            0),
+            0U)
+      << model.err;
+  const Outcome type =
+      Stagecraft("train 1f1b -p 2 -m 4 -n 1 --dtype float64 --load two.safetensors");
+  EXPECT_EQ(type.code, 2);
+  EXPECT_NE(type.err.find("expected the --dtype that it was saved with"), std::string::npos)
+      << type.err;
 }
 
 TEST_F(TrainCommand, A2bwRunThatGoesOnHasATrace) {
@@ -118,6 +178,21 @@ TEST_F(TrainCommand, ExportedDataTrainsToTheSameWeights) {
   Train(task + "--save made.safetensors");
   Train(task + "--data data.safetensors --save read.safetensors");
   EXPECT_EQ(ReadTestFile(TestPath("read.safetensors")), ReadTestFile(TestPath("made.safetensors")));
+}
+
+TEST_F(TrainCommand, EpochsOfAScheduleFileArePassesOverTheData) {
+  Stagecraft("generate gpipe -p 2 -m 6 -n 1 -o six.sched");
+  const std::string text = Train("six.sched --epochs 2");  // 89 micro-batches: 14 times 6.
+  EXPECT_NE(text.find("168 micro-batches of 16 samples"), std::string::npos) << text;
+  EXPECT_NE(text.find("the file runs 28 times, 14 times per epoch\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("\nepoch   1  loss"), std::string::npos) << text;
+  EXPECT_NE(text.find("\nepoch   2  loss"), std::string::npos) << text;
+  EXPECT_EQ(text.find("\nepoch   3"), std::string::npos) << text;
+
+  const Json json = Json::parse(Train("six.sched -n 3 --json"));
+  ASSERT_EQ(json["epochs"].size(), 1U);
+  EXPECT_EQ(json["epochs"][0]["epoch"], 18 / 84.0);
+  EXPECT_EQ(json["repetitions"], 3);
 }
 
 TEST_F(TrainCommand, ExecutesAFileAsOftenAsItIsTold) {

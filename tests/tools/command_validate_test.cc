@@ -145,7 +145,7 @@ TEST(ValidateCommand, NeedsADrainInTheMiddle) {
   EXPECT_EQ(outcome.code, 2);
   EXPECT_EQ(outcome.err,
             "error: the pipeline is never empty before the end, so that there is no first half to "
-            "take costs from; expected more batches (-n) or --drain-every\n");
+            "take costs from; expected more batches (-n, or in the file) or --drain-every\n");
 }
 
 }  // namespace

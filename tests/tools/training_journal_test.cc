@@ -11,8 +11,8 @@
 namespace stagecraft {
 namespace {
 
-TrainingReport Loss(std::int64_t microbatch, double loss) {
-  return {TrainingReport::Kind::kTraining, 0, {microbatch, loss, 1, 0}};
+TrainingReport Loss(std::int64_t microbatch, double loss, std::int64_t samples = 1) {
+  return {TrainingReport::Kind::kTraining, 0, {microbatch, loss, samples, 0}};
 }
 
 TEST(TrainingJournal, PutsUpdatesInOrderHoweverReportsCome) {
@@ -30,17 +30,53 @@ TEST(TrainingJournal, PutsUpdatesInOrderHoweverReportsCome) {
     EXPECT_EQ(text, "");
   }
   journal.Take(Loss(10, 10));
-  EXPECT_EQ(text,
-            "{\"update\":5,\"microbatches\":[10,11],\"losses\":[10.0,11.0],\"lr\":0.25,"
-            "\"staleness\":[0,0]}\n"
-            "{\"update\":6,\"microbatches\":[12,13],\"losses\":[12.0,13.0],\"lr\":0.25,"
-            "\"staleness\":[0,0]}\n");
+  EXPECT_EQ(
+      text,
+      "{\"update\":5,\"microbatches\":[10,11],\"samples\":[1,1],\"losses\":[10.0,11.0],\"lr\":0.25,"
+      "\"staleness\":[0,0]}\n"
+      "{\"update\":6,\"microbatches\":[12,13],\"samples\":[1,1],\"losses\":[12.0,13.0],\"lr\":0.25,"
+      "\"staleness\":[0,0]}\n");
   EXPECT_EQ(epochs, std::vector<double>{11.5});
   for (std::int64_t q = 14; q < 18; ++q) {
     journal.Take(Loss(q, 1));
   }
   EXPECT_EQ(epochs, (std::vector<double>{11.5, 1}));
   EXPECT_EQ(journal.MicrobatchesSeen(), 8);
+}
+
+TEST(TrainingJournal, AnEpochsLossIsTheMeanOverItsSamples) {
+  const TrainingPlan plan =
+      PlanTraining(Lower(test::Make("1f1b", {.ranks = 2, .microbatches = 2})), 0, 0);
+  const LearningRate rate;
+  TrainingJournal journal(plan, rate, {.microbatch = 6});
+  std::string text;
+  journal.on_update = [&](const UpdateResult& update) { text += ToJsonLine(update); };
+  std::vector<EpochResult> epochs;
+  journal.on_epoch = [&](const EpochResult& epoch) { epochs.push_back(epoch); };
+  journal.Take(Loss(6, 3, 2));
+  journal.Take(Loss(7, 1, 6));
+
+  ASSERT_EQ(epochs.size(), 1U);
+  EXPECT_EQ(epochs[0].loss, (2 * 3.0 + 6 * 1.0) / 8);
+  EXPECT_EQ(epochs[0].samples, 8);
+  EXPECT_EQ(epochs[0].end, 8);
+  EXPECT_EQ(journal.SamplesSeen(), 8);
+  EXPECT_NE(text.find("\"samples\":[2,6],\"losses\":[3.0,1.0]"), std::string::npos) << text;
+}
+
+TEST(TrainingJournal, AnEpochMayBeSeveralRounds) {
+  TrainingPlan plan =
+      PlanTraining(Lower(test::Make("1f1b", {.ranks = 2, .microbatches = 2})), 0, 0);
+  plan.rounds = 5;
+  plan.rounds_per_pause = 2;
+  const LearningRate rate;
+  TrainingJournal journal(plan, rate, {});
+  std::vector<std::int64_t> ends;
+  journal.on_epoch = [&](const EpochResult& epoch) { ends.push_back(epoch.end); };
+  for (std::int64_t q = 0; q < 10; ++q) {
+    journal.Take(Loss(q, 1));
+  }
+  EXPECT_EQ(ends, (std::vector<std::int64_t>{4, 8, 10}));
 }
 
 TEST(TrainingJournal, StalenessIsThatOfTheUpdate) {
@@ -95,12 +131,13 @@ TEST(TrainingJournal, ALossThatIsNotFiniteIsNullAndToldOnce) {
   journal.Take(Updates(0, 2));
   journal.Take(Updates(1, 2));
   journal.Finish();
-  EXPECT_EQ(text,
-            "{\"update\":0,\"microbatches\":[0,1],\"losses\":[1.0,null],\"lr\":0.0,"
-            "\"staleness\":[0,0]}\n"
-            "{\"update\":1,\"microbatches\":[2,3],\"losses\":[1.0,1.0],\"lr\":0.0,"
-            "\"staleness\":[0,0]}\n"
-            "the loss of micro-batch 1 (update 0) is not finite\n");
+  EXPECT_EQ(
+      text,
+      "{\"update\":0,\"microbatches\":[0,1],\"samples\":[1,1],\"losses\":[1.0,null],\"lr\":0.0,"
+      "\"staleness\":[0,0]}\n"
+      "{\"update\":1,\"microbatches\":[2,3],\"samples\":[1,1],\"losses\":[1.0,1.0],\"lr\":0.0,"
+      "\"staleness\":[0,0]}\n"
+      "the loss of micro-batch 1 (update 0) is not finite\n");
   EXPECT_EQ(journal.MicrobatchesSeen(), 4);
 }
 

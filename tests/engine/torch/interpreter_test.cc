@@ -1,5 +1,7 @@
 // The executor against a second, obvious implementation, bit for bit.
 
+#include <cstring>
+
 #include <gtest/gtest.h>
 
 #include "schedules/lower.h"
@@ -108,6 +110,87 @@ TEST(Interpreter, ReplicasRecomputationAndSplitBackwardsGiveTheSameBits) {
       EXPECT_EQ(Compare(schedule, test::SmallTask(model, schedule.shape.stages, test::Momentum())),
                 "")
           << model.name << ' ' << schedule.name;
+    }
+  }
+}
+
+/// The same task with its data cut into micro-batches of these sizes, again and again.
+TrainingTask WithSizes(TrainingTask task, const std::vector<std::int64_t>& sizes) {
+  const std::unique_ptr<BatchSource> source = task.training();
+  std::vector<DataSet> batches;
+  std::int64_t sample = 0;
+  for (const std::int64_t size : sizes) {
+    const auto cut = [&](const HostTensor& four, HostTensor& to, std::int64_t row) {
+      const std::size_t bytes = four.memory.bytes / 4;
+      std::memcpy(to.memory.data + static_cast<std::size_t>(row) * bytes,
+                  four.memory.data + static_cast<std::size_t>(sample % 4) * bytes, bytes);
+    };
+    DataSet batch;
+    for (std::int64_t row = 0; row < size; ++row, ++sample) {  // The source gives four at a time.
+      const HostTensor x = source->Input(sample / 4);
+      const HostTensor y = source->Target(sample / 4);
+      if (row == 0) {
+        batch = {MakeHostTensor(x.type, x.shape), MakeHostTensor(y.type, y.shape)};
+        batch.x.shape.front() = batch.y.shape.front() = size;
+        batch = {MakeHostTensor(x.type, batch.x.shape), MakeHostTensor(y.type, batch.y.shape)};
+      }
+      cut(x, batch.x, row);
+      cut(y, batch.y, row);
+    }
+    batches.push_back(std::move(batch));
+  }
+  const auto all = std::make_shared<const std::vector<DataSet>>(std::move(batches));
+  task.training = [all] {
+    return std::make_unique<RecordedBatches>(all, static_cast<std::int64_t>(all->size()));
+  };
+  return task;
+}
+
+TEST(Interpreter, MicrobatchesOfUnequalSizeGiveTheSameBits) {
+  for (const Generator& generator : Generators()) {
+    const GeneratorOptions options = OptionsFor(generator, 2);
+    if (!CheckOptions(generator, options).empty()) {
+      continue;
+    }
+    const Schedule schedule = *Generate(generator.name, options).value;
+    const SmallModel gpt = test::SmallModels()[2];
+    if (schedule.shape.stages <= 4) {
+      EXPECT_EQ(
+          Compare(schedule, WithSizes(test::SmallTask(gpt, schedule.shape.stages, test::Adam()),
+                                      {3, 1, 7, 5})),
+          "")
+          << generator.name;
+    }
+  }
+}
+
+TEST(Interpreter, AnUpdateIsTheMeanOverItsSamplesHoweverTheyAreSplit) {
+  OptimizerOptions sgd = test::Momentum();
+  sgd.clip_norm = 0.5;  // Of the mean too; of each stage by itself.
+  const SmallModel mlp = test::SmallModels().front();
+  const auto train = [&](const Schedule& schedule, const std::vector<std::int64_t>& sizes) {
+    const TrainingTask task =
+        test::SmallTask(mlp, schedule.shape.stages, sgd, ElementType::kFloat64);
+    return test::ExecuteTraining(PlanTraining(Lower(schedule), 0, 0), WithSizes(task, sizes));
+  };
+  const struct {
+    const char* name;
+    std::vector<std::int64_t> sizes;
+  } splits[] = {{"gpipe", {1, 7}},         {"1f1b", {7, 1}},
+                {"1f1b", {2, 1, 4, 1}},    {"zb-h1", {3, 5}},
+                {"data-parallel", {1, 7}}, {"data-parallel", {1, 3, 2, 2}},
+                {"chimera", {1, 3, 2, 2}}, {"dualpipe-v", {1, 3, 1, 3}}};
+  for (const auto& [name, sizes] : splits) {
+    const Schedule schedule = test::Make(
+        name, {.ranks = 2, .microbatches = static_cast<std::int32_t>(sizes.size()), .batches = 3});
+    const Schedule plain =
+        test::Make("sequential", {.ranks = schedule.shape.stages, .microbatches = 1, .batches = 3});
+    const test::TrainedModel whole = train(plain, {8});
+    const test::TrainedModel split = train(schedule, sizes);
+    for (const auto& [parameter, values] : whole.weights) {
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        EXPECT_NEAR(split.weights.at(parameter)[i], values[i], 1e-13) << name << ' ' << parameter;
+      }
     }
   }
 }

@@ -12,8 +12,8 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/from_blob.h>
+#include <ATen/ops/full_like.h>
 #include <ATen/ops/mse_loss.h>
-#include <ATen/ops/ones_like.h>
 #include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -58,7 +58,7 @@ class Interpreter {
       case OpKind::kBackward: {
         torch::autograd::backward({output_.at(work)}, {OutputGradient(op)});
         KeepInputGradient(op);
-        ++replica.count;
+        replica.samples += data_->Samples(op.microbatch);
         break;
       }
       case OpKind::kBackwardInput:
@@ -70,7 +70,7 @@ class Interpreter {
         break;
       case OpKind::kBackwardWeight:
         torch::autograd::backward({output_.at(work)}, {OutputGradient(op)});
-        ++replica.count;
+        replica.samples += data_->Samples(op.microbatch);
         break;
       case OpKind::kStep:
         Step(replica, op.version);
@@ -114,7 +114,7 @@ class Interpreter {
     StageLayout layout;
     std::map<Pair, std::vector<T>> versions;  ///< By version and horizon.
     std::int32_t newest = 0;
-    std::int32_t count = 0;
+    std::int64_t samples = 0;           ///< Of the gradients so far.
     std::optional<std::vector<T>> met;  ///< The sum over all replicas, after an A.
     std::vector<at::Tensor> parameters, statistics;
     std::vector<Element<T>> elements;
@@ -182,7 +182,7 @@ class Interpreter {
 
   at::Tensor OutputGradient(const Op& op) {
     return op.stage + 1 == schedule_.shape.stages
-               ? at::ones_like(output_.at({op.stage, op.microbatch}))
+               ? at::full_like(output_.at({op.stage, op.microbatch}), data_->Weight(op.microbatch))
                : input_gradient_.at({op.stage + 1, op.microbatch});
   }
 
@@ -208,23 +208,25 @@ class Interpreter {
     std::vector<T> weights = replica.versions.at({version, 0});
     std::vector<T> gradient =
         replica.met ? *std::exchange(replica.met, std::nullopt) : Gradient(replica);
+    const double count =
+        static_cast<double>(replica.samples) / static_cast<double>(data_->SamplesOfFirst());
     double clip = 1;
     if (task_.optimizer.clip_norm > 0) {
       double sum = 0;
       for (const T g : gradient) {
-        const double mean = static_cast<double>(g) / replica.count;
+        const double mean = static_cast<double>(g) / count;
         sum += mean * mean;
       }
       clip = std::min(1.0, task_.optimizer.clip_norm / (std::sqrt(sum) + 1e-6));
     }
     for (std::size_t i = 0; i < weights.size(); ++i) {
-      const T mean = gradient[i] / static_cast<T>(replica.count) * static_cast<T>(clip);
+      const T mean = gradient[i] / static_cast<T>(count) * static_cast<T>(clip);
       weights[i] = replica.elements[i].Stepped(task_.optimizer, weights[i], mean, version,
                                                task_.learning_rate.At(version), Decay(replica));
     }
     replica.versions[{version + 1, 0}] = std::move(weights);
     replica.newest = version + 1;
-    replica.count = 0;
+    replica.samples = 0;
     for (at::Tensor& parameter : replica.parameters) {
       parameter.mutable_grad().zero_();
     }
@@ -264,7 +266,7 @@ class Interpreter {
       return;
     }
     std::vector<double> sum;
-    std::int32_t count = 0;
+    std::int64_t samples = 0;
     for (auto& [place, replica] : replicas_) {
       if (place.first != stage) {
         continue;
@@ -276,12 +278,12 @@ class Interpreter {
         std::transform(sum.begin(), sum.end(), gradient.begin(), sum.begin(),
                        [](double a, T b) { return a + static_cast<double>(b); });
       }
-      count += replica.count;
+      samples += replica.samples;
     }
     for (auto& [place, replica] : replicas_) {
       if (place.first == stage) {
         replica.met = std::vector<T>(sum.begin(), sum.end());
-        replica.count = count;
+        replica.samples = samples;
       }
     }
   }
