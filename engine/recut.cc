@@ -199,6 +199,8 @@ class Recutter {
                                model.empty() ? "" : " " + Visible(model),
                                ToText(from_, from_stages_), ToText(to_, to_stages_), detail)};
     };
+
+    // A model that is cut elsewhere has as many layers, with the same tensors, one by one.
     if (from_.size() != to_.size()) {
       throw fault(fmt::format("expected {} layers, got {}", to_.size(), from_.size()));
     }
@@ -208,6 +210,8 @@ class Recutter {
                                 ToText(from_[i])));
       }
     }
+
+    // Elements are not converted.
     for (const auto& [name, tensor] : snapshot_.weights.tensors) {
       if (tensor.type != type_) {
         throw Fault{
@@ -325,6 +329,8 @@ class Recutter {
       before.push_back(UpdatesOf(snapshot_, stage));
       snapshot_.state->metadata.erase(fmt::format("stage{}.updates", stage));
     }
+
+    // A stage without weights has no layer to take a count from.
     const std::int64_t most = *std::max_element(before.begin(), before.end());
     for (std::int32_t stage = 0; stage < to_stages_; ++stage) {
       std::set<std::int64_t> counts;
@@ -333,6 +339,8 @@ class Recutter {
           counts.insert(before[static_cast<std::size_t>(from_[i].name.stage)]);
         }
       }
+
+      // One count is kept per stage: of several the largest, and the run is told of it.
       const std::int64_t count = counts.empty() ? most : *counts.rbegin();
       snapshot_.state->metadata[fmt::format("stage{}.updates", stage)] = std::to_string(count);
       if (counts.size() > 1) {
