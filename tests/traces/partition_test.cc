@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/layer_chain.h"
 #include "tests/support/mutate.h"
 
 namespace stagecraft {
@@ -14,21 +15,8 @@ namespace {
 
 using Times = std::vector<std::int64_t>;
 
-/// A chain of layers whose forward + backward take `times`.
-Profile Chain(const Times& times) {
-  Profile profile;
-  profile.microbatch_sizes = {1};
-  for (const std::int64_t time : times) {
-    ProfileLayer& layer = profile.layers.emplace_back();
-    layer.at.resize(1);
-    layer.at[0].forward = Nanoseconds{time / 3};
-    layer.at[0].backward = Nanoseconds{time - time / 3};
-  }
-  return profile;
-}
-
 std::vector<std::int32_t> Cuts(const Times& times, std::int32_t stages) {
-  return OrThrow(BalancedPartition(Chain(times), stages, 1)).begin;
+  return OrThrow(BalancedPartition(test::LayerChain(times), stages, 1)).begin;
 }
 
 std::int64_t Slowest(const Times& times, const std::vector<std::int32_t>& begin) {
@@ -129,7 +117,7 @@ TEST(BalancedPartition, SharesAStageOutOverItsReplicas) {
       count = static_cast<std::int32_t>(1 + random() % 5);
     }
     const std::vector<std::int32_t> begin =
-        OrThrow(BalancedPartition(Chain(times), replicas, 1)).begin;
+        OrThrow(BalancedPartition(test::LayerChain(times), replicas, 1)).begin;
     double share = 0;
     for (std::size_t stage = 0; stage < replicas.size(); ++stage) {
       share =
@@ -146,25 +134,28 @@ TEST(BalancedPartition, SharesAStageOutOverItsReplicas) {
 // and 12 within that, but then the one in the middle would have to take the 80.
 TEST(BalancedPartition, DoesNotFillAStageUpToALayerThatTheNextOneCannotTake) {
   const std::vector<std::int32_t> replicas{4, 1, 1};
-  EXPECT_EQ(OrThrow(BalancedPartition(Chain({10, 80, 11, 12}), replicas, 1)).begin,
+  EXPECT_EQ(OrThrow(BalancedPartition(test::LayerChain({10, 80, 11, 12}), replicas, 1)).begin,
             (std::vector<std::int32_t>{0, 2, 3, 4}));
 }
 
 TEST(PartitionAt, CutsWhereItIsTold) {
-  EXPECT_EQ(OrThrow(PartitionAt(Chain({1, 1, 1, 1}), std::vector<std::int32_t>{1, 3})).begin,
-            (std::vector<std::int32_t>{0, 1, 3, 4}));
-  EXPECT_EQ(OrThrow(PartitionAt(Chain({1, 1}), {})).begin, (std::vector<std::int32_t>{0, 2}));
+  EXPECT_EQ(
+      OrThrow(PartitionAt(test::LayerChain({1, 1, 1, 1}), std::vector<std::int32_t>{1, 3})).begin,
+      (std::vector<std::int32_t>{0, 1, 3, 4}));
+  EXPECT_EQ(OrThrow(PartitionAt(test::LayerChain({1, 1}), {})).begin,
+            (std::vector<std::int32_t>{0, 2}));
   for (const std::vector<std::int32_t>& bad :
        {std::vector<std::int32_t>{0}, {4}, {2, 2}, {3, 1}, {-1}}) {
-    EXPECT_EQ(PartitionAt(Chain({1, 1, 1, 1}), bad).diagnostics.size(), 1U);
+    EXPECT_EQ(PartitionAt(test::LayerChain({1, 1, 1, 1}), bad).diagnostics.size(), 1U);
   }
-  EXPECT_EQ(
-      PartitionAt(Chain({1, 1, 1, 1}), std::vector<std::int32_t>{3, 1}).diagnostics[0].message,
-      "expected the first layer of each further stage, ascending, from 1 to 3, got 3,1");
+  EXPECT_EQ(PartitionAt(test::LayerChain({1, 1, 1, 1}), std::vector<std::int32_t>{3, 1})
+                .diagnostics[0]
+                .message,
+            "expected the first layer of each further stage, ascending, from 1 to 3, got 3,1");
 }
 
 TEST(BalancedPartition, UsesTheTimesOfTheMicrobatchSizeThatIsWanted) {
-  Profile profile = Chain({10, 10, 10});
+  Profile profile = test::LayerChain({10, 10, 10});
   profile.microbatch_sizes = {1, 2};
   for (ProfileLayer& layer : profile.layers) {
     layer.at.push_back(layer.at[0]);
@@ -176,7 +167,7 @@ TEST(BalancedPartition, UsesTheTimesOfTheMicrobatchSizeThatIsWanted) {
 }
 
 TEST(BalancedPartition, KeepsReadyStages) {
-  Profile profile = Chain({90, 1, 1});
+  Profile profile = test::LayerChain({90, 1, 1});
   profile.is_stages = true;
   EXPECT_EQ(OrThrow(BalancedPartition(profile, 3, 1)).begin,
             (std::vector<std::int32_t>{0, 1, 2, 3}));
@@ -185,17 +176,17 @@ TEST(BalancedPartition, KeepsReadyStages) {
 }
 
 TEST(BalancedPartition, SaysWhatIsWrongWithItsArguments) {
-  EXPECT_EQ(BalancedPartition(Chain({1, 1}), 3, 1).diagnostics.at(0).message,
+  EXPECT_EQ(BalancedPartition(test::LayerChain({1, 1}), 3, 1).diagnostics.at(0).message,
             "the profile has 2 layers: expected at most as many stages, got 3");
-  EXPECT_EQ(BalancedPartition(Chain({1, 1}), 0, 1).diagnostics.at(0).message,
+  EXPECT_EQ(BalancedPartition(test::LayerChain({1, 1}), 0, 1).diagnostics.at(0).message,
             "expected at least 1 stage, got 0");
-  EXPECT_EQ(BalancedPartition(Chain({1, 1}), 0, -1).diagnostics.size(), 2U);
+  EXPECT_EQ(BalancedPartition(test::LayerChain({1, 1}), 0, -1).diagnostics.size(), 2U);
 }
 
 // 100,000 layers of the longest time, scaled far beyond the limits: sums must not overflow.
 TEST(BalancedPartition, StandsTheLargestProfile) {
   const Times times(static_cast<std::size_t>(kMaxLayers), Nanoseconds{kMaxDuration}.count());
-  const Partition partition = OrThrow(BalancedPartition(Chain(times), 1000, 1e9));
+  const Partition partition = OrThrow(BalancedPartition(test::LayerChain(times), 1000, 1e9));
   for (std::size_t stage = 0; stage < 1000; ++stage) {
     ASSERT_EQ(partition.begin[stage + 1] - partition.begin[stage], 100);
   }

@@ -9,25 +9,13 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/layer_chain.h"
 #include "tests/support/mutate.h"
 
 namespace stagecraft {
 namespace {
 
 using Times = std::vector<std::int64_t>;
-
-/// A chain of layers whose forward + backward take `times`.
-Profile Chain(const Times& times) {
-  Profile profile;
-  profile.microbatch_sizes = {1};
-  for (const std::int64_t time : times) {
-    ProfileLayer& layer = profile.layers.emplace_back();
-    layer.at.resize(1);
-    layer.at[0].forward = Nanoseconds{time / 3};
-    layer.at[0].backward = Nanoseconds{time - time / 3};
-  }
-  return profile;
-}
 
 std::size_t StagesOf(const Placement& placement) {
   std::int32_t last = 0;
@@ -113,7 +101,7 @@ TEST(CutForPlacement, IsTheBestOfAllCutsOfRandomChains) {
       for (std::int64_t& time : times) {
         time = static_cast<std::int64_t>(random() % 5 == 0 ? 0 : random() % 50);
       }
-      const PlacedCut cut = OrThrow(CutForPlacement(Chain(times), placement, 1));
+      const PlacedCut cut = OrThrow(CutForPlacement(test::LayerChain(times), placement, 1));
       const std::pair<double, double> best = BestOfAll(times, placement);
 
       ASSERT_TRUE(cut.is_proved);
@@ -138,7 +126,7 @@ TEST(CutForPlacement, IsTheBestOfAllCutsOfRandomChains) {
 // that rank 0 takes 12. The first stage takes at least 9 and the last at least 1: 10 is the least.
 TEST(CutForPlacement, EvensOutRanksAndNotStages) {
   const Times times{9, 1, 1, 1, 1, 1, 1, 1};
-  const PlacedCut cut = OrThrow(CutForPlacement(Chain(times), VPlacement(2), 1));
+  const PlacedCut cut = OrThrow(CutForPlacement(test::LayerChain(times), VPlacement(2), 1));
   EXPECT_EQ(cut.partition.begin, (std::vector<std::int32_t>{0, 1, 4, 7, 8}));
   EXPECT_EQ(cut.load.busiest_rank, 10);
   EXPECT_EQ(cut.least, 10);
@@ -150,7 +138,7 @@ TEST(CutForPlacement, EvensOutRanksAndNotStages) {
 // A stage on 3 ranks takes a third of its time on each: 30 of 40 in front, 10 on one rank.
 TEST(CutForPlacement, CountsTheShareOfEachReplica) {
   const Placement placement{{0}, {0}, {0}, {1}};
-  const PlacedCut cut = OrThrow(CutForPlacement(Chain({10, 10, 10, 10}), placement, 1));
+  const PlacedCut cut = OrThrow(CutForPlacement(test::LayerChain({10, 10, 10, 10}), placement, 1));
   EXPECT_EQ(cut.partition.begin, (std::vector<std::int32_t>{0, 3, 4}));
   EXPECT_EQ(cut.load.busiest_rank, 10);
   EXPECT_EQ(cut.bound, 10);
@@ -164,7 +152,7 @@ TEST(CutForPlacement, ImprovesTheEvenCutWhereTryingAllTakesTooLong) {
   for (std::int64_t& time : times) {
     time = static_cast<std::int64_t>(1'000'000 + random() % 9'000'000);
   }
-  const Profile profile = Chain(times);
+  const Profile profile = test::LayerChain(times);
   const Placement placement = LoopPlacement(16, 4);
   const PlacedCut cut = OrThrow(CutForPlacement(profile, placement, 1));
   const CutLoad even =
@@ -176,7 +164,7 @@ TEST(CutForPlacement, ImprovesTheEvenCutWhereTryingAllTakesTooLong) {
 }
 
 TEST(CutForPlacement, KeepsReadyStages) {
-  Profile profile = Chain({90, 1, 1, 1});
+  Profile profile = test::LayerChain({90, 1, 1, 1});
   profile.is_stages = true;
   const PlacedCut cut = OrThrow(CutForPlacement(profile, VPlacement(2), 1));
   EXPECT_EQ(cut.partition.begin, (std::vector<std::int32_t>{0, 1, 2, 3, 4}));
@@ -184,9 +172,9 @@ TEST(CutForPlacement, KeepsReadyStages) {
 }
 
 TEST(CutForPlacement, RefusesMoreStagesThanLayers) {
-  EXPECT_EQ(CutForPlacement(Chain({1, 1}), VPlacement(2), 1).diagnostics.at(0).message,
+  EXPECT_EQ(CutForPlacement(test::LayerChain({1, 1}), VPlacement(2), 1).diagnostics.at(0).message,
             "the profile has 2 layers: expected at most as many stages, got 4");
-  EXPECT_FALSE(CutForPlacement(Chain({1, 1, 1, 1}), VPlacement(2), -1));
+  EXPECT_FALSE(CutForPlacement(test::LayerChain({1, 1, 1, 1}), VPlacement(2), -1));
 }
 
 }  // namespace
