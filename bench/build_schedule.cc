@@ -7,9 +7,9 @@
 
 #include <benchmark/benchmark.h>
 
-#include "schedules/auto_search.h"
 #include "schedules/lower.h"
 #include "schedules/registry.h"
+#include "schedules/search/order_search.h"
 #include "schedules/verify.h"
 #include "tests/support/auto_problems.h"
 

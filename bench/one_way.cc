@@ -12,9 +12,9 @@
 #include <benchmark/benchmark.h>
 
 #include "engine/executor.h"
-#include "engine/job.h"
-#include "engine/process_job.h"
-#include "engine/thread_job.h"
+#include "engine/ranks/job.h"
+#include "engine/ranks/process_job.h"
+#include "engine/ranks/thread_job.h"
 #include "schedules/lower.h"
 #include "schedules/registry.h"
 

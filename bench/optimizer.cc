@@ -8,7 +8,7 @@
 
 #include <benchmark/benchmark.h>
 
-#include "engine/optimizer_kernels.h"
+#include "engine/optimizer/optimizer_kernels.h"
 
 namespace stagecraft {
 namespace {

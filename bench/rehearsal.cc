@@ -13,7 +13,7 @@
 #include <benchmark/benchmark.h>
 
 #include "bench/pipeline_fixture.h"
-#include "engine/thread_job.h"
+#include "engine/ranks/thread_job.h"
 #include "sim/simulate.h"
 #include "traces/timeline_difference.h"
 

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "engine/boundary.h"
-#include "engine/weight_memory.h"
+#include "engine/optimizer/weight_memory.h"
 #include "traces/timeline.h"
 
 namespace stagecraft {

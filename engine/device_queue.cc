@@ -4,8 +4,8 @@
 
 #include <fmt/format.h>
 
-#include "engine/brief_wait.h"
 #include "engine/failure.h"
+#include "engine/ranks/brief_wait.h"
 
 namespace stagecraft {
 namespace {

@@ -8,7 +8,7 @@
 #include <fmt/ranges.h>
 
 #include "engine/hash.h"
-#include "engine/model_file.h"
+#include "engine/model/model_file.h"
 #include "schedules/fingerprint.h"
 
 // Each function below names every field of its struct in a structured binding: with one field more

@@ -7,15 +7,15 @@
 #include <string>
 #include <vector>
 
-#include "engine/batches.h"
+#include "engine/data/batches.h"
 #include "engine/device.h"
-#include "engine/host_tensor.h"
-#include "engine/layer.h"
-#include "engine/model.h"
-#include "engine/nccl.h"
+#include "engine/model/host_tensor.h"
+#include "engine/model/layer.h"
+#include "engine/model/model.h"
+#include "engine/optimizer/weight_store.h"
+#include "engine/ranks/nccl.h"
+#include "engine/ranks/store.h"
 #include "engine/stage.h"
-#include "engine/store.h"
-#include "engine/weight_store.h"
 
 namespace stagecraft {
 

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "engine/model.h"
+#include "engine/model/model.h"
 #include "engine/snapshot.h"
 
 namespace stagecraft {

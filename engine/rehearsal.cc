@@ -7,7 +7,7 @@
 #include <span>
 #include <thread>
 
-#include "engine/brief_wait.h"
+#include "engine/ranks/brief_wait.h"
 
 namespace stagecraft {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <chrono>
 
-#include "engine/job.h"
+#include "engine/ranks/job.h"
 #include "traces/costs.h"
 
 namespace stagecraft {

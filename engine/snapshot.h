@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/model.h"
-#include "engine/safetensors.h"
-#include "engine/weight_store.h"
+#include "engine/data/safetensors.h"
+#include "engine/model/model.h"
+#include "engine/optimizer/weight_store.h"
 #include "schedules/window.h"
 
 namespace stagecraft {

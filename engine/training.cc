@@ -9,10 +9,10 @@
 #include <thread>
 #include <utility>
 
-#include "engine/brief_wait.h"
 #include "engine/device_queue.h"
 #include "engine/evaluation_stage.h"
-#include "engine/initial_weights.h"
+#include "engine/model/initial_weights.h"
+#include "engine/ranks/brief_wait.h"
 #include "schedules/check.h"
 
 namespace stagecraft {

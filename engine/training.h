@@ -13,11 +13,11 @@
 #include <utility>
 #include <vector>
 
-#include "engine/batches.h"
-#include "engine/job.h"
-#include "engine/learning_rate.h"
+#include "engine/data/batches.h"
 #include "engine/model_stage.h"
-#include "engine/optimizer.h"
+#include "engine/optimizer/learning_rate.h"
+#include "engine/optimizer/optimizer.h"
+#include "engine/ranks/job.h"
 #include "engine/snapshot.h"
 #include "engine/training_plan.h"
 

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "engine/boundary.h"
-#include "engine/weight_memory.h"
+#include "engine/optimizer/weight_memory.h"
 #include "schedules/op.h"
 
 namespace stagecraft {

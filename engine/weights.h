@@ -4,7 +4,7 @@
 #include <optional>
 #include <span>
 
-#include "engine/weight_memory.h"
+#include "engine/optimizer/weight_memory.h"
 
 namespace stagecraft {
 

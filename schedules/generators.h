@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "schedules/activation_limit.h"
-#include "schedules/auto_problem.h"
-#include "schedules/bounds.h"
+#include "schedules/generators/bounds.h"
 #include "schedules/schedule.h"
+#include "schedules/search/activation_limit.h"
+#include "schedules/search/problem.h"
 
 namespace stagecraft {
 

@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "schedules/stream.h"
+#include "schedules/generators/stream.h"
 
 namespace stagecraft {
 namespace {

@@ -9,9 +9,9 @@
 
 #include <fmt/format.h>
 
-#include "schedules/csv_cells.h"
 #include "schedules/fault_list.h"
-#include "schedules/op_reader.h"
+#include "schedules/text/csv_cells.h"
+#include "schedules/text/op_reader.h"
 #include "schedules/visible_text.h"
 
 namespace stagecraft {

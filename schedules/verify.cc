@@ -8,8 +8,8 @@
 #include <fmt/format.h>
 
 #include "schedules/dependencies.h"
-#include "schedules/findings.h"
-#include "schedules/verify_communication.h"
+#include "schedules/verify/communication.h"
+#include "schedules/verify/findings.h"
 
 namespace stagecraft {
 namespace {

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/descriptor.h"
+#include "engine/ranks/descriptor.h"
 
 namespace stagecraft {
 

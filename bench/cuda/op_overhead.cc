@@ -10,7 +10,7 @@
 #include "bench/cuda/gpu_timing.h"
 #include "engine/cuda/cuda_framework.h"
 #include "engine/device_queue.h"
-#include "engine/thread_transport.h"
+#include "engine/ranks/thread_transport.h"
 
 namespace stagecraft {
 namespace {

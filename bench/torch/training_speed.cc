@@ -12,10 +12,10 @@
 
 #include <benchmark/benchmark.h>
 
-#include "engine/built_in_models.h"
-#include "engine/cut.h"
-#include "engine/data_set.h"
-#include "engine/thread_job.h"
+#include "engine/data/data_set.h"
+#include "engine/model/built_in_models.h"
+#include "engine/model/cut.h"
+#include "engine/ranks/thread_job.h"
 #include "engine/torch/flat_parameters.h"
 #include "engine/torch/torch_framework.h"
 #include "engine/training.h"

@@ -10,10 +10,10 @@
 #include <c10/core/AutogradState.h>
 #include <c10/cuda/CUDAFunctions.h>
 
-#include "engine/brief_wait.h"
 #include "engine/cuda/cuda_device.h"
 #include "engine/cuda/found_devices.h"
 #include "engine/cuda/loaded_nccl.h"
+#include "engine/ranks/brief_wait.h"
 #include "engine/torch/plain_errors.h"
 
 namespace stagecraft {

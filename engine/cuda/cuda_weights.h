@@ -3,7 +3,7 @@
 #include <cuda_runtime_api.h>
 #include <memory>
 
-#include "engine/weight_memory.h"
+#include "engine/optimizer/weight_memory.h"
 
 namespace stagecraft {
 

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "engine/cuda/device_kernels.h"
-#include "engine/optimizer_element.h"
+#include "engine/optimizer/optimizer_element.h"
 #include "schedules/diagnostic.h"
 
 // A thread takes 16 bytes of each buffer, which is what the memory gives at once, holds them in

@@ -3,8 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "engine/optimizer.h"
-#include "engine/optimizer_kernels.h"
+#include "engine/optimizer/optimizer.h"
+#include "engine/optimizer/optimizer_kernels.h"
 
 /// Updates and predictions over flat buffers in a GPU's memory: each one pass, on `stream`, a
 /// cudaStream_t of the current GPU. The same bits as optimizer_kernels.h, from the same formulas,

@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "engine/nccl.h"
+#include "engine/ranks/nccl.h"
 
 namespace stagecraft {
 

@@ -7,8 +7,8 @@
 #include <ATen/core/Tensor.h>
 #include <c10/core/TensorOptions.h>
 
-#include "engine/model.h"
-#include "engine/weight_store.h"
+#include "engine/model/model.h"
+#include "engine/optimizer/weight_store.h"
 
 namespace stagecraft {
 

@@ -5,7 +5,7 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/from_blob.h>
 
-#include "engine/host_tensor.h"
+#include "engine/model/host_tensor.h"
 
 namespace stagecraft {
 

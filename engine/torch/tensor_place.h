@@ -6,7 +6,7 @@
 #include <c10/core/TensorOptions.h>
 
 #include "engine/device.h"
-#include "engine/host_tensor.h"
+#include "engine/model/host_tensor.h"
 
 namespace stagecraft {
 

@@ -21,7 +21,7 @@
 #include <ATen/ops/tanh.h>
 #include <ATen/ops/zeros.h>
 
-#include "engine/random.h"
+#include "engine/model/random.h"
 #include "schedules/check.h"
 
 namespace stagecraft {

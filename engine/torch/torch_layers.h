@@ -6,7 +6,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "engine/layer.h"
+#include "engine/model/layer.h"
 
 namespace stagecraft {
 

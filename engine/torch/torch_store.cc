@@ -6,7 +6,7 @@
 #include <c10/util/Exception.h>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
-#include "engine/tcp.h"
+#include "engine/ranks/tcp.h"
 #include "engine/torch/plain_errors.h"
 
 namespace stagecraft {

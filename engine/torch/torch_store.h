@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "engine/store.h"
+#include "engine/ranks/store.h"
 
 namespace stagecraft {
 

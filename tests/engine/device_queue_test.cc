@@ -9,8 +9,8 @@
 
 #include <gtest/gtest.h>
 
-#include "engine/thread_job.h"
-#include "engine/thread_transport.h"
+#include "engine/ranks/thread_job.h"
+#include "engine/ranks/thread_transport.h"
 #include "engine/training.h"
 #include "schedules/lower.h"
 #include "tests/engine/device_framework.h"

@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include "engine/thread_job.h"
+#include "engine/ranks/thread_job.h"
 #include "schedules/lower.h"
 #include "schedules/verify.h"
 #include "tests/engine/scalar_model.h"

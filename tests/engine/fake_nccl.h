@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/nccl.h"
+#include "engine/ranks/nccl.h"
 #include "tests/engine/fake_device.h"
 
 namespace stagecraft::test {

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/nccl_transport.h"
+#include "engine/ranks/nccl_transport.h"
 #include "engine/training.h"
 #include "tests/engine/device_framework.h"
 #include "tests/engine/fake_nccl.h"

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/optimizer_kernels.h"
-#include "engine/random.h"
+#include "engine/model/random.h"
+#include "engine/optimizer/optimizer_kernels.h"
 
 namespace stagecraft::test {
 

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "engine/thread_job.h"
+#include "engine/ranks/thread_job.h"
 #include "tests/support/cost_builder.h"
 
 namespace stagecraft {

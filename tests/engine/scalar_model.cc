@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-#include "engine/thread_job.h"
+#include "engine/ranks/thread_job.h"
 #include "schedules/progress.h"
 
 namespace stagecraft::test {

@@ -8,7 +8,7 @@
 
 #include <gtest/gtest.h>
 
-#include "engine/thread_job.h"
+#include "engine/ranks/thread_job.h"
 #include "schedules/lower.h"
 #include "tests/engine/scalar_framework.h"
 #include "tests/support/schedule_builder.h"

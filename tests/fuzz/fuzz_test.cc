@@ -15,7 +15,7 @@
 #include "schedules/verify.h"
 #include "tests/fuzz/fuzz_loop.h"
 #include "tests/support/schedule_builder.h"
-#include "tools/baseline.h"
+#include "tools/reports/baseline.h"
 #include "traces/profile.h"
 
 namespace stagecraft {

@@ -77,7 +77,7 @@ def outputs(folder):
         errors = ["it is no JSON: " + done.stderr]
         if printed.startswith("{"):
             document = json.loads(printed)
-            found = validator(f"tools/{schema}.schema.json").iter_errors(document)
+            found = validator(f"tools/schemas/{schema}.schema.json").iter_errors(document)
             errors = [f"at /{'/'.join(map(str, e.absolute_path))}: {e.message}" for e in found]
         expect(f"stagecraft {line}: {'; '.join(errors)}", not errors)
 

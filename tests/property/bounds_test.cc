@@ -1,4 +1,4 @@
-#include "schedules/bounds.h"
+#include "schedules/generators/bounds.h"
 
 #include <algorithm>
 #include <cstdint>

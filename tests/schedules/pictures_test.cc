@@ -111,7 +111,7 @@ std::string FileOf(std::string_view generator) {
   for (char& c : file) {
     c = c == '-' ? '_' : c;
   }
-  return file + ".cc";
+  return "generators/" + file + ".cc";
 }
 
 TEST(Pictures, EveryGeneratorDrawsWhatItsCommentShows) {
@@ -125,7 +125,7 @@ TEST(Pictures, EveryGeneratorDrawsWhatItsCommentShows) {
 }
 
 TEST(Pictures, TheStreamIsThatOfAsyncOneFOneB) {
-  const std::vector<Picture> pictures = PicturesOf("stream.h");
+  const std::vector<Picture> pictures = PicturesOf("generators/stream.h");
   ASSERT_EQ(pictures.size(), 1U);
   ExpectDrawn(*FindGenerator("async-1f1b"), pictures.front());
 }

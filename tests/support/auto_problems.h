@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "schedules/auto_problem.h"
 #include "schedules/placements.h"
+#include "schedules/search/problem.h"
 
 namespace stagecraft::test {
 

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iterator>
 #include <regex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -112,6 +113,58 @@ std::vector<std::string> LayerFaults(const SourceFile& file) {
   return faults;
 }
 
+/// What the `CMakeLists.txt` of a room says of its headers.
+struct Doors {
+  std::set<std::string> open, closed;  ///< Paths: for other rooms, too; for the room itself only.
+};
+
+Doors DoorsIn(const SourceFile& cmake) {
+  static const std::regex keyword(R"(^\s*(HEADERS|PRIVATE_HEADERS|[A-Z_]+)\b)");
+  static const std::regex header(R"(^\s+([a-z0-9_/]+\.h)\)?$)");
+  const std::string folder = fs::path(cmake.path).parent_path().generic_string() + "/";
+  Doors doors;
+  bool is_open = false;
+  for (const std::string& line : cmake.lines) {
+    std::smatch match;
+    if (std::regex_search(line, match, header)) {
+      (is_open ? doors.open : doors.closed).insert(folder + match.str(1));
+    } else if (std::regex_search(line, match, keyword)) {
+      is_open = match.str(1) == "HEADERS";
+    }
+  }
+  return doors;
+}
+
+Doors AllDoors() {
+  Doors all;
+  for (const SourceFile& cmake :
+       Files([](const std::string& path) { return EndsWith(path, "CMakeLists.txt"); })) {
+    all.open.merge(DoorsIn(cmake).open);
+    all.closed.merge(DoorsIn(cmake).closed);
+  }
+  return all;
+}
+
+/// A header that is not a door of its room is included by the room, its tests and benchmarks only.
+std::vector<std::string> DoorFaults(const SourceFile& file, const Doors& doors) {
+  static const std::regex include(R"re(^\s*#\s*include\s+"([^"]+)")re");
+  const std::string_view room = RoomOf(file.path);
+  std::vector<std::string> faults;
+  for (std::size_t i = 0; i < file.lines.size(); ++i) {
+    std::smatch match;
+    if (!std::regex_search(file.lines[i], match, include)) {
+      continue;
+    }
+    const std::string header = match[1];
+    const bool is_inside = room == RoomOf(header) || room == "tests" || room == "bench";
+    if (!is_inside && doors.closed.contains(header)) {
+      faults.push_back(
+          At(file, i, header + " is for its own room; a door is listed under HEADERS"));
+    }
+  }
+  return faults;
+}
+
 /// `schedules`, `traces` and `sim` are functions of their arguments.
 std::vector<std::string> PurityFaults(const SourceFile& file) {
   static const std::regex impure(
@@ -213,6 +266,37 @@ TEST(Tidy, RoomsIncludeOnlyWhatIsBelowThem) {
   EXPECT_THAT(LayerFaults({"sim/a.cc", {"#include <torch/torch.h>", "#include \"tools/a.h\""}}),
               ElementsAre("sim/a.cc:1: Torch outside engine/torch and engine/cuda",
                           "sim/a.cc:2: sim must not include tools"));
+}
+
+TEST(Tidy, RoomsAreEnteredByTheirDoors) {
+  const Doors doors = AllDoors();
+  EXPECT_THAT(Check(Files(IsCode), [&](const SourceFile& file) { return DoorFaults(file, doors); }),
+              IsEmpty());
+
+  const Doors of_sim = DoorsIn({"sim/CMakeLists.txt",
+                                {"stagecraft_library(sim", "  SOURCES", "    walk.cc", "  HEADERS",
+                                 "    simulate.h", "  PRIVATE_HEADERS", "    walk.h)"}});
+  EXPECT_THAT(of_sim.open, ElementsAre("sim/simulate.h"));
+  EXPECT_THAT(of_sim.closed, ElementsAre("sim/walk.h"));
+  EXPECT_THAT(DoorFaults({"sim/a.cc", {"#include \"sim/walk.h\""}}, of_sim), IsEmpty());
+  EXPECT_THAT(
+      DoorFaults({"tools/a.cc", {"#include \"sim/simulate.h\"", "#include \"sim/walk.h\""}},
+                 of_sim),
+      ElementsAre("tools/a.cc:2: sim/walk.h is for its own room; a door is listed under HEADERS"));
+}
+
+TEST(Tidy, EachHeaderIsCheckedAlone) {
+  const Doors doors = AllDoors();
+  std::vector<std::string> missing;
+  for (const SourceFile& file : Files([](const std::string& path) {
+         const std::string_view room = RoomOf(path);
+         return EndsWith(path, ".h") && room != "tests" && room != "bench";
+       })) {
+    if (!doors.open.contains(file.path) && !doors.closed.contains(file.path)) {
+      missing.push_back(file.path);
+    }
+  }
+  EXPECT_THAT(missing, IsEmpty()) << "in no list of a CMakeLists.txt";
 }
 
 TEST(Tidy, PureRoomsTouchNoClockFileThreadOrEntropy) {

@@ -1,6 +1,5 @@
 # Install and export of everything, in one place: libraries with their headers, the program, the
 # shipped profiles and schemas, and the package files that `find_package(stagecraft)` reads.
-include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 set(stagecraft_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/stagecraft)
@@ -24,11 +23,11 @@ install(FILES ${PROJECT_SOURCE_DIR}/engine/data/digits.safetensors
         DESTINATION ${CMAKE_INSTALL_DATADIR}/stagecraft/data)
 install(FILES ${PROJECT_SOURCE_DIR}/traces/profile.schema.json
               ${PROJECT_SOURCE_DIR}/engine/model.schema.json
-              ${PROJECT_SOURCE_DIR}/tools/check.schema.json
-              ${PROJECT_SOURCE_DIR}/tools/simulate.schema.json
-              ${PROJECT_SOURCE_DIR}/tools/compare.schema.json
-              ${PROJECT_SOURCE_DIR}/tools/train.schema.json
-              ${PROJECT_SOURCE_DIR}/tools/validate.schema.json
+              ${PROJECT_SOURCE_DIR}/tools/schemas/check.schema.json
+              ${PROJECT_SOURCE_DIR}/tools/schemas/simulate.schema.json
+              ${PROJECT_SOURCE_DIR}/tools/schemas/compare.schema.json
+              ${PROJECT_SOURCE_DIR}/tools/schemas/train.schema.json
+              ${PROJECT_SOURCE_DIR}/tools/schemas/validate.schema.json
         DESTINATION ${CMAKE_INSTALL_DATADIR}/stagecraft/schemas)
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/stagecraft)
 

@@ -9,7 +9,7 @@
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
-#include "engine/thread_job.h"
+#include "engine/ranks/thread_job.h"
 #include "engine/torch/flat_parameters.h"
 #include "engine/torch/tensor_place.h"
 #include "schedules/lower.h"

@@ -11,7 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/cuda/cuda_framework.h"
-#include "engine/weight_store.h"
+#include "engine/optimizer/weight_store.h"
 #include "tests/engine/cuda/gpu_or_skip.h"
 
 namespace stagecraft {

@@ -13,7 +13,7 @@
 #include <ATen/ops/randint.h>
 #include <ATen/ops/randn.h>
 
-#include "engine/model.h"
+#include "engine/model/model.h"
 #include "engine/torch/torch_layers.h"
 
 namespace stagecraft::test {

@@ -17,9 +17,9 @@
 #include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/autograd.h>
 
-#include "engine/initial_weights.h"
-#include "engine/process_job.h"
-#include "engine/thread_job.h"
+#include "engine/model/initial_weights.h"
+#include "engine/ranks/process_job.h"
+#include "engine/ranks/thread_job.h"
 #include "engine/torch/tensor_memory.h"
 #include "engine/torch/torch_framework.h"
 #include "engine/torch/torch_layers.h"

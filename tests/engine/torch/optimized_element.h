@@ -3,7 +3,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "engine/optimizer.h"
+#include "engine/optimizer/optimizer.h"
 
 namespace stagecraft::test {
 

@@ -13,7 +13,7 @@
 #include <torch/optim/adamw.h>
 #include <torch/optim/sgd.h>
 
-#include "engine/weight_store.h"
+#include "engine/optimizer/weight_store.h"
 #include "tests/engine/torch/layer_cases.h"
 
 namespace stagecraft {

@@ -5,9 +5,9 @@
 #include <utility>
 #include <vector>
 
-#include "engine/built_in_models.h"
-#include "engine/cut.h"
-#include "engine/data_set.h"
+#include "engine/data/data_set.h"
+#include "engine/model/built_in_models.h"
+#include "engine/model/cut.h"
 #include "engine/training.h"
 
 namespace stagecraft::test {

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "engine/tcp.h"
+#include "engine/ranks/tcp.h"
 #include "schedules/diagnostic.h"
 
 namespace stagecraft {

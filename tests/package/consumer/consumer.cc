@@ -3,13 +3,13 @@
 #include <chrono>
 #include <cstdio>
 
-#include "engine/rehearsal.h"
-#include "engine/thread_job.h"
-#include "schedules/lower.h"
-#include "schedules/registry.h"
-#include "schedules/verify.h"
-#include "sim/metrics.h"
-#include "sim/simulate.h"
+#include <stagecraft/engine/ranks/thread_job.h>
+#include <stagecraft/engine/rehearsal.h>
+#include <stagecraft/schedules/lower.h>
+#include <stagecraft/schedules/registry.h>
+#include <stagecraft/schedules/verify.h>
+#include <stagecraft/sim/metrics.h>
+#include <stagecraft/sim/simulate.h>
 
 int main() {
   using namespace std::chrono_literals;

@@ -1,0 +1,125 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/model/host_tensor.h"
+#include "engine/optimizer/learning_rate.h"
+#include "engine/optimizer/optimizer.h"
+#include "engine/optimizer/weight_memory.h"
+#include "engine/weights.h"
+#include "schedules/schedule.h"
+#include "schedules/weight_slots.h"
+
+namespace stagecraft {
+
+/// What a schedule asks of the weights of one stage on one rank.
+struct StoreNeeds {
+  std::int32_t slots = 1;
+  bool predicts = false;              ///< There is a P with a horizon above 0.
+  std::int32_t negative_horizon = 0;  ///< The least horizon of a P, if it is below 0.
+};
+
+StoreNeeds NeedsOf(const Schedule& schedule, const WeightSlots& slots, std::int32_t rank,
+                   std::int32_t stage);
+
+struct WeightStoreOptions {
+  ElementType type = ElementType::kFloat32;  ///< Or kFloat64.
+  std::int64_t elements = 0;
+  StoreNeeds needs{};
+  OptimizerOptions optimizer{};
+  LearningRate learning_rate{};
+  /// The gradient of a micro-batch of n samples is added up n / `samples` times: all of them once
+  /// if they all have as many.
+  std::int64_t samples = 1;
+  WeightMemory* memory = &HostMemory();  ///< Outlives the store.
+};
+
+/// A buffer that a checkpoint keeps, of `elements` like the weights.
+struct StateBuffer {
+  std::string name;
+  std::byte* data = nullptr;
+};
+
+/// The weights of one stage in flat buffers: one per slot, the gradient, and what the optimizer
+/// keeps, all in one kind of memory. All begin as zeros, aligned to 64 bytes.
+///
+///   slot 0   slot 1  ...    versions and predictions, as schedules/weight_slots.h says
+///   gradient                a sum, which autograd adds to and a step clears
+///   momentum | m, v         the optimizer's
+///   last gradient           only if predictions need it
+///   weight difference       moving average of steps, only for horizons below 0 (PipeMare)
+///
+/// and one number that says when a gradient was not finite.
+class WeightStore : public Weights {
+ public:
+  explicit WeightStore(const WeightStoreOptions& options);
+
+  std::int64_t Elements() const { return options_.elements; }
+  WeightMemory& Memory() const { return *options_.memory; }
+  std::byte* Slot(std::int32_t slot) { return slots_[static_cast<std::size_t>(slot)].get(); }
+  std::byte* GradientData() { return gradient_.get(); }
+
+  /// Where the newest version is; slot 0 before the first step.
+  std::int32_t NewestSlot() const { return newest_; }
+  /// Updates made, over all runs.
+  std::int64_t Updates() const { return updates_; }
+  void SetUpdates(std::int64_t updates) { updates_ = updates; }
+
+  /// The first update, counted like `Updates`, whose gradient was not finite; nothing if all were.
+  /// Nobody notices what stands in the weights themselves. On a device it waits for the updates.
+  std::optional<std::int64_t> FirstNotFinite() const;
+
+  /// What a checkpoint keeps beside the newest weights.
+  std::vector<StateBuffer> State();
+
+  /// Copies the newest version to `slot`, to run a program once more, whose version 0 it is.
+  void MoveNewestTo(std::int32_t slot);
+
+  /// Says what a caller has put into a slot.
+  void Note(std::int32_t slot, SlotContent content) {
+    contents_[static_cast<std::size_t>(slot)] = content;
+  }
+
+  void Step(const StepOp& step) override;
+  void Predict(const PredictOp& prediction) override;
+  void StepAndPredict(const StepOp& step, const PredictOp& prediction) override;
+  std::span<double> Gradient() override;
+  void GradientReplaced() override;
+  std::optional<DeviceValues> GradientOnDevice() override;
+  std::optional<SlotContent> Holds(std::int32_t slot) const override {
+    return contents_[static_cast<std::size_t>(slot)];
+  }
+
+ private:
+  using Buffer = std::shared_ptr<std::byte>;
+
+  Buffer MakeBuffer() const;
+  std::size_t Bytes() const {
+    return static_cast<std::size_t>(options_.elements * BytesOf(options_.type));
+  }
+  void NotePrediction(const PredictOp& prediction);
+  template <typename T>
+  OptimizerBuffers<T> Buffers() const;
+  template <typename T>
+  void StepAs(const StepOp& step, const PredictOp* prediction);
+  template <typename T>
+  void PredictAs(const PredictOp& prediction);
+
+  WeightStoreOptions options_;
+  std::vector<Buffer> slots_;
+  std::vector<std::optional<SlotContent>> contents_;  ///< By slot.
+  Buffer gradient_, velocity_, moment1_, moment2_, last_, difference_;
+  Buffer first_not_finite_;          ///< One int64.
+  std::vector<double> exchanged_;    ///< The gradient in double, while replicas add theirs.
+  std::vector<std::byte> narrowed_;  ///< The same as it is in memory.
+  std::int32_t newest_ = 0;
+  std::int64_t updates_ = 0;
+};
+
+}  // namespace stagecraft

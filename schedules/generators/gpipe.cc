@@ -1,0 +1,36 @@
+#include <algorithm>
+#include <cstddef>
+#include <vector>
+
+#include "schedules/generators.h"
+#include "schedules/generators/flush_batches.h"
+
+namespace stagecraft {
+
+/// All forwards of a batch, then all its backwards, then a step behind the flush.
+///
+///   -p 3 -m 4
+///   rank 0 | F0 F1 F2 F3 .  .  .  .  .  .  B0--- B1--- B2--- B3---
+///   rank 1 | .  F0 F1 F2 F3 .  .  .  B0--- B1--- B2--- B3--- .  .
+///   rank 2 | .  .  F0 F1 F2 F3 B0--- B1--- B2--- B3--- .  .  .  .
+///
+/// Bubble: (p - 1) / (m + p - 1). Weight copies: 1. Live activations: m; with `checkpoint` only the
+/// stage inputs are kept, and an R runs each forward again before its backward. Staleness: 0.
+/// Source: Huang et al., "GPipe: Efficient Training of Giant Neural Networks using Pipeline
+/// Parallelism", NeurIPS 2019. Backwards run in ascending order; any order has the same length.
+Schedule GPipe(const GeneratorOptions& options) {
+  const std::vector<std::int32_t> warmup(static_cast<std::size_t>(options.ranks),
+                                         options.microbatches);
+  return MakeFlushed(options, warmup, options.checkpoint);
+}
+
+Bounds GPipeBounds(const GeneratorOptions& options) {
+  const std::int32_t m = options.microbatches;
+  const std::int32_t sets = options.checkpoint == Checkpoint::kNone  ? m
+                            : options.checkpoint == Checkpoint::kAll ? 1
+                                                                     : std::min(m, 2);
+  return FlushedBounds(options.ranks,
+                       std::vector<std::int32_t>(static_cast<std::size_t>(options.ranks), sets));
+}
+
+}  // namespace stagecraft

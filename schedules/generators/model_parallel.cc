@@ -1,0 +1,25 @@
+#include "schedules/generators.h"
+#include "schedules/generators/flush_batches.h"
+
+namespace stagecraft {
+
+/// Layers spread over ranks without any overlap: a micro-batch goes all the way forward and back
+/// before the next one starts.
+///
+///   -p 3 -m 2
+///   rank 0 | F0 .  .  .  .  .  .  B0--- F1 .  .  .  .  .  .  B1---
+///   rank 1 | .  F0 .  .  .  B0--- .  .  .  F1 .  .  .  B1--- .  .
+///   rank 2 | .  .  F0 B0--- .  .  .  .  .  .  F1 B1--- .  .  .  .
+///
+/// Weight copies: 1. Live activations: 1. Staleness: 0. The baseline that pipelining improves on.
+Schedule ModelParallel(const GeneratorOptions& options) {
+  return MakeFlushed(options,
+                     std::vector<std::int32_t>(static_cast<std::size_t>(options.ranks), 0));
+}
+
+Bounds ModelParallelBounds(const GeneratorOptions& options) {
+  return FlushedBounds(std::vector<std::int32_t>(static_cast<std::size_t>(options.ranks), 0),
+                       options.microbatches);
+}
+
+}  // namespace stagecraft

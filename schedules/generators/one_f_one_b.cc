@@ -1,0 +1,46 @@
+#include <algorithm>
+#include <cstddef>
+#include <vector>
+
+#include "schedules/generators.h"
+#include "schedules/generators/flush_batches.h"
+
+namespace stagecraft {
+
+namespace {
+
+/// Forwards of each rank before its first backward.
+std::vector<std::int32_t> WarmupOf(const GeneratorOptions& options) {
+  const std::int32_t first = options.warmup.value_or(options.ranks - 1);
+  std::vector<std::int32_t> warmup;
+  warmup.reserve(static_cast<std::size_t>(options.ranks));
+  for (std::int32_t rank = 0; rank < options.ranks; ++rank) {
+    warmup.push_back(std::min(std::max(first - rank, 0), 2 * (options.ranks - 1 - rank)));
+  }
+  return warmup;
+}
+
+}  // namespace
+
+/// One-forward-one-backward with a flush at the end of the batch; also called PipeDream-Flush, and
+/// DAPPLE's schedule.
+///
+///   -p 3 -m 4
+///   rank 0 | F0 F1 F2 .  .  .  .  B0--- F3 B1--- .  B2--- .  B3---
+///   rank 1 | .  F0 F1 .  .  B0--- F2 B1--- F3 B2--- .  B3--- .  .
+///   rank 2 | .  .  F0 B0--- F1 B1--- F2 B2--- F3 B3--- .  .  .  .
+///            warm-up: p-1-rank forwards    steady: one F, one B    cool-down
+///
+/// Bubble: (p - 1) / (m + p - 1). Weight copies: 1. Live activations on a rank: min(p - rank, m).
+/// Staleness: 0. `warmup` sets the warm-up of rank 0: fewer forwards need less memory and leave
+/// bubbles, more (up to 2(p - 1), rank r then has 2(p - 1 - r)) hide the latency of transfers.
+/// Source: Narayanan et al., "Memory-Efficient Pipeline-Parallel DNN Training", ICML 2021.
+Schedule OneFOneB(const GeneratorOptions& options) {
+  return MakeFlushed(options, WarmupOf(options));
+}
+
+Bounds OneFOneBBounds(const GeneratorOptions& options) {
+  return FlushedBounds(WarmupOf(options), options.microbatches);
+}
+
+}  // namespace stagecraft

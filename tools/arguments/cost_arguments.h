@@ -1,0 +1,105 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "schedules/schedule.h"
+#include "sim/topology.h"
+#include "tools/arguments/cost_source.h"
+#include "tools/arguments/schedule_arguments.h"
+
+namespace CLI {  // NOLINT(readability-identifier-naming): the name is the library's
+class App;
+}
+
+namespace stagecraft {
+
+/// The flags that say what ops, transfers and weights cost.
+class CostArguments {
+ public:
+  enum class Which { kAll, kPlanning, kCosts, kSizes };
+
+  /// Declares them: all, all but how sends wait, all but those of the machine and `--cut`, or only
+  /// those that say how large things are.
+  void AddTo(CLI::App& app, Which which = Which::kAll);
+
+  SendMode Send() const { return send_; }
+
+  /// What a value of a cost flag is for where `--costs-per` is not given. Call before `Load`.
+  void SetDefaultPer(CostsPer per) { default_per_ = per; }
+
+  /// The value of a `--cut` that a command declares itself: layers, as in the flag declared here.
+  void SetCut(const std::string& text);
+
+  /// Whether anything was given that says how large things are, or how long ops take.
+  bool AnySizes() const;
+  bool AnyDurations() const;
+
+  /// Whether any of the flags was given a value that matters.
+  bool Any() const;
+
+  /// Whether any cost is given by a flag whose values are for a stage each.
+  bool ArePerStage() const {
+    return per_.value_or(default_per_) == CostsPer::kStage &&
+           (inline_.AnyDuration() || inline_.AnySize());
+  }
+
+  /// Reads the profile, if any, and prints its warnings. Throws `CommandFailure` (usage).
+  CostSource Load() const;
+
+  /// The same without a profile, with what `assumed` says in place of what is not given.
+  CostSource LoadWithDefaults(const StageCosts& assumed) const;
+
+  /// Throws `CommandFailure` (usage) if a speed is given for a rank that `schedule` lacks.
+  Topology TopologyFor(const Schedule& schedule) const;
+
+  /// What rank `rank` may hold in all, from `--memory`; nothing if it may hold anything. Throws
+  /// `CommandFailure` (usage) if `--memory` is for another number of ranks than `ranks`.
+  std::optional<std::int64_t> MemoryOf(std::int32_t rank, std::int32_t ranks) const;
+  bool HasMemory() const { return !memory_.empty(); }
+
+  /// `MemoryOf` every rank; empty without `--memory`. Throws `CommandFailure` (usage), too, if
+  /// durations are given and no sizes, since all would fit.
+  std::vector<std::int64_t> MemoryOfRanks(std::int32_t ranks) const;
+
+  /// Flags that were given although nothing in `schedule` depends on them.
+  std::vector<IdleFlag> IdleFlags(const CostSource& source, const Schedule& schedule) const;
+
+  /// -p where it is not given: `--stages`, else as many as `--cut` makes, else the stages of a
+  /// profile that has ready ones, or says where it is cut.
+  std::optional<std::int32_t> DefaultRanks(const CostSource& source) const;
+
+  /// Throws `CommandFailure` (usage) if `--stages` was given and a pipeline of that many ranks is
+  /// not what was asked for.
+  void CheckStages(const GivenSchedule& given) const;
+
+ private:
+  void AddTimes(CLI::App& app);
+  void AddSizes(CLI::App& app);
+  void AddTopology(CLI::App& app, bool with_send);
+  void AddPer(CLI::App& app);
+  void AddMemory(CLI::App& app);
+  void AddProfile(CLI::App& app, bool with_cut);
+  std::optional<Profile> LoadProfile() const;
+  GivenCosts Given(InlineCosts flags) const;
+
+  InlineCosts inline_;
+  CostsPer default_per_ = CostsPer::kStage;
+  std::optional<CostsPer> per_;
+  std::string profile_;
+  std::optional<std::int32_t> profile_batch_;
+  std::optional<std::int32_t> stages_;
+  std::vector<std::int32_t> cut_;
+  std::optional<double> memory_bandwidth_;
+  std::optional<double> microbatch_size_;
+  std::vector<std::int64_t> memory_;
+  Nanoseconds latency_{0};
+  double bandwidth_ = 0;
+  SendMode send_ = SendMode::kEager;
+  std::vector<std::pair<std::int32_t, double>> speeds_;
+};
+
+}  // namespace stagecraft

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "schedules/placements.h"
+#include "schedules/schedule.h"
+#include "tools/arguments/inline_costs.h"
+#include "tools/command.h"
+#include "tools/terminal.h"
+#include "traces/costs.h"
+#include "traces/profile.h"
+
+namespace stagecraft {
+
+/// What a value of a cost flag is for.
+enum class CostsPer : std::uint8_t {
+  kStage,  ///< One stage of the schedule.
+  kRank,   ///< One p-th of the model, which is shared out over the stages that a rank holds.
+};
+
+/// What the command line says of costs. Files have been read.
+struct GivenCosts {
+  InlineCosts flags;
+  CostsPer per = CostsPer::kStage;
+  std::optional<Profile> profile{};
+  std::optional<double> microbatch_size{};  ///< Samples.
+  std::vector<std::int32_t> cut{};          ///< First layer of each further stage; empty: by time.
+  double memory_bandwidth = 500e9;          ///< Bytes per second, of the device.
+};
+
+/// For which part of a comparison costs are wanted.
+struct CostScale {
+  std::int32_t factor = 1;  ///< A micro-batch of the schedule is so many of the given size.
+  std::int32_t parts = 0;   ///< p of "one p-th of the model"; 0: as many as the schedule has ranks.
+};
+
+/// Where the costs of any schedule come from: a profile, flags, or both; a flag replaces the
+/// profile's figure.
+class CostSource {
+ public:
+  explicit CostSource(GivenCosts given);
+
+  const std::optional<Profile>& GetProfile() const { return given_.profile; }
+
+  /// Samples: as given, else the size that the profile was measured at (the smallest of several),
+  /// else 1.
+  double MicrobatchSize() const { return microbatch_size_; }
+
+  /// Costs of every stage of `schedule`. A profile's layers are cut as `--cut` says, else as the
+  /// profile says if that is for as many stages, else for the schedule's placement. Throws
+  /// `CommandFailure` (usage).
+  Costs For(const Schedule& schedule, const CostScale& scale = {}) const;
+
+  /// Whether there is any duration.
+  bool HasDurations() const { return given_.profile || given_.flags.AnyDuration(); }
+
+  /// What the costs are for, such as `costs of flags are per stage`; `parts` as in `CostScale`.
+  std::string Basis(std::int32_t parts) const;
+
+ private:
+  struct ChosenCut {
+    Partition partition;
+    std::string sentence;
+  };
+  ChosenCut CutFor(const Schedule& schedule) const;
+  ChosenCut CutByTime(const Placement& placement) const;
+  OpKinds KindsFromProfile(OpKinds used) const;
+  Costs FromProfile(const Schedule& schedule, std::int32_t factor) const;
+
+  GivenCosts given_;
+  double microbatch_size_ = 1;
+  mutable std::map<Placement, ChosenCut> cuts_by_time_;  ///< Each is worked out once.
+};
+
+/// One warning per idle flag: that it has no effect on `what`, and why.
+std::vector<Diagnostic> WarningsOf(const std::vector<IdleFlag>& idle, const std::string& what);
+
+/// The value, its warnings printed; without one, `CommandFailure` (usage) with all diagnostics.
+template <typename T>
+T ValueOrUsage(Result<T> result) {
+  if (!result.value) {
+    throw CommandFailure(ExitCode::kUsage, std::move(result.diagnostics));
+  }
+  PrintDiagnostics(result.diagnostics);
+  return *std::move(result.value);
+}
+
+}  // namespace stagecraft

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "engine/optimizer/learning_rate.h"
+#include "engine/optimizer/optimizer.h"
+
+namespace CLI {  // NOLINT(readability-identifier-naming): the name is the library's
+class App;
+}
+
+namespace stagecraft {
+
+/// The flags of optimizer, learning rate and prediction.
+class OptimizerArguments {
+ public:
+  void AddTo(CLI::App& app);
+
+  /// Throws `CommandFailure` (usage) with everything that makes no sense.
+  OptimizerOptions Options() const;
+
+  /// Without `--lr`: 0.02 for SGD, 0.001 for Adam and AdamW.
+  LearningRate Rate() const;
+
+ private:
+  OptimizerOptions options_;
+  std::optional<double> momentum_;
+  std::optional<std::string> rates_, schedule_;
+  std::optional<std::int32_t> warmup_;
+};
+
+}  // namespace stagecraft

@@ -1,0 +1,43 @@
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <CLI/CLI.hpp>
+
+#include "tools/arguments/simulate_arguments.h"
+#include "tools/command.h"
+#include "tools/runs/explanation.h"
+#include "tools/terminal.h"
+
+namespace stagecraft {
+namespace {
+
+class ExplainCommand : public Command {
+ public:
+  explicit ExplainCommand(CLI::App& app) {
+    arguments_.AddTo(app, "what to explain: a generator's name, a *.sched file, or torch's *.csv");
+    app.footer(
+        "Examples:\n"
+        "  stagecraft explain 1f1b -p 4 -m 8 --forward 1ms --backward 2ms --latency 0.1ms\n"
+        "  stagecraft explain gpipe --profile vgg16 --stages 4 --microbatch-size 16 "
+        "--bandwidth 100GB/s\n");
+  }
+
+  ExitCode Run() override {
+    Progress progress;
+    const SimulatedRun run = arguments_.Run(Engine::kReplay, progress);
+    Print(ExplanationToText(run, Explain(run, progress)));
+    return ExitCode::kFine;
+  }
+
+ private:
+  SimulateArguments arguments_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeExplainCommand(CLI::App& app) {
+  return std::make_unique<ExplainCommand>(app);
+}
+
+}  // namespace stagecraft

@@ -1,0 +1,171 @@
+#include "tools/runs/divergence.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <tuple>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "schedules/staleness.h"
+
+namespace stagecraft {
+namespace {
+
+using What = Divergence::What;
+
+auto Order(const Divergence& divergence) {
+  return std::tuple(divergence.update, divergence.what, divergence.microbatch, divergence.stage);
+}
+
+const char* NameOf(What what) {
+  switch (what) {
+    case What::kLoss:
+      return "loss";
+    case What::kGradient:
+      return "gradient";
+    case What::kTestLoss:
+      return "test_loss";
+    default:
+      return "weights";
+  }
+}
+
+}  // namespace
+
+std::string ToText(const Divergence& divergence) {
+  switch (divergence.what) {
+    case What::kLoss:
+      return fmt::format("the loss of micro-batch {} (update {}) is not finite",
+                         divergence.microbatch, divergence.update);
+    case What::kGradient:
+      return fmt::format(
+          "the gradient of stage {} in update {} (micro-batch {} and on) is not finite",
+          divergence.stage, divergence.update, divergence.microbatch);
+    case What::kTestLoss:
+      return fmt::format("the test loss after update {} (micro-batch {}) is not finite",
+                         divergence.update, divergence.microbatch);
+    default:
+      return fmt::format("the weights after update {} (micro-batch {}) are not finite",
+                         divergence.update, divergence.microbatch);
+  }
+}
+
+Diagnostic WarningOf(const Divergence& divergence) {
+  Diagnostic warning;
+  warning.severity = Severity::kWarning;
+  warning.message = ToText(divergence) + ", so that times behind it may not be usual ones";
+  return warning;
+}
+
+nlohmann::ordered_json ToJson(const Divergence& divergence) {
+  nlohmann::ordered_json json = {{"update", divergence.update},
+                                 {"microbatch", divergence.microbatch},
+                                 {"what", NameOf(divergence.what)}};
+  if (divergence.what == What::kGradient) {
+    json["stage"] = divergence.stage;
+  }
+  return json;
+}
+
+DivergenceWatch::DivergenceWatch(const TrainingPlan& plan, const JournalStart& start)
+    : plan_(plan), start_(start), pauses_(plan.MicrobatchesBeforePauses()) {
+  const Schedule& schedule = plan.training.schedule;
+  for (std::size_t rank = 0; rank < schedule.programs.size(); ++rank) {
+    for (const std::int32_t stage : schedule.placement[rank]) {
+      const std::vector<Op>& program = schedule.programs[rank];
+      if (std::any_of(program.begin(), program.end(), [&](const Op& op) {
+            return op.kind == OpKind::kStep && op.stage == stage;
+          })) {
+        holders_.push_back({static_cast<std::int32_t>(rank), stage});
+      }
+    }
+  }
+
+  update_of_.resize(static_cast<std::size_t>(schedule.shape.microbatches), 0);
+  for (const GradientUse& use : GradientUses(schedule)) {
+    if (use.stage + 1 != schedule.shape.stages) {
+      continue;
+    }
+    const auto update = static_cast<std::size_t>(use.step_version);
+    update_of_[static_cast<std::size_t>(use.microbatch)] = use.step_version;
+    if (first_of_.size() <= update) {
+      first_of_.resize(update + 1, schedule.shape.microbatches);
+    }
+    first_of_[update] = std::min<std::int64_t>(first_of_[update], use.microbatch);
+  }
+}
+
+void DivergenceWatch::Take(const TrainingReport& report) {
+  using Kind = TrainingReport::Kind;
+  const auto of_round = static_cast<std::int64_t>(first_of_.size());
+  if (report.kind == Kind::kTraining && !std::isfinite(report.result.loss)) {
+    Found({.update = UpdateOf(report.result.microbatch - start_.microbatch),
+           .what = What::kLoss,
+           .microbatch = report.result.microbatch});
+  } else if (report.kind == Kind::kEvaluation && !std::isfinite(report.result.loss)) {
+    const std::int64_t trained = pauses_[static_cast<std::size_t>(report.pause)];
+    Found({.update = UpdatesBefore(report.pause) - 1,
+           .what = What::kTestLoss,
+           .microbatch = start_.microbatch + trained - 1});
+  } else if (report.kind == Kind::kUpdates) {
+    const TrainingReport::Updates& updates = report.updates;
+    for (Holder& holder : holders_) {
+      if (holder.rank == updates.rank && holder.stage == updates.stage) {
+        holder.made = updates.made;
+      }
+    }
+    if (updates.not_finite >= 0 && of_round > 0) {
+      const std::int64_t round = updates.not_finite / of_round;
+      Found({.update = updates.not_finite,
+             .what = What::kGradient,
+             .microbatch = start_.microbatch + round * plan_.training.schedule.shape.microbatches +
+                           first_of_[static_cast<std::size_t>(updates.not_finite % of_round)],
+             .stage = updates.stage});
+    }
+  }
+}
+
+void DivergenceWatch::Found(Divergence divergence) {
+  if (!found_ || Order(divergence) < Order(*found_)) {
+    found_ = divergence;
+  }
+}
+
+std::optional<Divergence> DivergenceWatch::First() const {
+  if (!found_ || (!finished_ && UpdatesMade() <= found_->update)) {
+    return std::nullopt;
+  }
+  Divergence first = *found_;
+  first.update += start_.update;
+  return first;
+}
+
+std::int64_t DivergenceWatch::UpdatesMade() const {
+  std::int64_t made = std::numeric_limits<std::int64_t>::max();
+  for (const Holder& holder : holders_) {
+    made = std::min(made, holder.made);
+  }
+  return made;
+}
+
+std::int64_t DivergenceWatch::UpdateOf(std::int64_t microbatch) const {
+  const auto in_round = static_cast<std::int64_t>(update_of_.size());
+  return microbatch / in_round * static_cast<std::int64_t>(first_of_.size()) +
+         update_of_[static_cast<std::size_t>(microbatch % in_round)];
+}
+
+std::int64_t DivergenceWatch::UpdatesBefore(std::int64_t pause) const {
+  const std::int64_t trained = pauses_[static_cast<std::size_t>(pause)];
+  const auto in_round = static_cast<std::int64_t>(update_of_.size());
+  const std::int64_t round = (trained - 1) / in_round;
+  std::int64_t updates = 0;
+  for (std::int64_t microbatch = 0; microbatch < trained - round * in_round; ++microbatch) {
+    updates = std::max(updates, update_of_[static_cast<std::size_t>(microbatch)] + std::int64_t{1});
+  }
+  return round * static_cast<std::int64_t>(first_of_.size()) + updates;
+}
+
+}  // namespace stagecraft

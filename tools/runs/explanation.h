@@ -1,0 +1,27 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sim/critical_path.h"
+#include "sim/remedies.h"
+#include "sim/textbook_estimate.h"
+#include "tools/runs/simulated_run.h"
+
+namespace stagecraft {
+
+/// Why a run takes as long as it does.
+struct Explanation {
+  std::vector<CriticalStep> path;
+  std::vector<Sensitivity> costs;         ///< On the path, the largest total first.
+  std::vector<Remedy> remedies;           ///< Of every single figure, the most helpful first.
+  std::optional<TextbookEstimate> naive;  ///< Nothing where stages are replicated.
+};
+
+Explanation Explain(const SimulatedRun& run, Progress& progress);
+
+/// What `explain` prints.
+std::string ExplanationToText(const SimulatedRun& run, const Explanation& explanation);
+
+}  // namespace stagecraft

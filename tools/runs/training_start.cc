@@ -1,0 +1,77 @@
+#include "tools/runs/training_start.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <iterator>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "engine/recut.h"
+#include "tools/command.h"
+#include "tools/file_access.h"
+#include "tools/runs/good_snapshot.h"
+#include "traces/fault.h"
+
+namespace stagecraft {
+namespace {
+
+bool HaveTheSameNames(const Safetensors& a, const Safetensors& b) {
+  return std::equal(a.tensors.begin(), a.tensors.end(), b.tensors.begin(), b.tensors.end(),
+                    [](const auto& x, const auto& y) { return x.first == y.first; });
+}
+
+}  // namespace
+
+Snapshot LoadSnapshot(const std::string& file, std::vector<Diagnostic>& warnings) {
+  SnapshotFiles files{ReadFile(file), std::nullopt};
+  std::error_code error;
+  if (std::filesystem::exists(StateFileOf(file), error)) {
+    files.state = ReadFile(StateFileOf(file));
+  }
+  Result<Snapshot> snapshot = FromFiles(files, file);
+  if (!snapshot) {
+    throw CommandFailure(ExitCode::kUsage, std::move(snapshot.diagnostics));
+  }
+
+  if (!WasDrained(*snapshot.value)) {
+    warnings.push_back(WarningAt(
+        file, fmt::format("was saved in the middle of a run: what was in flight is lost, stages "
+                          "may be some updates apart, and training goes on with micro-batch {}",
+                          PositionOf(*snapshot.value))));
+  }
+  if (const std::optional<std::string> bad = FindNotFinite(*snapshot.value)) {
+    warnings.push_back(WarningAt(
+        file,
+        fmt::format("'{}' has a number that is not finite: so will be what is trained from it",
+                    *bad)));
+  }
+  return *std::move(snapshot.value);
+}
+
+void FitSnapshot(Snapshot& snapshot, const GivenTraining& given, const std::string& file,
+                 std::vector<Diagnostic>& warnings) {
+  Result<Snapshot> fitted = Recut(snapshot, given.task.model, given.task.type, file);
+  if (!fitted) {
+    throw CommandFailure(ExitCode::kUsage, std::move(fitted.diagnostics));
+  }
+  std::move(fitted.diagnostics.begin(), fitted.diagnostics.end(), std::back_inserter(warnings));
+
+  if (given.task.optimizer.clip_norm > 0 &&
+      !HaveTheSameNames(fitted.value->weights, snapshot.weights)) {
+    warnings.push_back(WarningAt(file,
+                                 "was cut into other stages: --clip, which measures each stage by "
+                                 "itself, clips otherwise from here"));
+  }
+  if (!FitPosition(*fitted.value, given.per_epoch)) {
+    warnings.push_back(WarningAt(
+        file, fmt::format("was saved within an epoch that had other micro-batches: training goes "
+                          "on with number {} of epochs of {}",
+                          PositionOf(*fitted.value), given.per_epoch)));
+  }
+  snapshot = *std::move(fitted.value);
+}
+
+}  // namespace stagecraft
