@@ -13,8 +13,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "schedules/diagnostic.h"
 #include "schedules/visible_text.h"
-#include "traces/fault.h"
 
 namespace stagecraft {
 namespace {

@@ -9,7 +9,7 @@
 #include <fmt/ranges.h>
 
 #include "engine/hash.h"
-#include "traces/fault.h"
+#include "schedules/diagnostic.h"
 
 namespace stagecraft {
 namespace {

@@ -23,6 +23,20 @@ struct Diagnostic {
   std::optional<OpRef> op;  ///< The op at fault, when there is exactly one.
 };
 
+/// An error about the thing at `where` (file and line, file and JSON pointer, flag); may be empty.
+inline Diagnostic ErrorAt(std::string where, std::string message) {
+  Diagnostic fault;
+  fault.where = std::move(where);
+  fault.message = std::move(message);
+  return fault;
+}
+
+inline Diagnostic WarningAt(std::string where, std::string message) {
+  Diagnostic fault = ErrorAt(std::move(where), std::move(message));
+  fault.severity = Severity::kWarning;
+  return fault;
+}
+
 /// `where: error: message [rule]`, then the excerpt on lines of its own. No final newline.
 std::string ToString(const Diagnostic& diagnostic);
 

@@ -12,10 +12,10 @@
 #include <fmt/format.h>
 
 #include "schedules/closest.h"
+#include "schedules/diagnostic.h"
 #include "schedules/fault_list.h"
 #include "schedules/visible_text.h"
 #include "traces/costs.h"
-#include "traces/fault.h"
 #include "traces/layer_profile.h"
 
 namespace stagecraft {

@@ -11,8 +11,8 @@
 
 #include <fmt/format.h>
 
+#include "schedules/diagnostic.h"
 #include "schedules/visible_text.h"
-#include "traces/fault.h"
 
 namespace stagecraft {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "traces/fault.h"
+#include "schedules/diagnostic.h"
 
 namespace stagecraft {
 namespace {

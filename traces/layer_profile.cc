@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "traces/fault.h"
+#include "schedules/diagnostic.h"
 #include "traces/profile_fields.h"
 
 namespace stagecraft {

@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-#include "traces/fault.h"
+#include "schedules/diagnostic.h"
 #include "traces/graph_artefacts.h"
 #include "traces/graph_reader.h"
 #include "traces/layer_graph.h"

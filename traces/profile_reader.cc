@@ -11,8 +11,8 @@
 #include <nlohmann/json.hpp>
 
 #include "schedules/closest.h"
+#include "schedules/diagnostic.h"
 #include "schedules/fault_list.h"
-#include "traces/fault.h"
 #include "traces/json_text.h"
 #include "traces/profile_fields.h"
 #include "traces/profile_json.h"

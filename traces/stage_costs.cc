@@ -9,7 +9,7 @@
 
 #include <fmt/format.h>
 
-#include "traces/fault.h"
+#include "schedules/diagnostic.h"
 #include "traces/layer_costs.h"
 
 namespace stagecraft {

@@ -12,7 +12,7 @@
 
 #include "engine/data/data_set.h"
 #include "engine/model/random.h"
-#include "traces/fault.h"
+#include "schedules/diagnostic.h"
 
 namespace stagecraft {
 namespace {

@@ -10,9 +10,9 @@
 #include <nlohmann/json.hpp>
 
 #include "schedules/closest.h"
+#include "schedules/diagnostic.h"
 #include "schedules/fault_list.h"
 #include "schedules/visible_text.h"
-#include "traces/fault.h"
 #include "traces/json_text.h"
 
 namespace stagecraft {

@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/snapshot.h"
+#include "schedules/diagnostic.h"
 #include "tools/arguments/flags.h"
 #include "tools/arguments/quantity.h"
 #include "tools/arguments/training_arguments.h"
@@ -29,7 +30,6 @@
 #include "tools/runs/training_start.h"
 #include "tools/terminal.h"
 #include "traces/chrome_trace.h"
-#include "traces/fault.h"
 #include "traces/measured_stages.h"
 #include "traces/profile_json.h"
 

@@ -11,7 +11,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "traces/fault.h"
+#include "schedules/diagnostic.h"
 #include "traces/json_text.h"
 
 namespace stagecraft {

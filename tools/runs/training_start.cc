@@ -10,10 +10,10 @@
 #include <fmt/format.h>
 
 #include "engine/recut.h"
+#include "schedules/diagnostic.h"
 #include "tools/command.h"
 #include "tools/file_access.h"
 #include "tools/runs/good_snapshot.h"
-#include "traces/fault.h"
 
 namespace stagecraft {
 namespace {
