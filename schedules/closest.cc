@@ -54,4 +54,9 @@ std::string_view Closest(std::string_view word, std::span<const std::string_view
   return best;
 }
 
+std::string DidYouMean(std::string_view word, std::span<const std::string_view> candidates) {
+  const std::string_view meant = Closest(word, candidates);
+  return meant.empty() ? "" : "; did you mean '" + std::string(meant) + "'?";
+}
+
 }  // namespace stagecraft

@@ -23,25 +23,25 @@ void Reset(GeneratorOptions& options) {
 }
 
 template <auto Member>
-constexpr OptionTraits Option(Takes takes, std::string_view flag) {
-  return {takes, flag, IsGiven<Member>, Reset<Member>};
+constexpr OptionTraits Option(Takes takes, std::string_view name) {
+  return {takes, name, IsGiven<Member>, Reset<Member>};
 }
 
-constexpr std::array<OptionTraits, 13> kOptions = {{
-    Option<&GeneratorOptions::update_every>(kTakesUpdateEvery, "--update-every"),
-    Option<&GeneratorOptions::drain_every>(kTakesDrainEvery, "--drain-every"),
-    Option<&GeneratorOptions::horizon>(kTakesHorizon, "--horizon"),
-    Option<&GeneratorOptions::checkpoint>(kTakesCheckpoint, "--checkpoint"),
-    Option<&GeneratorOptions::warmup>(kTakesWarmup, "--warmup"),
-    Option<&GeneratorOptions::vertical_sync>(kTakesVerticalSync, "--vertical-sync"),
-    Option<&GeneratorOptions::replicas>(kTakesReplicas, "--replicas"),
-    Option<&GeneratorOptions::rounding>(kTakesRounding, "--rounding"),
-    Option<&GeneratorOptions::chunks>(kTakesChunks, "--chunks"),
-    Option<&GeneratorOptions::group>(kTakesGroup, "--group"),
-    Option<&GeneratorOptions::cells>(kTakesCells, "--cells"),
-    Option<&GeneratorOptions::placement>(kTakesPlacement, "--placement"),
-    Option<&GeneratorOptions::limit>(kTakesLimit, "--limit"),
-}};
+constexpr auto kOptions = std::to_array<OptionTraits>({
+    Option<&GeneratorOptions::update_every>(kTakesUpdateEvery, "update_every"),
+    Option<&GeneratorOptions::drain_every>(kTakesDrainEvery, "drain_every"),
+    Option<&GeneratorOptions::horizon>(kTakesHorizon, "horizon"),
+    Option<&GeneratorOptions::checkpoint>(kTakesCheckpoint, "checkpoint"),
+    Option<&GeneratorOptions::warmup>(kTakesWarmup, "warmup"),
+    Option<&GeneratorOptions::vertical_sync>(kTakesVerticalSync, "vertical_sync"),
+    Option<&GeneratorOptions::replicas>(kTakesReplicas, "replicas"),
+    Option<&GeneratorOptions::rounding>(kTakesRounding, "rounding"),
+    Option<&GeneratorOptions::chunks>(kTakesChunks, "chunks"),
+    Option<&GeneratorOptions::group>(kTakesGroup, "group"),
+    Option<&GeneratorOptions::cells>(kTakesCells, "cells"),
+    Option<&GeneratorOptions::placement>(kTakesPlacement, "placement"),
+    Option<&GeneratorOptions::limit>(kTakesLimit, "limit"),
+});
 
 constexpr std::int32_t kMaxRanks = 1 << 14;
 constexpr std::int32_t kMaxChunks = 64;
@@ -81,13 +81,13 @@ class OptionCheck {
 
   void CheckSizes() {
     if (options_.ranks < 1 || options_.ranks > kMaxRanks) {
-      Fault("{} ranks; expected -p from 1 to {}", options_.ranks, kMaxRanks);
+      Fault("{} ranks; expected `ranks` from 1 to {}", options_.ranks, kMaxRanks);
     }
     if (options_.microbatches < 1) {
-      Fault("{} micro-batches; expected -m of at least 1", options_.microbatches);
+      Fault("{} micro-batches; expected `microbatches` of at least 1", options_.microbatches);
     }
     if (options_.batches < 1) {
-      Fault("{} batches; expected -n of at least 1", options_.batches);
+      Fault("{} batches; expected `batches` of at least 1", options_.batches);
     }
     if (!faults_.empty()) {
       return;
@@ -95,7 +95,7 @@ class OptionCheck {
     const bool is_chunked = (generator_.takes & kTakesChunks) != 0;
     const std::int32_t chunks = is_chunked ? options_.chunks.value_or(kDefaultChunks) : 1;
     if (chunks < 1 || chunks > kMaxChunks) {
-      Fault("{} stages per rank; expected --chunks from 1 to {}", chunks, kMaxChunks);
+      Fault("{} stages per rank; expected `chunks` from 1 to {}", chunks, kMaxChunks);
       return;
     }
     const std::int64_t total = std::int64_t{options_.microbatches} * options_.batches;
@@ -105,10 +105,22 @@ class OptionCheck {
     }
   }
 
+  /// `it takes `chunks`, `limit``, or that it takes nothing.
+  std::string WhatItTakes() const {
+    std::vector<std::string> names;
+    for (const OptionTraits& option : kOptions) {
+      if ((generator_.takes & option.takes) != 0) {
+        names.push_back(fmt::format("`{}`", option.name));
+      }
+    }
+    return names.empty() ? "it takes none of these options"
+                         : fmt::format("it takes {}", fmt::join(names, ", "));
+  }
+
   void CheckTaken() {
     for (const OptionTraits& option : kOptions) {
       if ((generator_.takes & option.takes) == 0 && option.is_given(options_)) {
-        Fault("does not take {}; see `stagecraft schedules`", option.flag);
+        Fault("does not take `{}`; {}", option.name, WhatItTakes());
       }
     }
   }
@@ -126,12 +138,12 @@ class OptionCheck {
       sum += count;
     }
     if (sum != options_.ranks) {
-      Fault("--replicas {} need {} ranks, but -p is {}", fmt::join(options_.replicas, ","), sum,
-            options_.ranks);
+      Fault("`replicas` {} need {} ranks, but `ranks` is {}", fmt::join(options_.replicas, ","),
+            sum, options_.ranks);
     }
     if (options_.vertical_sync) {
       Fault(
-          "--vertical-sync with --replicas; stages that update at different rates have no "
+          "`vertical_sync` with `replicas`; stages that update at different rates have no "
           "version in common, so expected one of the two");
     }
   }
@@ -174,7 +186,8 @@ class OptionCheck {
     const std::int64_t total = std::int64_t{options_.microbatches} * options_.batches;
     if (total % per_update != 0) {
       Fault(
-          "{} micro-batches in all (-m times -n) and an update every {}; expected a multiple, "
+          "{} micro-batches in all (`microbatches` times `batches`) and an update every {}; "
+          "expected a multiple, "
           "since a last update with fewer is not made up",
           total, per_update);
     }
@@ -189,18 +202,18 @@ class OptionCheck {
       Fault("an update every {} micro-batches; it is defined for 1 only", UpdateEvery());
     }
     if (generator_.deals_out_batches && options_.microbatches % options_.ranks != 0) {
-      Fault("{} micro-batches on {} ranks; expected -m to be a multiple of -p",
+      Fault("{} micro-batches on {} ranks; expected `microbatches` to be a multiple of `ranks`",
             options_.microbatches, options_.ranks);
     }
     if (options_.limit && options_.limit->unit != ActivationLimit::Unit::kBytes &&
         options_.limit->amount *
                 (options_.limit->unit == ActivationLimit::Unit::kTimesRanks ? options_.ranks : 1) <
             1) {
-      Fault("a --limit of less than one activation set; expected at least 1, or 1p");
+      Fault("a `limit` of less than one activation set; expected at least 1, or 1p");
     }
     const std::int32_t most = 2 * (options_.ranks - 1);
     if (options_.warmup && (*options_.warmup < 0 || *options_.warmup > most)) {
-      Fault("a warm-up of {} forwards; expected --warmup from 0 to 2(p - 1) = {}", *options_.warmup,
+      Fault("a warm-up of {} forwards; expected `warmup` from 0 to 2(p - 1) = {}", *options_.warmup,
             most);
     }
   }

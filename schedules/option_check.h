@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "schedules/diagnostic.h"
-#include "schedules/generators.h"
+#include "schedules/generator.h"
 #include "schedules/registry.h"
 
 namespace stagecraft {
@@ -13,7 +13,7 @@ namespace stagecraft {
 /// An option that some generators take.
 struct OptionTraits {
   Takes takes;
-  std::string_view flag;
+  std::string_view name;                      ///< Of the field in `GeneratorOptions`.
   bool (*is_given)(const GeneratorOptions&);  ///< Differs from its default.
   void (*reset)(GeneratorOptions&);           ///< To its default.
 };

@@ -287,9 +287,7 @@ std::string ProfileHint(const std::string& name) {
         fmt::join(kProfileFolders, " or "), fs::read_symlink("/proc/self/exe", error).string());
   }
   const std::vector<std::string_view> names(shipped.begin(), shipped.end());
-  const std::string_view meant = Closest(name, names);
-  return fmt::format("expected one of {}{}", fmt::join(names, ", "),
-                     meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant));
+  return fmt::format("expected one of {}{}", fmt::join(names, ", "), DidYouMean(name, names));
 }
 
 }  // namespace

@@ -27,8 +27,7 @@ constexpr std::size_t kShown = 60;  ///< Of a name, in a message.
 constexpr const char* kFormat = "stagecraft-model";
 
 std::string DidYouMean(std::string_view word, const std::vector<std::string_view>& known) {
-  const std::string_view meant = Closest(word, known);
-  return meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant);
+  return DidYouMean(word, known);
 }
 
 class ModelReader {

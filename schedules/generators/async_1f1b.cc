@@ -2,6 +2,7 @@
 #include "schedules/generators/stream.h"
 
 namespace stagecraft {
+namespace {
 
 /// 1F1B without a flush and without any remedy: a forward reads the newest weights, and so does its
 /// backward, after other updates.
@@ -20,5 +21,17 @@ Schedule AsyncOneFOneB(const GeneratorOptions& options) {
 Bounds AsyncOneFOneBBounds(const GeneratorOptions& options) {
   return StreamBounds(StraightStream(options, options.update_every.value_or(1)));
 }
+
+}  // namespace
+
+const Generator kAsyncOneFOneB{.name = "async-1f1b",
+                               .make = AsyncOneFOneB,
+                               .summary = "1F1B without flush or stash: reads whatever is newest",
+                               .bounded = "1 weight copy, D - r activation sets, staleness D-1-r",
+                               .bounds = AsyncOneFOneBBounds,
+                               .source = "",
+                               .takes = kTakesStream,
+                               .flushes = false,
+                               .whole_batches = true};
 
 }  // namespace stagecraft

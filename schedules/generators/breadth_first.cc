@@ -1,7 +1,9 @@
 #include "schedules/generators.h"
+#include "schedules/generators/bounds.h"
 #include "schedules/generators/flush_batches.h"
 
 namespace stagecraft {
+namespace {
 
 /// GPipe on several stages per rank, placed in a loop: all micro-batches on a stage before the
 /// rank's next stage begins. Each stage's weights are gathered once per pass where they are
@@ -40,5 +42,18 @@ Bounds BreadthFirstBounds(const GeneratorOptions& options) {
                        std::vector<std::int32_t>(static_cast<std::size_t>(options.ranks),
                                                  chunks * options.microbatches));
 }
+
+}  // namespace
+
+const Generator kBreadthFirst{
+    .name = "breadth-first",
+    .make = BreadthFirst,
+    .summary = "GPipe with several stages per rank, in a loop",
+    .bounded = "1 weight copy, m activation sets (v m chunks), staleness 0",
+    .bounds = BreadthFirstBounds,
+    .source = "Lamy-Poirier, MLSys 2023",
+    .takes = kTakesChunks,
+    .flushes = true,
+    .whole_batches = false};
 
 }  // namespace stagecraft

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "schedules/generators.h"
+#include "schedules/generators/bounds.h"
 #include "schedules/generators/flush_batches.h"
 
 namespace stagecraft {
@@ -31,8 +32,6 @@ void AddUnit(std::int32_t rank, std::int32_t p, std::int32_t unit, std::vector<S
     add(2 * i + p + rank, OpKind::kBackward, p - 1 - rank, up);
   }
 }
-
-}  // namespace
 
 /// Two pipelines in opposite directions over the same ranks: each fills the bubbles of the other.
 /// Units of p micro-batches, half per direction, follow each other. Every stage has two replicas,
@@ -68,12 +67,13 @@ Schedule Chimera(const GeneratorOptions& options) {
 
 std::string RefuseChimera(const GeneratorOptions& options) {
   if (options.ranks % 2 != 0) {
-    return fmt::format("{} ranks; expected an even -p, two directions over the same ranks",
+    return fmt::format("{} ranks; expected an even `ranks`, two directions over the same ranks",
                        options.ranks);
   }
   if (options.microbatches % options.ranks != 0) {
-    return fmt::format("{} micro-batches on {} ranks; expected -m to be a multiple of -p",
-                       options.microbatches, options.ranks);
+    return fmt::format(
+        "{} micro-batches on {} ranks; expected `microbatches` to be a multiple of `ranks`",
+        options.microbatches, options.ranks);
   }
   return "";
 }
@@ -82,5 +82,19 @@ Bounds ChimeraBounds(const GeneratorOptions& options) {
   return FlushedBounds(options.ranks, std::vector<std::int32_t>(
                                           static_cast<std::size_t>(options.ranks), options.ranks));
 }
+
+}  // namespace
+
+const Generator kChimera{
+    .name = "chimera",
+    .make = Chimera,
+    .summary = "two directions at once, each fills the bubbles of the other",
+    .bounded = "2 weight copies (one of each of 2 stages), D activation sets, staleness 0",
+    .bounds = ChimeraBounds,
+    .source = "Li and Hoefler, SC 2021",
+    .takes = 0,
+    .flushes = true,
+    .whole_batches = false,
+    .refuse = RefuseChimera};
 
 }  // namespace stagecraft

@@ -1,6 +1,8 @@
 #include "schedules/generators.h"
+#include "schedules/generators/bounds.h"
 
 namespace stagecraft {
+namespace {
 
 /// The whole model, one stage, on every rank; micro-batch q of a batch runs on rank q mod p, and
 /// the ranks reduce their gradients before they step.
@@ -34,5 +36,19 @@ Schedule DataParallel(const GeneratorOptions& options) {
 Bounds DataParallelBounds(const GeneratorOptions& options) {
   return FlushedBounds(1, std::vector<std::int32_t>(static_cast<std::size_t>(options.ranks), 1));
 }
+
+}  // namespace
+
+const Generator kDataParallel{
+    .name = "data-parallel",
+    .make = DataParallel,
+    .summary = "the whole model on each of `ranks` ranks, all-reduce before the step",
+    .bounded = "1 weight copy and 1 activation set per rank, staleness 0",
+    .bounds = DataParallelBounds,
+    .source = "",
+    .takes = 0,
+    .flushes = true,
+    .whole_batches = false,
+    .deals_out_batches = true};
 
 }  // namespace stagecraft

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "schedules/generators.h"
+#include "schedules/generator.h"
 #include "schedules/generators/batch_writer.h"
 #include "schedules/op.h"
 

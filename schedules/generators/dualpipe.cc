@@ -4,10 +4,12 @@
 #include <fmt/format.h>
 
 #include "schedules/generators.h"
+#include "schedules/generators/bounds.h"
 #include "schedules/generators/dual_batch.h"
 #include "schedules/generators/flush_batches.h"
 
 namespace stagecraft {
+namespace {
 
 /// Two pipelines in opposite directions over the same ranks, half of the micro-batches each: the
 /// forward of one direction runs with the backward of the other as one cell, so that the
@@ -46,11 +48,13 @@ Schedule DualPipe(const GeneratorOptions& options) {
 
 std::string RefuseDualPipe(const GeneratorOptions& options) {
   if (options.ranks % 2 != 0) {
-    return fmt::format("{} ranks; expected an even -p, half for each direction", options.ranks);
+    return fmt::format("{} ranks; expected an even `ranks`, half for each direction",
+                       options.ranks);
   }
   if (options.microbatches % 2 != 0 || options.microbatches < 2 * options.ranks) {
-    return fmt::format("{} micro-batches on {} ranks; expected an even -m of at least 2p = {}",
-                       options.microbatches, options.ranks, 2 * options.ranks);
+    return fmt::format(
+        "{} micro-batches on {} ranks; expected an even `microbatches` of at least 2p = {}",
+        options.microbatches, options.ranks, 2 * options.ranks);
   }
   return "";
 }
@@ -60,5 +64,19 @@ Bounds DualPipeBounds(const GeneratorOptions& options) {
       options.ranks,
       std::vector<std::int32_t>(static_cast<std::size_t>(options.ranks), options.ranks + 1));
 }
+
+}  // namespace
+
+const Generator kDualPipe{
+    .name = "dualpipe",
+    .make = DualPipe,
+    .summary = "two directions at once, forward and backward as one cell",
+    .bounded = "2 weight copies (one of each of 2 stages), D + 1 activation sets, staleness 0",
+    .bounds = DualPipeBounds,
+    .source = "DeepSeek-AI, arXiv 2412.19437",
+    .takes = kTakesCells,
+    .flushes = true,
+    .whole_batches = false,
+    .refuse = RefuseDualPipe};
 
 }  // namespace stagecraft

@@ -1,10 +1,12 @@
 #include <fmt/format.h>
 
 #include "schedules/generators.h"
+#include "schedules/generators/bounds.h"
 #include "schedules/generators/dual_batch.h"
 #include "schedules/generators/flush_batches.h"
 
 namespace stagecraft {
+namespace {
 
 /// DualPipe cut in half: on a V of two stages per rank, the forward of one chunk runs with the
 /// backward of the other as one cell, so that the communication inside one hides behind the other.
@@ -34,7 +36,7 @@ Schedule DualPipeV(const GeneratorOptions& options) {
 
 std::string RefuseDualPipeV(const GeneratorOptions& options) {
   if (options.microbatches < 2 * options.ranks) {
-    return fmt::format("{} micro-batches on {} ranks; expected -m of at least 2p = {}",
+    return fmt::format("{} micro-batches on {} ranks; expected `microbatches` of at least 2p = {}",
                        options.microbatches, options.ranks, 2 * options.ranks);
   }
   return "";
@@ -45,5 +47,18 @@ Bounds DualPipeVBounds(const GeneratorOptions& options) {
       2 * options.ranks,
       std::vector<std::int32_t>(static_cast<std::size_t>(options.ranks), 2 * options.ranks + 1));
 }
+
+}  // namespace
+
+const Generator kDualPipeV{.name = "dualpipe-v",
+                           .make = DualPipeV,
+                           .summary = "DualPipe on a V: two stages per rank, nothing replicated",
+                           .bounded = "1 weight copy, 2D + 1 chunks of activations, staleness 0",
+                           .bounds = DualPipeVBounds,
+                           .source = "DeepSeek-AI, DualPipe repository, 2025",
+                           .takes = kTakesCells,
+                           .flushes = true,
+                           .whole_batches = false,
+                           .refuse = RefuseDualPipeV};
 
 }  // namespace stagecraft

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "schedules/generators.h"
+#include "schedules/generator.h"
 #include "schedules/placements.h"
 #include "schedules/schedule.h"
 

@@ -3,9 +3,11 @@
 #include <vector>
 
 #include "schedules/generators.h"
+#include "schedules/generators/bounds.h"
 #include "schedules/generators/flush_batches.h"
 
 namespace stagecraft {
+namespace {
 
 /// All forwards of a batch, then all its backwards, then a step behind the flush.
 ///
@@ -32,5 +34,18 @@ Bounds GPipeBounds(const GeneratorOptions& options) {
   return FlushedBounds(options.ranks,
                        std::vector<std::int32_t>(static_cast<std::size_t>(options.ranks), sets));
 }
+
+}  // namespace
+
+const Generator kGPipe{.name = "gpipe",
+                       .make = GPipe,
+                       .summary = "all forwards, all backwards, flush",
+                       .bounded = "1 weight copy, m activation sets, staleness 0",
+                       .bounded_otherwise = "`checkpoint` all: 1 activation set; except-last: 2",
+                       .bounds = GPipeBounds,
+                       .source = "Huang et al., NeurIPS 2019",
+                       .takes = kTakesCheckpoint,
+                       .flushes = true,
+                       .whole_batches = false};
 
 }  // namespace stagecraft

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "schedules/generators.h"
+#include "schedules/generators/bounds.h"
 #include "schedules/generators/flush_batches.h"
 #include "schedules/search/dispatch.h"
 
@@ -61,8 +62,6 @@ std::vector<std::vector<std::int32_t>> RoutesFor(const GeneratorOptions& options
   return {down, {down.rbegin(), down.rend()}};
 }
 
-}  // namespace
-
 Placement GreedyPlacement(const GeneratorOptions& options) {
   const std::int32_t chunks = options.chunks.value_or(kDefaultChunks);
   switch (options.placement) {
@@ -108,23 +107,23 @@ Schedule Greedy(const GeneratorOptions& options) {
 std::string RefuseGreedy(const GeneratorOptions& options) {
   const bool twice = options.placement == PlacementKind::kBidirectional;
   if (twice && options.ranks % 2 != 0) {
-    return fmt::format("{} ranks; expected an even -p for a bidirectional placement",
+    return fmt::format("{} ranks; expected an even `ranks` for a bidirectional placement",
                        options.ranks);
   }
   if (twice && options.chunks) {
-    return "--chunks with a bidirectional placement, which has 2; expected one of the two";
+    return "`chunks` with a bidirectional placement, which has 2; expected one of the two";
   }
   if (twice && options.microbatches < 2) {
-    return "1 micro-batch in two directions; expected -m of at least 2";
+    return "1 micro-batch in two directions; expected `microbatches` of at least 2";
   }
   const bool in_bytes = options.limit && options.limit->unit == ActivationLimit::Unit::kBytes;
   if (in_bytes && !KnowsSizes(options)) {
-    return "a --limit in bytes, but no activations are said to take any; expected --activation "
+    return "a `limit` in bytes, but no activations are said to take any; expected `activation` "
            "or a profile, or a limit in sets, such as 8 or 2p";
   }
   if (MostInFlight(options, GreedyPlacement(options)) < 1) {
-    return "no room for the activations of one micro-batch on some rank; expected a larger --limit "
-           "or --memory";
+    return "no room for the activations of one micro-batch on some rank; expected a larger `limit` "
+           "or `memory`";
   }
   return "";
 }
@@ -139,5 +138,23 @@ Bounds GreedyBounds(const GeneratorOptions& options) {
   return FlushedBounds(options.ranks * (twice ? 1 : chunks),
                        std::vector<std::int32_t>(static_cast<std::size_t>(options.ranks), sets));
 }
+
+}  // namespace
+
+const Generator kGreedy{
+    .name = "greedy",
+    .make = Greedy,
+    .summary = "on any placement: oldest backward first, else oldest forward",
+    .bounded = "1 weight copy, m activation sets, staleness 0",
+    .bounded_otherwise =
+        "`limit`: that many activation sets; `placement` bidirectional: 2 weight "
+        "copies (one of each of 2 stages)",
+    .bounds = GreedyBounds,
+    .source = "Liu et al., SC 2023 (the waves)",
+    .takes = kTakesChunks | kTakesPlacement | kTakesLimit,
+    .flushes = true,
+    .whole_batches = false,
+    .refuse = RefuseGreedy,
+    .placement = GreedyPlacement};
 
 }  // namespace stagecraft

@@ -7,6 +7,7 @@
 
 #include "schedules/dependencies.h"
 #include "schedules/generators.h"
+#include "schedules/generators/bounds.h"
 #include "schedules/generators/flush_batches.h"
 #include "schedules/progress.h"
 
@@ -116,8 +117,6 @@ class Interleaving {
   std::vector<Visit> visits_;
 };
 
-}  // namespace
-
 /// 1F1B on several stages per rank, placed in a loop: v = `chunks` times less bubble for v times
 /// the transfers. A rank goes through `group` micro-batches on its first stage, then on its next.
 ///
@@ -169,18 +168,35 @@ std::string WarnOfInterleaved(const GeneratorOptions& options, const Schedule& s
       "the smallest group has {} of the micro-batches for {} ranks, which would wait for each "
       "other "
       "for ever; a longer warm-up mends that and keeps up to {} more chunk{} of activations on a "
-      "rank than `stagecraft schedules` states; -m and --group that are multiples of -p need none",
+      "rank than its bounds state; `microbatches` and `group` that are multiples of "
+      "`ranks` need none",
       interleaving.SmallestGroup(), options.ranks, more, more == 1 ? "" : "s");
 }
 
 std::string RefuseInterleaved(const GeneratorOptions& options) {
   if (options.chunks && *options.chunks < 2) {
-    return "1 stage per rank is 1f1b; expected --chunks of at least 2";
+    return "1 stage per rank is 1f1b; expected `chunks` of at least 2";
   }
   if (options.group && *options.group < 1) {
-    return "groups of 0 micro-batches; expected --group of at least 1";
+    return "groups of 0 micro-batches; expected `group` of at least 1";
   }
   return "";
 }
+
+}  // namespace
+
+const Generator kInterleavedOneFOneB{
+    .name = "interleaved-1f1b",
+    .make = InterleavedOneFOneB,
+    .summary = "1F1B with several stages per rank, in a loop: less bubble, more transfers",
+    .bounded = "1 weight copy, (v-1)g + 2(D-1-r) + 1 chunks of activations, staleness 0",
+    .bounded_otherwise = "a group of fewer than D micro-batches: more, where a warning says so",
+    .bounds = InterleavedBounds,
+    .source = "Narayanan et al., SC 2021",
+    .takes = kTakesChunks | kTakesGroup,
+    .flushes = true,
+    .whole_batches = false,
+    .refuse = RefuseInterleaved,
+    .warn = WarnOfInterleaved};
 
 }  // namespace stagecraft

@@ -1,7 +1,9 @@
 #include "schedules/generators.h"
+#include "schedules/generators/bounds.h"
 #include "schedules/generators/flush_batches.h"
 
 namespace stagecraft {
+namespace {
 
 /// Layers spread over ranks without any overlap: a micro-batch goes all the way forward and back
 /// before the next one starts.
@@ -21,5 +23,17 @@ Bounds ModelParallelBounds(const GeneratorOptions& options) {
   return FlushedBounds(std::vector<std::int32_t>(static_cast<std::size_t>(options.ranks), 0),
                        options.microbatches);
 }
+
+}  // namespace
+
+const Generator kModelParallel{.name = "model-parallel",
+                               .make = ModelParallel,
+                               .summary = "stages on ranks, one micro-batch at a time, no overlap",
+                               .bounded = "1 weight copy, 1 activation set, staleness 0",
+                               .bounds = ModelParallelBounds,
+                               .source = "",
+                               .takes = 0,
+                               .flushes = true,
+                               .whole_batches = false};
 
 }  // namespace stagecraft

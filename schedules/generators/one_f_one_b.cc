@@ -3,10 +3,10 @@
 #include <vector>
 
 #include "schedules/generators.h"
+#include "schedules/generators/bounds.h"
 #include "schedules/generators/flush_batches.h"
 
 namespace stagecraft {
-
 namespace {
 
 /// Forwards of each rank before its first backward.
@@ -19,8 +19,6 @@ std::vector<std::int32_t> WarmupOf(const GeneratorOptions& options) {
   }
   return warmup;
 }
-
-}  // namespace
 
 /// One-forward-one-backward with a flush at the end of the batch; also called PipeDream-Flush, and
 /// DAPPLE's schedule.
@@ -42,5 +40,19 @@ Schedule OneFOneB(const GeneratorOptions& options) {
 Bounds OneFOneBBounds(const GeneratorOptions& options) {
   return FlushedBounds(WarmupOf(options), options.microbatches);
 }
+
+}  // namespace
+
+const Generator kOneFOneB{
+    .name = "1f1b",
+    .make = OneFOneB,
+    .summary = "one forward, one backward, flush (PipeDream-Flush, DAPPLE)",
+    .bounded = "1 weight copy, D - r activation sets, staleness 0",
+    .bounded_otherwise = "`warmup` W: min(max(W - r, 0), 2(D-1-r)) + 1 activation sets",
+    .bounds = OneFOneBBounds,
+    .source = "Narayanan et al., ICML 2021",
+    .takes = kTakesWarmup,
+    .flushes = true,
+    .whole_batches = false};
 
 }  // namespace stagecraft

@@ -44,8 +44,6 @@ Stream StreamOf(const GeneratorOptions& options) {
   return stream;
 }
 
-}  // namespace
-
 /// 1F1B without a flush, an update after every micro-batch; a backward reads the weights that its
 /// forward read, which the stage has stashed.
 ///
@@ -81,5 +79,19 @@ Bounds PipeDreamBounds(const GeneratorOptions& options) {
   }
   return bounds;
 }
+
+}  // namespace
+
+const Generator kPipeDream{
+    .name = "pipedream",
+    .make = PipeDream,
+    .summary = "1F1B without flush; backward reads the stashed weights of its forward",
+    .bounded = "D - r weight copies, D - r activation sets, staleness D-1-r",
+    .bounded_otherwise = "`vertical_sync`: D weight copies, staleness D-1, on every stage",
+    .bounds = PipeDreamBounds,
+    .source = "Narayanan et al., SOSP 2019",
+    .takes = kTakesStream | kTakesVerticalSync | kTakesReplicas,
+    .flushes = false,
+    .whole_batches = true};
 
 }  // namespace stagecraft

@@ -4,7 +4,6 @@
 #include "schedules/generators/stream.h"
 
 namespace stagecraft {
-
 namespace {
 
 std::int32_t UpdateEvery(const GeneratorOptions& options) {
@@ -18,8 +17,6 @@ Stream StreamOf(const GeneratorOptions& options) {
   }
   return stream;
 }
-
-}  // namespace
 
 /// Double-buffered weights: 1F1B without a flush, an update every T micro-batches, and every read
 /// of micro-batch q, forward or backward, on every stage, is of version max(0, floor(q / T) - 1).
@@ -51,5 +48,21 @@ Bounds PipeDream2BWBounds(const GeneratorOptions& options) {
   bounds.staleness.assign(bounds.staleness.size(), 1);
   return bounds;
 }
+
+}  // namespace
+
+const Generator kPipeDream2BW{
+    .name = "pipedream-2bw",
+    .make = PipeDream2BW,
+    .summary = "double-buffered weights, an update every T micro-batches",
+    .bounded = "2 weight copies, D - r activation sets, staleness 1",
+    .bounded_otherwise = "T micro-batches per update below D-1-r: T + 1 activation sets",
+    .bounds = PipeDream2BWBounds,
+    .source = "Narayanan et al., ICML 2021",
+    .takes = kTakesStream,
+    .flushes = false,
+    .whole_batches = false,
+    .updates_every_ranks = true,
+    .reads_over_drains = true};
 
 }  // namespace stagecraft

@@ -2,7 +2,6 @@
 #include "schedules/generators/stream.h"
 
 namespace stagecraft {
-
 namespace {
 
 /// Forwards ahead of the backwards: twice as many as 1F1B has.
@@ -13,8 +12,6 @@ Stream StreamOf(const GeneratorOptions& options) {
   }
   return stream;
 }
-
-}  // namespace
 
 /// Pipelined backpropagation: stage r runs 2(D - 1 - r) forwards ahead, as if forward and backward
 /// of different samples were one step; forwards read a linear prediction over that delay.
@@ -50,5 +47,18 @@ Bounds PipelinedBackpropBounds(const GeneratorOptions& options) {
   }
   return bounds;
 }
+
+}  // namespace
+
+const Generator kPipelinedBackprop{
+    .name = "pipelined-backprop",
+    .make = PipelinedBackprop,
+    .summary = "2(D-1-r) forwards ahead, forwards predict over that delay",
+    .bounded = "2 weight copies (last stage 1), 2(D-1-r) + 1 activation sets, staleness 2(D-1-r)",
+    .bounds = PipelinedBackpropBounds,
+    .source = "Kosson et al., arXiv 2003.11666",
+    .takes = kTakesStream | kTakesHorizon,
+    .flushes = false,
+    .whole_batches = true};
 
 }  // namespace stagecraft

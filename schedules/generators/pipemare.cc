@@ -30,8 +30,6 @@ std::vector<Op> EstimateForwardWeights(const std::vector<Op>& program, std::int3
   return ops;
 }
 
-}  // namespace
-
 /// 1F1B without a flush and without a stash: the forward reads the newest weights, and the backward
 /// reads an estimate of what its forward read, made from the weights that are newest by then.
 ///
@@ -55,5 +53,18 @@ Schedule PipeMare(const GeneratorOptions& options) {
 Bounds PipeMareBounds(const GeneratorOptions& options) {
   return PredictedBounds(StraightStream(options, options.update_every.value_or(1)));
 }
+
+}  // namespace
+
+const Generator kPipeMare{
+    .name = "pipemare",
+    .make = PipeMare,
+    .summary = "backward reads an estimate of its forward's weights, nothing is stashed",
+    .bounded = "2 weight copies (last stage 1), D - r activation sets, staleness D-1-r",
+    .bounds = PipeMareBounds,
+    .source = "Yang et al., arXiv 1910.05124",
+    .takes = kTakesStream,
+    .flushes = false,
+    .whole_batches = true};
 
 }  // namespace stagecraft

@@ -2,6 +2,7 @@
 #include "schedules/generators/stream.h"
 
 namespace stagecraft {
+namespace {
 
 /// Predicts weights for the forward only: it aims at the version that will be the newest when the
 /// micro-batch's backward runs on the same stage, and the backward then reads that version itself.
@@ -44,5 +45,22 @@ Bounds PipeOptimBounds(const GeneratorOptions& options) {
   }
   return bounds;
 }
+
+}  // namespace
+
+const Generator kPipeOptim{
+    .name = "pipeoptim",
+    .make = PipeOptim,
+    .summary = "predicts for the forward what its backward will read",
+    .bounded =
+        "2 weight copies (last stage 1), D - r activation sets, staleness D-1-r, nominally 0",
+    .bounded_otherwise =
+        "`horizon` steady, code: no bound on the nominal staleness; code: 2 weight "
+        "copies on the last stage",
+    .bounds = PipeOptimBounds,
+    .source = "Guan et al., arXiv 2312.00839",
+    .takes = kTakesStream | kTakesHorizon,
+    .flushes = false,
+    .whole_batches = true};
 
 }  // namespace stagecraft

@@ -1,6 +1,8 @@
 #include "schedules/generators.h"
+#include "schedules/generators/bounds.h"
 
 namespace stagecraft {
+namespace {
 
 /// Plain training: one rank holds all stages and runs one micro-batch after the other.
 ///
@@ -40,5 +42,18 @@ Schedule Sequential(const GeneratorOptions& options) {
 Bounds SequentialBounds(const GeneratorOptions& options) {
   return FlushedBounds(options.ranks, {options.ranks});
 }
+
+}  // namespace
+
+const Generator kSequential{
+    .name = "sequential",
+    .make = Sequential,
+    .summary = "plain training: all `ranks` stages on one rank",
+    .bounded = "1 weight copy of each stage, D activation sets (1 of each stage), staleness 0",
+    .bounds = SequentialBounds,
+    .source = "",
+    .takes = 0,
+    .flushes = true,
+    .whole_batches = false};
 
 }  // namespace stagecraft

@@ -2,6 +2,7 @@
 #include "schedules/generators/stream.h"
 
 namespace stagecraft {
+namespace {
 
 /// Predicts weights for forward and backward: both aim at the weights at the moment when the
 /// micro-batch's round trip ends at stage 0.
@@ -41,5 +42,20 @@ Bounds SpecTrainBounds(const GeneratorOptions& options) {
   }
   return bounds;
 }
+
+}  // namespace
+
+const Generator kSpecTrain{
+    .name = "spectrain",
+    .make = SpecTrain,
+    .summary = "predicts for forward and backward, aims at the end of the round trip",
+    .bounded = "2 weight copies, D - r activation sets, staleness D-1-r, nominally -floor(r/2)",
+    .bounded_otherwise = "`horizon` steady, code: no bound on the nominal staleness",
+    .bounds = SpecTrainBounds,
+    .source = "Chen et al., arXiv 1809.02839",
+    .takes = kTakesStream | kTakesHorizon,
+    .flushes = false,
+    .whole_batches = true,
+    .one_per_update = true};
 
 }  // namespace stagecraft

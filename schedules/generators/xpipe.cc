@@ -15,8 +15,6 @@ std::int32_t Round(std::int32_t numerator, std::int32_t denominator, Rounding ro
   return floor + (up ? 1 : 0);
 }
 
-}  // namespace
-
 /// Micro-batches pipelined without a flush, an update every T of them. The first micro-batch of an
 /// update predicts for all T: once for their forwards, once for their backwards.
 ///
@@ -52,5 +50,18 @@ Bounds XPipeBounds(const GeneratorOptions& options) {
   bounds.weight_copies.assign(bounds.weight_copies.size(), 3);
   return bounds;
 }
+
+}  // namespace
+
+const Generator kXPipe{
+    .name = "xpipe",
+    .make = XPipe,
+    .summary = "one prediction per update for its T forwards, one for its T backwards",
+    .bounded = "3 weight copies, D - r activation sets, staleness D-1-r",
+    .bounds = XPipeBounds,
+    .source = "Guan et al., arXiv 1911.04610",
+    .takes = kTakesStream | kTakesHorizon | kTakesRounding,
+    .flushes = false,
+    .whole_batches = false};
 
 }  // namespace stagecraft

@@ -1,7 +1,9 @@
 #include "schedules/generators.h"
+#include "schedules/placements.h"
 #include "schedules/search/automatic.h"
 
 namespace stagecraft {
+namespace {
 
 /// The automatic scheduler on a straight pipeline: the order of F, I and W with the shortest window
 /// that it finds for the costs of each stage, the time of a hop and a limit on the activations.
@@ -15,7 +17,7 @@ namespace stagecraft {
 /// Costs are 1 and nothing is released by an I unless they are given; `limit` is p activation sets.
 /// Its quality can be read off: `watch` is told a time that no order can beat. Weight copies: 1.
 /// Live activations: what the limit says. Staleness: 0. Source: Qi et al., "Zero Bubble Pipeline
-/// Parallelism", ICLR 2024, section 3, for the task; the rules are our own (auto_search.h).
+/// Parallelism", ICLR 2024, section 3, for the task; the rules are our own (search/order_search.h).
 Schedule ZeroBubbleAuto(const GeneratorOptions& options) {
   return MakeAutomatic(options, StraightPlacement(options.ranks));
 }
@@ -27,5 +29,22 @@ std::string RefuseZeroBubbleAuto(const GeneratorOptions& options) {
 Bounds ZeroBubbleAutoBounds(const GeneratorOptions& options) {
   return AutomaticBounds(options, StraightPlacement(options.ranks));
 }
+
+}  // namespace
+
+const Generator kZeroBubbleAuto{
+    .name = "zb-auto",
+    .make = ZeroBubbleAuto,
+    .summary = "the best order of F, I and W found for the costs, within `limit`",
+    .bounded = "1 weight copy, D activation sets, staleness 0",
+    .bounded_otherwise = "`limit`: that many activations",
+    .bounds = ZeroBubbleAutoBounds,
+    .source = "Qi et al., ICLR 2024",
+    .takes = kTakesLimit,
+    .flushes = true,
+    .whole_batches = false,
+    .refuse = RefuseZeroBubbleAuto,
+    .placement = [](const GeneratorOptions& o) { return StraightPlacement(o.ranks); },
+    .automatic = true};
 
 }  // namespace stagecraft

@@ -1,7 +1,9 @@
 #include "schedules/generators.h"
+#include "schedules/placements.h"
 #include "schedules/search/automatic.h"
 
 namespace stagecraft {
+namespace {
 
 /// The automatic scheduler on a V of two stages per rank: ZB-V for costs that are not equal.
 ///
@@ -23,5 +25,22 @@ std::string RefuseZeroBubbleAutoV(const GeneratorOptions& options) {
 Bounds ZeroBubbleAutoVBounds(const GeneratorOptions& options) {
   return AutomaticBounds(options, VPlacement(options.ranks));
 }
+
+}  // namespace
+
+const Generator kZeroBubbleAutoV{
+    .name = "zb-auto-v",
+    .make = ZeroBubbleAutoV,
+    .summary = "the same on two stages per rank in a V",
+    .bounded = "1 weight copy, D activation sets (2D chunks), staleness 0",
+    .bounded_otherwise = "`limit`: that many activations",
+    .bounds = ZeroBubbleAutoVBounds,
+    .source = "Qi et al., NeurIPS 2024",
+    .takes = kTakesLimit,
+    .flushes = true,
+    .whole_batches = false,
+    .refuse = RefuseZeroBubbleAutoV,
+    .placement = [](const GeneratorOptions& o) { return VPlacement(o.ranks); },
+    .automatic = true};
 
 }  // namespace stagecraft

@@ -2,9 +2,11 @@
 
 #include "schedules/generators.h"
 #include "schedules/generators/batch_writer.h"
+#include "schedules/generators/bounds.h"
 #include "schedules/generators/flush_batches.h"
 
 namespace stagecraft {
+namespace {
 
 /// 1F1B with its backward split: I goes up the pipeline at once, and the W that nobody waits for
 /// fills the bubble at the end. Rank r lets r of them wait. Called ZB1P in torch.
@@ -44,5 +46,18 @@ Bounds ZeroBubbleH1Bounds(const GeneratorOptions& options) {
                        std::vector<std::int32_t>(static_cast<std::size_t>(options.ranks),
                                                  std::min(options.ranks, options.microbatches)));
 }
+
+}  // namespace
+
+const Generator kZeroBubbleH1{
+    .name = "zb-h1",
+    .make = ZeroBubbleH1,
+    .summary = "1F1B with a split backward: W fills the bubble at the end",
+    .bounded = "1 weight copy, D activation sets, staleness 0",
+    .bounds = ZeroBubbleH1Bounds,
+    .source = "Qi et al., ICLR 2024",
+    .takes = 0,
+    .flushes = true,
+    .whole_batches = false};
 
 }  // namespace stagecraft

@@ -2,9 +2,11 @@
 
 #include "schedules/generators.h"
 #include "schedules/generators/batch_writer.h"
+#include "schedules/generators/bounds.h"
 #include "schedules/generators/flush_batches.h"
 
 namespace stagecraft {
+namespace {
 
 /// Zero bubble for twice the activations: enough forwards at the start to keep each rank busy until
 /// the first gradient is there, and as many W left for the end. Rank r lets 2r of them wait.
@@ -45,5 +47,17 @@ Bounds ZeroBubbleH2Bounds(const GeneratorOptions& options) {
                                           static_cast<std::size_t>(options.ranks),
                                           std::min(2 * options.ranks - 1, options.microbatches)));
 }
+
+}  // namespace
+
+const Generator kZeroBubbleH2{.name = "zb-h2",
+                              .make = ZeroBubbleH2,
+                              .summary = "no bubble for twice the activations",
+                              .bounded = "1 weight copy, 2D - 1 activation sets, staleness 0",
+                              .bounds = ZeroBubbleH2Bounds,
+                              .source = "Qi et al., ICLR 2024",
+                              .takes = 0,
+                              .flushes = true,
+                              .whole_batches = false};
 
 }  // namespace stagecraft

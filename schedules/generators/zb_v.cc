@@ -2,6 +2,7 @@
 
 #include "schedules/generators.h"
 #include "schedules/generators/batch_writer.h"
+#include "schedules/generators/bounds.h"
 #include "schedules/generators/flush_batches.h"
 
 namespace stagecraft {
@@ -54,8 +55,6 @@ std::vector<Op> ProgramOf(std::int32_t rank, std::int32_t p, std::int32_t m) {
   return batch.Take();
 }
 
-}  // namespace
-
 /// Zero bubble in the memory of 1F1B: the pipeline turns at the last rank, so that the first and
 /// the last stage share a rank and each gradient comes back as early as on the last rank.
 ///
@@ -78,5 +77,18 @@ Bounds ZeroBubbleVBounds(const GeneratorOptions& options) {
                                               static_cast<std::size_t>(options.ranks),
                                               2 * std::min(options.ranks, options.microbatches)));
 }
+
+}  // namespace
+
+const Generator kZeroBubbleV{
+    .name = "zb-v",
+    .make = ZeroBubbleV,
+    .summary = "no bubble in the memory of 1F1B, two stages per rank in a V",
+    .bounded = "1 weight copy, D activation sets (2D chunks), staleness 0",
+    .bounds = ZeroBubbleVBounds,
+    .source = "Qi et al., NeurIPS 2024",
+    .takes = 0,
+    .flushes = true,
+    .whole_batches = false};
 
 }  // namespace stagecraft

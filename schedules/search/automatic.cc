@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "schedules/generators/bounds.h"
 #include "schedules/generators/flush_batches.h"
 #include "schedules/search/order_search.h"
 
@@ -87,7 +88,7 @@ std::string RefuseAutomatic(const GeneratorOptions& options, const Placement& pl
   const bool has_sizes = std::any_of(problem.stages.begin(), problem.stages.end(),
                                      [](const StageEstimate& stage) { return stage.kept > 1; });
   if (options.limit && options.limit->unit == ActivationLimit::Unit::kBytes && !has_sizes) {
-    return "a --limit in bytes, but no activations are said to take any; expected --activation "
+    return "a `limit` in bytes, but no activations are said to take any; expected `activation` "
            "or a profile, or a limit in sets, such as 8 or 2p";
   }
   for (std::size_t rank = 0; rank < placement.size(); ++rank) {
@@ -95,12 +96,12 @@ std::string RefuseAutomatic(const GeneratorOptions& options, const Placement& pl
     if (!options.room.empty() && options.room[rank] < set) {
       return fmt::format(
           "room for {} bytes of activations on rank {}, beside its weights, optimizer and buffers, "
-          "but one micro-batch keeps {}; expected a larger --memory",
+          "but one micro-batch keeps {}; expected a larger `memory`",
           std::max(options.room[rank], std::int64_t{0}), rank, set);
     }
     if (problem.limits[rank] < set) {
       return fmt::format(
-          "a --limit of {} bytes, but one micro-batch keeps {} on rank {}; expected at least that",
+          "a `limit` of {} bytes, but one micro-batch keeps {} on rank {}; expected at least that",
           problem.limits[rank], set, rank);
     }
   }

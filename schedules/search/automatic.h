@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "schedules/generators.h"
+#include "schedules/generator.h"
 #include "schedules/placements.h"
 
 namespace stagecraft {

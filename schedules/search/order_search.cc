@@ -94,7 +94,8 @@ class Search {
       }
       return Take(TimeOrder(problem_, std::move(known.programs)));
     };
-    return is_straight_ ? take(ZeroBubbleH1) && take(ZeroBubbleH2) : take(ZeroBubbleV);
+    return is_straight_ ? take(kZeroBubbleH1.make) && take(kZeroBubbleH2.make)
+                        : take(kZeroBubbleV.make);
   }
 
   bool TryRounds() {

@@ -151,10 +151,8 @@ class Parser {
       return;
     }
 
-    const std::string_view meant = Closest(keyword.text, kKeywords);
     Fault(keyword, fmt::format("expected name, source, shape, mode, place or rank, got '{}'{}",
-                               Shown(keyword.text),
-                               meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant)));
+                               Shown(keyword.text), DidYouMean(keyword.text, kKeywords)));
   }
 
   void ShapeLine(LineCursor& cursor, const Word& keyword) {

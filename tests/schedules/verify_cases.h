@@ -19,8 +19,8 @@ struct VerifyCase {
   SendMode mode = SendMode::kEager;
 };
 
-// By the file that checks the rule: verify_programs.cc, verify_versions.cc and both
-// verify_communication.cc and verify.cc.
+// By the file that checks the rule: verify/programs.cc, verify/versions.cc and both
+// verify/communication.cc and verify.cc.
 std::vector<VerifyCase> ProgramCases();
 std::vector<VerifyCase> VersionCases();
 std::vector<VerifyCase> CommunicationCases();

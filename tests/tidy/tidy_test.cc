@@ -342,6 +342,47 @@ TEST(Tidy, ReadmesNameFilesThatExist) {
               ElementsAre("sim/README.md:1: no such file: no_such_file.h"));
 }
 
+/// The files of the rooms, tests and benchmarks aside, that have `word`.
+std::vector<std::string> FilesWith(const std::string& word) {
+  const std::regex whole("\\b" + word + "\\b");
+  std::vector<std::string> paths;
+  for (const SourceFile& file : Files([](const std::string& path) {
+         const std::string_view room = RoomOf(path);
+         return room != "tests" && room != "bench" && !EndsWith(path, ".md");
+       })) {
+    if (std::any_of(file.lines.begin(), file.lines.end(),
+                    [&](const std::string& line) { return std::regex_search(line, whole); })) {
+      paths.push_back(file.path);
+    }
+  }
+  return paths;
+}
+
+TEST(Tidy, AScheduleIsKnownInFourPlaces) {
+  static const std::regex exported(R"(^const Generator (k\w+)\{)");
+  std::size_t schedules = 0;
+  for (const SourceFile& file : Files([](const std::string& path) {
+         return path.rfind("schedules/generators/", 0) == 0 && EndsWith(path, ".cc");
+       })) {
+    for (const std::string& line : file.lines) {
+      std::smatch match;
+      if (!std::regex_search(line, match, exported)) {
+        continue;
+      }
+      ++schedules;
+      std::vector<std::string> places = FilesWith(match[1]);
+      // The search begins with the published orders of the field.
+      places.erase(std::remove(places.begin(), places.end(), "schedules/search/order_search.cc"),
+                   places.end());
+      EXPECT_THAT(places,
+                  ElementsAre(file.path, "schedules/generators.h", "schedules/registry.cc"));
+      EXPECT_THAT(FilesWith(fs::path(file.path).stem().string() + "\\.cc"),
+                  ElementsAre("schedules/CMakeLists.txt"));
+    }
+  }
+  EXPECT_GE(schedules, 24U);
+}
+
 TEST(Tidy, EveryRoomHasAReadmeOfAtMostTwoScreens) {
   constexpr std::size_t kTwoScreens = 110;
   const std::vector<SourceFile> readmes = Readmes();

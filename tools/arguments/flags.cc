@@ -27,10 +27,9 @@ std::size_t ChoiceIndex(const std::string& flag, std::string_view word,
                         const std::vector<std::string_view>& names) {
   const auto found = std::find(names.begin(), names.end(), word);
   if (found == names.end()) {
-    const std::string_view meant = Closest(word, names);
     throw CLI::ValidationError(
         flag, fmt::format("expected {}, got '{}'{}", fmt::join(names, " or "), word,
-                          meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant)));
+                          DidYouMean(word, names)));
   }
   return static_cast<std::size_t>(found - names.begin());
 }

@@ -20,13 +20,12 @@ void CheckModelName(const std::string& model) {
   if (IsModelFile(model) || std::find(names.begin(), names.end(), model) != names.end()) {
     return;
   }
-  const std::string_view meant = Closest(model, names);
   throw CommandFailure(
       ExitCode::kUsage, "--model",
       fmt::format(
           "expected mlp, convnet, gpt or a model file *.json, as engine/model/model_file.h says, "
           "got '{}'{}",
-          model, meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant)));
+          model, DidYouMean(model, names)));
 }
 
 std::vector<std::vector<Layer>> UnitsOfNamed(const NamedModel& model, const TrainingData& data) {

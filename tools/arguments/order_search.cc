@@ -12,6 +12,7 @@
 #include "schedules/activations.h"
 #include "schedules/lower.h"
 #include "schedules/option_check.h"
+#include "tools/arguments/option_flags.h"
 #include "tools/arguments/quantity.h"
 #include "tools/interrupt.h"
 #include "tools/terminal.h"
@@ -150,10 +151,17 @@ void AddEstimates(const Generator& generator, GeneratorOptions& options,
 
 namespace {
 
+/// The library names options, the program their flags.
+Result<Schedule> GenerateWithFlags(std::string_view name, const GeneratorOptions& options) {
+  Result<Schedule> made = Generate(name, options);
+  made.diagnostics = WithFlags(std::move(made.diagnostics));
+  return made;
+}
+
 /// `Generate`, and a search with progress that Ctrl-C ends, whose report is `last` then.
 Result<Schedule> Search(const Generator& generator, GeneratorOptions options, AutoReport& last) {
   if (!generator.automatic || !CheckOptions(generator, options).empty()) {
-    return Generate(generator.name, options);
+    return GenerateWithFlags(generator.name, options);
   }
   Progress progress;
   const StopOnSignal stop_on_signal;
@@ -163,7 +171,7 @@ Result<Schedule> Search(const Generator& generator, GeneratorOptions options, Au
         fmt::format("{}: {} of {} orders tried", generator.name, report.tried, report.planned));
     return !StopOnSignal::Requested();
   };
-  return Generate(generator.name, options);
+  return GenerateWithFlags(generator.name, options);
 }
 
 }  // namespace
@@ -172,7 +180,7 @@ Result<Schedule> GenerateFor(std::string_view name, GeneratorOptions options,
                              const CostedMachine* machine) {
   const Generator* generator = FindGenerator(name);
   if (generator == nullptr || generator->placement == nullptr) {
-    return Generate(name, options);
+    return GenerateWithFlags(name, options);
   }
   if (machine != nullptr) {
     AddEstimates(*generator, options, *machine);

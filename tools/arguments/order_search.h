@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "schedules/diagnostic.h"
-#include "schedules/generators.h"
+#include "schedules/generator.h"
 #include "schedules/registry.h"
 #include "schedules/schedule.h"
 #include "tools/arguments/cost_arguments.h"

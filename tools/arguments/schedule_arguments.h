@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "schedules/generators.h"
+#include "schedules/generator.h"
 #include "schedules/lower.h"
 #include "schedules/registry.h"
 #include "schedules/schedule.h"

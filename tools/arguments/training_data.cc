@@ -43,12 +43,11 @@ Safetensors ReadContent(const std::string& path) {
   for (const TeacherName& teacher : kTeachers) {
     names.push_back(teacher.name);
   }
-  const std::string_view meant = Closest(name, names);
   throw CommandFailure(
       ExitCode::kUsage, "--data",
       fmt::format("expected digits, classes, regression, images, tokens or a *.safetensors file, "
                   "got '{}'{}",
-                  name, meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant)));
+                  name, DidYouMean(name, names)));
 }
 
 TensorShape SampleOf(const HostTensor& tensor) {

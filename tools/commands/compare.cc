@@ -17,6 +17,7 @@
 #include "schedules/option_check.h"
 #include "tools/arguments/cost_arguments.h"
 #include "tools/arguments/flags.h"
+#include "tools/arguments/option_flags.h"
 #include "tools/arguments/order_search.h"
 #include "tools/arguments/schedule_arguments.h"
 #include "tools/command.h"
@@ -184,7 +185,7 @@ class CompareCommand : public Command {
       Suited suited = OptionsFor(generator, options);
       AddEstimates(generator, suited.options,
                    {source, costs_, {suited.factor, suited.options.ranks}});
-      std::vector<Diagnostic> faults = CheckOptions(generator, suited.options);
+      std::vector<Diagnostic> faults = WithFlags(CheckOptions(generator, suited.options));
       if (faults.empty()) {
         names.emplace_back(generator.name);
         continue;
@@ -210,10 +211,9 @@ class CompareCommand : public Command {
         return generator == nullptr || (generator->takes & option.takes) != 0;
       });
       if (option.is_given(options) && !taken) {
-        Diagnostic& fault = faults.emplace_back();
-        fault.where = names.back();
-        fault.message =
-            "does not take " + std::string(option.flag) + "; see `stagecraft schedules`";
+        faults.push_back(ErrorAt(
+            names.back(),
+            fmt::format("does not take {}; see `stagecraft schedules`", FlagOf(option.name))));
       }
     }
     if (!faults.empty()) {
@@ -307,7 +307,7 @@ class CompareCommand : public Command {
       }
       if (option.is_given(options) && !without.empty()) {
         notes.push_back(
-            fmt::format("{} does not apply to {}", option.flag, fmt::join(without, ", ")));
+            fmt::format("{} does not apply to {}", FlagOf(option.name), fmt::join(without, ", ")));
       }
     }
     return notes;

@@ -8,6 +8,7 @@
 
 #include "schedules/option_check.h"
 #include "schedules/registry.h"
+#include "tools/arguments/option_flags.h"
 #include "tools/command.h"
 #include "tools/terminal.h"
 
@@ -19,7 +20,7 @@ std::string Parameters(const Generator& generator) {
   for (const OptionTraits& option : AllOptionTraits()) {
     if ((generator.takes & option.takes) != 0) {
       text += " ";
-      text += option.flag;
+      text += FlagOf(option.name);
     }
   }
   return text;
@@ -29,10 +30,10 @@ class SchedulesCommand : public Command {
  public:
   ExitCode Run() override {
     for (const Generator& generator : Generators()) {
-      Print(fmt::format("{:<19} {}\n", generator.name, generator.summary));
+      Print(fmt::format("{:<19} {}\n", generator.name, WithFlags(generator.summary)));
       Print(fmt::format("{:<19} bounded: {}\n", "", generator.bounded));
       if (!generator.bounded_otherwise.empty()) {
-        Print(fmt::format("{:<19} but with {}\n", "", generator.bounded_otherwise));
+        Print(fmt::format("{:<19} but with {}\n", "", WithFlags(generator.bounded_otherwise)));
       }
       Print(fmt::format("{:<19} options: {}\n", "", Parameters(generator)));
       if (!generator.source.empty()) {

@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "schedules/generators.h"
+#include "schedules/generator.h"
 #include "tests/support/auto_problems.h"
 #include "tests/support/schedule_builder.h"
 
