@@ -26,10 +26,6 @@ constexpr std::size_t kMostFaults = 50;
 constexpr std::size_t kShown = 60;  ///< Of a name, in a message.
 constexpr const char* kFormat = "stagecraft-model";
 
-std::string DidYouMean(std::string_view word, const std::vector<std::string_view>& known) {
-  return DidYouMean(word, known);
-}
-
 class ModelReader {
  public:
   explicit ModelReader(std::string_view file) : file_(file), faults_(file, kMostFaults) {}
