@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -105,7 +106,7 @@ class CompareCommand : public Command {
     }
     if (!contestants.empty()) {
       Prepare(contestants, source, ranks, comparison);
-      SimulateRows(contestants, source, progress, comparison);
+      SimulateRows(contestants, progress, comparison);
     }
 
     if (!comparison.rows.empty()) {
@@ -143,14 +144,71 @@ class CompareCommand : public Command {
     if (std::vector<Diagnostic> faults = UnequalWork(comparison); !faults.empty() && !unequal_) {
       throw CommandFailure(ExitCode::kUsage, std::move(faults));
     }
+    CostRows(contestants, source, comparison);
+    Schedule any;
+    any.shape.ranks = comparison.settings.ranks;
+    comparison.settings.topology = costs_.TopologyFor(any);
     comparison.notes = NotesFor(contestants, ranks);
     WarnOfIdleFlags(contestants, source);
   }
 
+  /// Says what every row costs. Throws `CommandFailure` (usage) with the rows that the flags do not
+  /// fit, such as one value per rank for other ranks.
+  void CostRows(const std::vector<Contestant>& contestants, const CostSource& source,
+                Comparison& comparison) const {
+    costs_.CheckSizesForMemory();
+    RowFaults faults;
+    for (std::size_t i = 0; i < contestants.size(); ++i) {
+      const Schedule& schedule = contestants[i].given.schedule;
+      try {
+        static_cast<void>(costs_.TopologyFor(schedule));
+        static_cast<void>(costs_.MemoryOfRanks(schedule.shape.ranks));
+        comparison.rows[i].costs =
+            source.For(schedule, {contestants[i].factor, comparison.settings.ranks});
+      } catch (const CommandFailure& failure) {
+        for (const Diagnostic& fault : failure.Diagnostics()) {
+          faults[{fault.where, fault.message}].push_back(contestants[i].name);
+        }
+      }
+    }
+    if (!faults.empty()) {
+      throw CommandFailure(ExitCode::kUsage, Named(faults));
+    }
+  }
+
+  /// Rows by what is wrong with them: where, and what.
+  using RowFaults = std::map<std::pair<std::string, std::string>, std::vector<std::string>>;
+
+  /// Lets `act` work for a row that `name` is of: its name stands before what it says of a flag.
+  template <typename Act>
+  static void NameFaults(std::string_view name, const Act& act) {
+    try {
+      act();
+    } catch (const CommandFailure& failure) {
+      std::vector<Diagnostic> faults = failure.Diagnostics();
+      for (Diagnostic& fault : faults) {
+        fault.where =
+            fault.where.starts_with("--") ? fmt::format("{}: {}", name, fault.where) : fault.where;
+      }
+      throw CommandFailure(failure.Code(), std::move(faults));
+    }
+  }
+
+  static std::vector<Diagnostic> Named(const RowFaults& faults) {
+    std::vector<Diagnostic> named;
+    for (const auto& [fault, rows] : faults) {
+      Diagnostic& diagnostic = named.emplace_back();
+      diagnostic.where = fmt::format("{}{}{}", fmt::join(rows, ", "),
+                                     fault.first.empty() ? "" : ": ", fault.first);
+      diagnostic.message = fault.second;
+    }
+    return named;
+  }
+
   /// After a Ctrl-C that ended the loading, those that are there are simulated, which takes little;
   /// after one that comes now, the rest is dropped.
-  void SimulateRows(std::vector<Contestant>& contestants, const CostSource& source,
-                    Progress& progress, Comparison& comparison) const {
+  void SimulateRows(std::vector<Contestant>& contestants, Progress& progress,
+                    Comparison& comparison) const {
     const bool had_stopped = StopOnSignal::Requested();
     for (std::size_t i = 0; i < contestants.size(); ++i) {
       if (!had_stopped && StopOnSignal::Requested()) {
@@ -158,8 +216,7 @@ class CompareCommand : public Command {
         return;
       }
       progress.Begin("simulating " + contestants[i].name);
-      SimulateRow(std::move(contestants[i]), source, progress, comparison.rows[i],
-                  comparison.settings.ranks);
+      SimulateRow(std::move(contestants[i]), progress, comparison.rows[i]);
     }
   }
 
@@ -182,8 +239,8 @@ class CompareCommand : public Command {
     std::vector<std::string> names;
     for (const Generator& generator : Generators()) {
       Suited suited = OptionsFor(generator, options);
-      AddEstimates(generator, suited.options,
-                   {source, costs_, {suited.factor, suited.options.ranks}});
+      const CostedMachine machine{source, costs_, {suited.factor, suited.options.ranks}};
+      NameFaults(generator.name, [&] { AddEstimates(generator, suited.options, machine); });
       std::vector<Diagnostic> faults = CheckOptions(generator, suited.options);
       if (faults.empty()) {
         names.emplace_back(generator.name);
@@ -250,7 +307,9 @@ class CompareCommand : public Command {
       Suited suited = OptionsFor(*generator, schedule_.Options(ranks));
       contestant.factor = suited.factor;
       const CostedMachine machine{source, costs_, {suited.factor, suited.options.ranks}};
-      contestant.given.schedule = ValueOrUsage(GenerateFor(name, suited.options, &machine));
+      NameFaults(name, [&] {
+        contestant.given.schedule = ValueOrUsage(GenerateFor(name, suited.options, &machine));
+      });
       contestant.given.generator = generator;
       contestant.given.options = std::move(suited.options);
     }
@@ -270,12 +329,9 @@ class CompareCommand : public Command {
     return row;
   }
 
-  /// `parts`: p of the p-th parts of the model that flags speak of.
-  void SimulateRow(Contestant contestant, const CostSource& source, Progress& progress,
-                   ComparisonRow& row, std::int32_t parts) const {
+  void SimulateRow(Contestant contestant, Progress& progress, ComparisonRow& row) const {
     Schedule& schedule = contestant.given.schedule;
     const std::int32_t ranks = schedule.shape.ranks;
-    row.costs = source.For(schedule, {contestant.factor, parts});
     Topology topology = costs_.TopologyFor(schedule);
     Lowered lowered = LowerAndVerify(std::move(schedule), {.receive = receive_,
                                                            .receive_given = !receive_flag_->empty(),
@@ -346,9 +402,6 @@ class CompareCommand : public Command {
             : fmt::format("costs assumed per rank (1/{} of the model)", settings.ranks);
     settings.costs_per_stage = costs_.ArePerStage();
     settings.receive = ToString(receive_);
-    Schedule any;
-    any.shape.ranks = settings.ranks;
-    settings.topology = costs_.TopologyFor(any);
     if (source.GetProfile()) {
       settings.profile = source.GetProfile()->source;
     }
