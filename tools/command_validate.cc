@@ -21,6 +21,7 @@
 #include "tools/simulated_run.h"
 #include "tools/terminal.h"
 #include "tools/training_arguments.h"
+#include "tools/training_report.h"
 #include "tools/training_validation.h"
 #include "tools/validation.h"
 
@@ -144,6 +145,13 @@ class ValidateCommand : public Command {
           fmt::format("{} ranks would share {} cores, so that times would say nothing; expected at "
                       "most as many ranks as cores, or --rehearse",
                       given.schedule.schedule.shape.ranks, cores));
+    }
+    if (const auto left_out = LeftOutWarning(given)) {
+      PrintDiagnostics({*left_out});
+    }
+    if (!json_) {
+      Print(LeftOutToText(given));
+      FlushOutput();
     }
     const Lowered lowered = LowerGiven(given.schedule);
     const RehearsalOptions options = Options();
