@@ -344,7 +344,7 @@ Result<Schedule> GenerateFor(std::string_view name, GeneratorOptions options,
   }
 
   AutoReport report;
-  Result<Schedule> made = options.room.empty()
+  Result<Schedule> made = machine == nullptr || options.room.empty()
                               ? Search(*generator, options, report)
                               : RoomSearch(*generator, options, *machine).Run(report);
   if (made && generator->automatic) {

@@ -190,7 +190,7 @@ TEST(SimulateCosts, ASearchWithinMemoryIsNoWorseThanWithAHandPickedLimit) {
        73.7, "5"},
       {"zb-auto-v -p 6 -m 16 --forward 2ms --backward-input 2ms --backward-weight 1ms "
        "--boundary 60MB --released 50MB --memory 1450MB",
-       188.4, "6"},
+       188.4, "5"},
       {"zb-auto -p 4 -m 16 --forward 1ms --backward-input 1ms --backward-weight 1ms "
        "--boundary 60MB --released 50MB --memory 900MB",
        50.2, "6"},
