@@ -5,7 +5,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -25,6 +24,7 @@
 #include "tools/flags.h"
 #include "tools/interrupt.h"
 #include "tools/order_search.h"
+#include "tools/row_faults.h"
 #include "tools/run_report.h"
 #include "tools/schedule_arguments.h"
 #include "tools/simulated_run.h"
@@ -160,49 +160,13 @@ class CompareCommand : public Command {
     RowFaults faults;
     for (std::size_t i = 0; i < contestants.size(); ++i) {
       const Schedule& schedule = contestants[i].given.schedule;
-      try {
-        static_cast<void>(costs_.TopologyFor(schedule));
-        static_cast<void>(costs_.MemoryOfRanks(schedule.shape.ranks));
-        comparison.rows[i].costs =
-            source.For(schedule, {contestants[i].factor, comparison.settings.ranks});
-      } catch (const CommandFailure& failure) {
-        for (const Diagnostic& fault : failure.Diagnostics()) {
-          faults[{fault.where, fault.message}].push_back(contestants[i].name);
-        }
-      }
+      const CostScale scale{contestants[i].factor, comparison.settings.ranks};
+      faults.Try(contestants[i].name, [&] {
+        costs_.CheckRanks(schedule);
+        comparison.rows[i].costs = source.For(schedule, scale);
+      });
     }
-    if (!faults.empty()) {
-      throw CommandFailure(ExitCode::kUsage, Named(faults));
-    }
-  }
-
-  /// Rows by what is wrong with them: where, and what.
-  using RowFaults = std::map<std::pair<std::string, std::string>, std::vector<std::string>>;
-
-  /// Lets `act` work for a row that `name` is of: its name stands before what it says of a flag.
-  template <typename Act>
-  static void NameFaults(std::string_view name, const Act& act) {
-    try {
-      act();
-    } catch (const CommandFailure& failure) {
-      std::vector<Diagnostic> faults = failure.Diagnostics();
-      for (Diagnostic& fault : faults) {
-        fault.where =
-            fault.where.starts_with("--") ? fmt::format("{}: {}", name, fault.where) : fault.where;
-      }
-      throw CommandFailure(failure.Code(), std::move(faults));
-    }
-  }
-
-  static std::vector<Diagnostic> Named(const RowFaults& faults) {
-    std::vector<Diagnostic> named;
-    for (const auto& [fault, rows] : faults) {
-      Diagnostic& diagnostic = named.emplace_back();
-      diagnostic.where = fmt::format("{}{}{}", fmt::join(rows, ", "),
-                                     fault.first.empty() ? "" : ": ", fault.first);
-      diagnostic.message = fault.second;
-    }
-    return named;
+    faults.ThrowIfAny();
   }
 
   /// After a Ctrl-C that ended the loading, those that are there are simulated, which takes little;
@@ -256,26 +220,6 @@ class CompareCommand : public Command {
       throw CommandFailure(ExitCode::kUsage, "--all", "nothing can be generated for these options");
     }
     return names;
-  }
-
-  /// An option that none of the approaches takes is a mistake; one that some take is theirs.
-  static void CheckTaken(const std::vector<std::string>& names, const GeneratorOptions& options) {
-    std::vector<Diagnostic> faults;
-    for (const OptionTraits& option : AllOptionTraits()) {
-      const bool taken = std::any_of(names.begin(), names.end(), [&](const std::string& name) {
-        const Generator* generator = FindGenerator(name);
-        return generator == nullptr || (generator->takes & option.takes) != 0;
-      });
-      if (option.is_given(options) && !taken) {
-        Diagnostic& fault = faults.emplace_back();
-        fault.where = names.back();
-        fault.message =
-            "does not take " + std::string(option.flag) + "; see `stagecraft schedules`";
-      }
-    }
-    if (!faults.empty()) {
-      throw CommandFailure(ExitCode::kUsage, std::move(faults));
-    }
   }
 
   /// `options` as this generator takes them, and how many of the micro-batches one of its own is.

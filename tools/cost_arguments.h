@@ -71,6 +71,13 @@ class CostArguments {
   /// `--costs-per`, if it was given although no flag gives a cost.
   std::vector<IdleFlag> IdlePer() const;
 
+  /// Throws `CommandFailure` (usage) if `--speed` or `--memory` is for other ranks than those of
+  /// `schedule`.
+  void CheckRanks(const Schedule& schedule) const {
+    static_cast<void>(TopologyFor(schedule));
+    static_cast<void>(MemoryOf(0, schedule.shape.ranks));
+  }
+
   /// Flags that were given although nothing in `schedule` depends on them; of a machine's, for
   /// commands that declare them.
   std::vector<IdleFlag> IdleFlags(const CostSource& source, const Schedule& schedule) const;

@@ -42,11 +42,7 @@ std::vector<std::vector<std::size_t>> RanksOf(const Placement& placement) {
 }
 
 double SlowestOf(const std::vector<std::size_t>& ranks, const std::vector<double>& speed) {
-  double slowest = speed[ranks.front()];
-  for (const std::size_t rank : ranks) {
-    slowest = std::min(slowest, speed[rank]);
-  }
-  return slowest;
+  return speed[std::ranges::min(ranks, {}, [&](std::size_t rank) { return speed[rank]; })];
 }
 
 /// Begins of the stages, and the number of layers behind.
@@ -84,19 +80,13 @@ class Loads {
 
   /// What its slowest replica takes for such a part.
   double Slowest(std::size_t stage, double share) const { return share / slowest_[stage]; }
-
   CutLoad Of(const Borders& borders) const {
-    CutLoad load;
-    load.slowest_stage = std::ranges::max(TimesOfStages(borders));
-    load.busiest_rank = std::ranges::max(BusyWith(borders));
-    return load;
+    return {std::ranges::max(BusyWith(borders)), std::ranges::max(TimesOfStages(borders))};
   }
 
   /// How unequal ranks, and replicas of stages, are: sums of squares, least where all are alike.
   double InequalityOfRanks(const Borders& borders) const { return SumOfSquares(BusyWith(borders)); }
-  double InequalityOfStages(const Borders& borders) const {
-    return SumOfSquares(TimesOfStages(borders));
-  }
+  double InequalityOfStages(const Borders& of) const { return SumOfSquares(TimesOfStages(of)); }
 
  private:
   std::vector<double> TimesOfStages(const Borders& borders) const {
@@ -375,7 +365,6 @@ Result<PlacedCut> CutForPlacement(const Profile& profile, const Placement& place
   for (const std::vector<std::size_t>& ranks : RanksOf(placement)) {
     powers.push_back(static_cast<double>(ranks.size()) * SlowestOf(ranks, speed));
   }
-
   Result<Partition> even = BalancedPartition(profile, powers, microbatch_size, goal.passes);
   if (!even) {
     return {std::nullopt, std::move(even.diagnostics)};
