@@ -159,6 +159,21 @@ bool FitPosition(Snapshot& snapshot, std::int64_t microbatches) {
   return true;
 }
 
+bool HasState(const Snapshot& snapshot, std::int32_t stage, const std::string& buffer) {
+  return snapshot.state && snapshot.state->tensors.contains(StagePrefix(stage) + buffer);
+}
+
+bool HasOlder(const Snapshot& snapshot, std::int32_t stage, std::int32_t back) {
+  return snapshot.state && snapshot.state->tensors.contains(OlderKey(stage, back));
+}
+
+void AddZeros(Snapshot& snapshot, std::int32_t stage, const std::string& buffer,
+              const HostTensor& like) {
+  HostTensor zeros = MakeHostTensor(like.type, like.shape);
+  std::fill_n(zeros.memory.data, zeros.memory.bytes, std::byte{0});
+  snapshot.state->tensors[StagePrefix(stage) + buffer] = std::move(zeros);
+}
+
 void SaveStage(const StageMemory& memory, Snapshot& snapshot) {
   ForEachWeight(memory, memory.weights->NewestSlot(),
                 [&](const std::string& name, const HostTensor& tensor, const Place& place) {

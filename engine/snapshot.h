@@ -46,6 +46,15 @@ void SetEpoch(Snapshot& snapshot, std::int64_t microbatches);
 /// to the end of as many. False if it is within an epoch of another length: then it stays.
 bool FitPosition(Snapshot& snapshot, std::int64_t microbatches);
 
+/// Whether the state has `buffer`, or the version `back` updates before the newest, of a stage.
+bool HasState(const Snapshot& snapshot, std::int32_t stage, const std::string& buffer);
+bool HasOlder(const Snapshot& snapshot, std::int32_t stage, std::int32_t back);
+
+/// Gives the state a buffer of zeros, of the type and shape of `like`, as at the start of a run.
+/// Requires a state.
+void AddZeros(Snapshot& snapshot, std::int32_t stage, const std::string& buffer,
+              const HostTensor& like);
+
 /// What one rank has of one stage.
 struct StageMemory {
   std::int32_t stage = 0;

@@ -1,6 +1,7 @@
 #include "schedules/schedule.h"
 
 #include <algorithm>
+#include <unordered_map>
 
 namespace stagecraft {
 
@@ -43,6 +44,30 @@ OpKinds KindsOf(const Schedule& schedule) {
 
 bool HasCommunication(const Schedule& schedule) {
   return AnyOp(schedule, [](const Op& op) { return IsCommunication(op.kind); });
+}
+
+bool HasTransfers(const Schedule& schedule) {
+  std::unordered_map<std::int64_t, std::size_t> rank_of;  // By stage and micro-batch.
+  const auto key_of = [](const Op& op, std::int32_t stage) {
+    return (std::int64_t{stage} << 32) + op.microbatch;
+  };
+  const auto each_forward = [&](const auto& visit) {
+    for (std::size_t rank = 0; rank < schedule.programs.size(); ++rank) {
+      for (const Op& op : schedule.programs[rank]) {
+        if (op.kind == OpKind::kForward) {
+          visit(rank, op);
+        }
+      }
+    }
+  };
+  each_forward([&](std::size_t rank, const Op& op) { rank_of[key_of(op, op.stage)] = rank; });
+
+  bool any = false;
+  each_forward([&](std::size_t rank, const Op& op) {
+    const auto before = rank_of.find(key_of(op, op.stage - 1));
+    any = any || (before != rank_of.end() && before->second != rank);
+  });
+  return any;
 }
 
 bool HasCells(const Schedule& schedule) {

@@ -54,6 +54,10 @@ OpKinds KindsOf(const Schedule& schedule);
 /// True if any SEND or RECV is present.
 bool HasCommunication(const Schedule& schedule);
 
+/// True if any rank has to send anything to another: a forward is not where that of the stage
+/// before is.
+bool HasTransfers(const Schedule& schedule);
+
 /// True if any cell of joined ops is present.
 bool HasCells(const Schedule& schedule);
 

@@ -28,7 +28,7 @@ struct StageCosts {
 inline constexpr Nanoseconds kMaxDuration = std::chrono::hours(1);
 inline constexpr std::int64_t kMaxBytes = std::int64_t{1} << 50;  ///< 1 PiB.
 
-/// The layers of a profile that one stage has.
+/// The layers of a profile that one stage has; a ready stage is one.
 struct StageLayers {
   std::int32_t first = 0;
   std::int32_t last = 0;
@@ -39,8 +39,9 @@ struct StageLayers {
 /// Costs of a pipeline for one micro-batch size.
 struct Costs {
   std::vector<StageCosts> stages;
-  std::vector<StageLayers> layers;   ///< Of each stage, where a profile with layers was cut,
+  std::vector<StageLayers> layers;   ///< Of each stage, where costs are from a profile,
   std::string cut;                   ///< and a sentence on who or what cut them there.
+  bool is_ready = false;             ///< The profile has stages, which were not cut.
   double microbatch_size = 1;        ///< Samples per micro-batch.
   std::vector<std::string> derived;  ///< One sentence per number that was not measured.
 };

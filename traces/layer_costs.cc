@@ -92,4 +92,16 @@ LayerCosts CostsAt(const ProfileLayer& layer, const SizePosition& position) {
   return costs;
 }
 
+std::vector<std::int64_t> TimeSums(const Profile& profile, const SizePosition& position,
+                                   Passes passes) {
+  std::vector<std::int64_t> sums{0};
+  sums.reserve(profile.layers.size() + 1);
+  for (const ProfileLayer& layer : profile.layers) {
+    const LayerCosts costs = CostsAt(layer, position);
+    const Nanoseconds backward = passes == Passes::kBoth ? costs.backward : Nanoseconds(0);
+    sums.push_back(sums.back() + (costs.forward + backward).count());
+  }
+  return sums;
+}
+
 }  // namespace stagecraft

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "schedules/diagnostic.h"
 #include "traces/layer_profile.h"
@@ -14,6 +15,12 @@ struct LayerCosts {
   Nanoseconds forward{0}, backward{0}, backward_input{0}, backward_weight{0}, recompute{0};
   std::int64_t output_bytes = 0;
   std::int64_t activation_bytes = 0;
+};
+
+/// Which passes of a schedule count as the time of a layer.
+enum class Passes : std::uint8_t {
+  kBoth,     ///< Forward and backward.
+  kForward,  ///< An evaluation has no other.
 };
 
 /// Where a micro-batch size lies among the measured ones: `share` of the way from the size at index
@@ -29,5 +36,9 @@ Result<SizePosition> FindSize(const Profile& profile, double microbatch_size);
 
 /// Fills what is missing at each measured size by the rules in stage_costs.h, then scales.
 LayerCosts CostsAt(const ProfileLayer& layer, const SizePosition& position);
+
+/// Layer i takes `sums[i + 1] - sums[i]` nanoseconds; the first sum is 0.
+std::vector<std::int64_t> TimeSums(const Profile& profile, const SizePosition& position,
+                                   Passes passes);
 
 }  // namespace stagecraft

@@ -48,14 +48,14 @@ std::vector<std::size_t> TopologicalOrder(const LayerGraph& graph) {
   return order;
 }
 
-std::vector<std::int32_t> PlannedCut(const LayerGraph& graph,
-                                     const std::vector<std::size_t>& order) {
+std::optional<std::vector<std::int32_t>> PlannedCut(const LayerGraph& graph,
+                                                    const std::vector<std::size_t>& order) {
   std::vector<std::int32_t> cut;
   for (std::size_t i = 0; i < order.size(); ++i) {
     const std::optional<std::int32_t> stage = graph[order[i]].stage;
     const std::optional<std::int32_t> before = i == 0 ? stage : graph[order[i - 1]].stage;
     if (!stage || !before || *stage < *before) {
-      return {};
+      return std::nullopt;
     }
     if (*stage > *before) {
       cut.push_back(static_cast<std::int32_t>(i));

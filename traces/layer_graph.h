@@ -35,9 +35,9 @@ std::vector<std::size_t> CountReaders(const LayerGraph& graph);
 /// wherever the graph allows it. Shorter than the graph if nodes wait for each other. O(n log n).
 std::vector<std::size_t> TopologicalOrder(const LayerGraph& graph);
 
-/// Positions in `order` at which a further stage begins, if every node of it has a stage, stages
-/// stand one behind the other, and there is more than one; else empty.
-std::vector<std::int32_t> PlannedCut(const LayerGraph& graph,
-                                     const std::vector<std::size_t>& order);
+/// Positions in `order` at which a further stage begins, if every node of it has a stage and stages
+/// stand one behind the other; else nothing.
+std::optional<std::vector<std::int32_t>> PlannedCut(const LayerGraph& graph,
+                                                    const std::vector<std::size_t>& order);
 
 }  // namespace stagecraft

@@ -61,7 +61,7 @@ class ProfileCheck {
   }
 
   void Cut() {
-    if (profile_.cut.empty()) {
+    if (!profile_.cut) {
       return;
     }
     if (profile_.is_stages) {
@@ -69,8 +69,13 @@ class ProfileCheck {
       return;
     }
     std::size_t least = 1;
-    for (std::size_t i = 0; i < profile_.cut.size(); ++i) {
-      const std::int32_t layer = profile_.cut[i];
+    const std::vector<std::int32_t>& cut = *profile_.cut;
+    if (profile_.layers.size() == 1 && !cut.empty()) {
+      Fault("/cut", "there is one layer, which cannot be cut");
+      return;
+    }
+    for (std::size_t i = 0; i < cut.size(); ++i) {
+      const std::int32_t layer = cut[i];
       if (layer < 0 || static_cast<std::size_t>(layer) < least ||
           static_cast<std::size_t>(layer) >= profile_.layers.size()) {
         Fault(fmt::format("/cut/{}", i),

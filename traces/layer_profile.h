@@ -53,9 +53,9 @@ struct Profile {
   std::vector<std::int64_t> microbatch_sizes;  ///< Samples, ascending, at least one.
   std::vector<ProfileLayer> layers;            ///< At least one.
 
-  /// The first layer of each further stage, as whoever made the profile cut it; empty if nobody
-  /// did.
-  std::vector<std::int32_t> cut;
+  /// The first layer of each further stage, as whoever made the profile cut it; none if that is
+  /// one stage, nothing if nobody cut it.
+  std::optional<std::vector<std::int32_t>> cut;
 
   friend bool operator==(const Profile&, const Profile&) = default;
 };

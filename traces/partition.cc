@@ -26,17 +26,6 @@ namespace {
 // begin that each stage can have within T. Then cuts are placed from the left: the time that is
 // left, divided by the stages that are left, is aimed at, as near as T and the stages behind allow.
 
-/// Sums of the layers' times: layer i takes `sums[i + 1] - sums[i]`.
-std::vector<std::int64_t> TimeSums(const Profile& profile, const SizePosition& position) {
-  std::vector<std::int64_t> sums{0};
-  sums.reserve(profile.layers.size() + 1);
-  for (const ProfileLayer& layer : profile.layers) {
-    const LayerCosts costs = CostsAt(layer, position);
-    sums.push_back(sums.back() + (costs.forward + costs.backward).count());
-  }
-  return sums;
-}
-
 /// Begins of the stages when filled from the right, last stage first; at most `most` + 1 of them.
 /// Requires that no layer takes longer than `limit`.
 std::vector<std::size_t> FillFromRight(const std::vector<std::int64_t>& sums, std::int64_t limit,
@@ -80,7 +69,7 @@ std::size_t NearestCut(const std::vector<std::int64_t>& sums, std::int64_t targe
   return before_is_nearer ? cut - 1 : cut;
 }
 
-/// Of stages that all have as many replicas. Requires 1 <= stages <= layers.
+/// Of stages that all have the same power. Requires 1 <= stages <= layers.
 Partition CutEvenly(const std::vector<std::int64_t>& sums, std::size_t stages) {
   const std::size_t layers = sums.size() - 1;
   const std::int64_t limit = LeastLimit(sums, stages);
@@ -106,25 +95,24 @@ Partition CutEvenly(const std::vector<std::int64_t>& sums, std::size_t stages) {
   return partition;
 }
 
-// Where stages have different numbers of replicas, a fuller stage may hurt after all: the layer
+// Where stages have different powers, a fuller stage may hurt after all: the layer
 // before it may be too long for the next stage, though not for the one after that.
 //
-//   replicas 4 1 4 | a a B a a |    stage 1 must not reach B: stage 2 must not be as full as it can
+//   powers 4 1 4 | a a B a a |    stage 1 must not reach B: stage 2 must not be as full as it can
 //
 // So it is worked out for every stage at which layers it may begin, from the last stage on.
 
-/// Where stages may begin so that each takes at most `limit` times its replicas.
+/// Where stages may begin so that each takes at most `limit` times its power.
 class Begins {
  public:
-  Begins(const std::vector<std::int64_t>& sums, std::span<const std::int32_t> replicas,
-         std::int64_t limit)
-      : sums_(sums), none_(sums.size()), next_(replicas.size()) {
+  Begins(const std::vector<std::int64_t>& sums, std::span<const double> powers, std::int64_t limit)
+      : sums_(sums), none_(sums.size()), next_(powers.size()) {
     // Behind the last stage only the end is a place where a stage may end.
     std::vector<std::size_t> ends(sums.size() + 1, sums.size() - 1);
     ends.back() = none_;
 
-    for (std::size_t stage = replicas.size(); stage-- > 0;) {
-      limits_.push_back(Times(limit, replicas[stage]));
+    for (std::size_t stage = powers.size(); stage-- > 0;) {
+      limits_.push_back(Times(limit, powers[stage]));
       next_[stage] = BeginsBefore(ends, limits_.back());
       ends = next_[stage];
     }
@@ -150,9 +138,11 @@ class Begins {
   }
 
  private:
-  /// At most the total, which no stage exceeds.
-  std::int64_t Times(std::int64_t limit, std::int32_t replicas) const {
-    return limit > sums_.back() / replicas ? sums_.back() : limit * replicas;
+  /// At most the total, which no stage exceeds; exact if `power` is whole.
+  std::int64_t Times(std::int64_t limit, long double power) const {
+    const long double product = static_cast<long double>(limit) * power;
+    return product > static_cast<long double>(sums_.back()) ? sums_.back()
+                                                            : static_cast<std::int64_t>(product);
   }
 
   std::int64_t Distance(std::size_t layer, std::int64_t target) const {
@@ -178,14 +168,13 @@ class Begins {
   std::vector<std::int64_t> limits_;
 };
 
-/// The least integer time per replica that is enough.
-std::int64_t LeastLimit(const std::vector<std::int64_t>& sums,
-                        std::span<const std::int32_t> replicas) {
+/// The least integer time that is enough. Requires every power to be at least 1: then the total is.
+std::int64_t LeastLimit(const std::vector<std::int64_t>& sums, std::span<const double> powers) {
   std::int64_t low = 0;
   std::int64_t high = sums.back();
   while (low < high) {
     const std::int64_t middle = low + (high - low) / 2;
-    if (Begins(sums, replicas, middle).Enough()) {
+    if (Begins(sums, powers, middle).Enough()) {
       high = middle;
     } else {
       low = middle + 1;
@@ -194,22 +183,27 @@ std::int64_t LeastLimit(const std::vector<std::int64_t>& sums,
   return low;
 }
 
-/// Requires 1 <= replicas.size() <= layers.
-Partition CutByReplicas(const std::vector<std::int64_t>& sums,
-                        std::span<const std::int32_t> replicas) {
-  const Begins begins(sums, replicas, LeastLimit(sums, replicas));
-  std::int64_t left = std::accumulate(replicas.begin(), replicas.end(), std::int64_t{0});
+/// Requires 1 <= powers.size() <= layers.
+Partition CutByPowers(const std::vector<std::int64_t>& sums, std::span<const double> given) {
+  // Slower than 1 is the same as all others faster.
+  const double unit = std::min(1.0, *std::min_element(given.begin(), given.end()));
+  std::vector<double> powers;
+  for (const double power : given) {
+    powers.push_back(power / unit);
+  }
+  const Begins begins(sums, powers, LeastLimit(sums, powers));
+  double left = std::accumulate(powers.begin(), powers.end(), 0.0);
 
-  // The time that is left is shared out over the replicas that are left.
+  // The time that is left is shared out over the powers that are left.
   Partition partition;
   partition.begin.push_back(0);
   std::size_t begin = 0;
-  for (std::size_t stage = 1; stage < replicas.size(); ++stage) {
-    const double share = static_cast<double>(replicas[stage - 1]) / static_cast<double>(left);
+  for (std::size_t stage = 1; stage < powers.size(); ++stage) {
+    const double share = powers[stage - 1] / left;
     const double part = static_cast<double>(sums.back() - sums[begin]) * share;
     begin = begins.Nearest(stage, begin, sums[begin] + std::llround(part));
     partition.begin.push_back(static_cast<std::int32_t>(begin));
-    left -= replicas[stage - 1];
+    left -= powers[stage - 1];
   }
   partition.begin.push_back(static_cast<std::int32_t>(sums.size() - 1));
   return partition;
@@ -239,15 +233,15 @@ std::vector<Diagnostic> CheckStages(const Profile& profile, std::size_t stages) 
 Result<Partition> BalancedPartition(const Profile& profile, std::int32_t stages,
                                     double microbatch_size) {
   // A number out of range is refused before anything of its size is made.
-  const std::vector<std::int32_t> one_each(
+  const std::vector<double> one_each(
       static_cast<std::size_t>(std::clamp<std::int64_t>(stages, 0, kMaxLayers + 1)), 1);
   return BalancedPartition(profile, one_each, microbatch_size);
 }
 
-Result<Partition> BalancedPartition(const Profile& profile, std::span<const std::int32_t> replicas,
-                                    double microbatch_size) {
+Result<Partition> BalancedPartition(const Profile& profile, std::span<const double> powers,
+                                    double microbatch_size, Passes passes) {
   Result<Partition> result;
-  result.diagnostics = CheckStages(profile, replicas.size());
+  result.diagnostics = CheckStages(profile, powers.size());
   const Result<SizePosition> position = FindSize(profile, microbatch_size);
   result.diagnostics.insert(result.diagnostics.end(), position.diagnostics.begin(),
                             position.diagnostics.end());
@@ -255,10 +249,10 @@ Result<Partition> BalancedPartition(const Profile& profile, std::span<const std:
     return result;
   }
 
-  const std::vector<std::int64_t> sums = TimeSums(profile, *position.value);
+  const std::vector<std::int64_t> sums = TimeSums(profile, *position.value, passes);
   const bool alike =
-      std::adjacent_find(replicas.begin(), replicas.end(), std::not_equal_to<>()) == replicas.end();
-  result.value = alike ? CutEvenly(sums, replicas.size()) : CutByReplicas(sums, replicas);
+      std::adjacent_find(powers.begin(), powers.end(), std::not_equal_to<>()) == powers.end();
+  result.value = alike ? CutEvenly(sums, powers.size()) : CutByPowers(sums, powers);
   return result;
 }
 
@@ -272,6 +266,10 @@ Result<Partition> PartitionAt(const Profile& profile, std::span<const std::int32
   }
 
   const auto layers = static_cast<std::int32_t>(profile.layers.size());
+  if (layers == 1 && !cut.empty()) {
+    result.diagnostics.push_back(ErrorAt("", "the profile has one layer, which cannot be cut"));
+    return result;
+  }
   Partition partition;
   partition.begin.push_back(0);
   for (const std::int32_t layer : cut) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "schedules/diagnostic.h"
+#include "traces/layer_costs.h"
 #include "traces/layer_profile.h"
 
 namespace stagecraft {
@@ -26,12 +27,14 @@ struct Partition {
 Result<Partition> BalancedPartition(const Profile& profile, std::int32_t stages,
                                     double microbatch_size);
 
-/// The same where stage i has `replicas[i]` replicas, which share its micro-batches: the partition
-/// with the least max(time of stage i / replicas[i]), to the nanosecond; PipeDream's objective
-/// (Harlap et al., 2018, section 3.2, without the time of transfers). O(layers * stages * log(total
-/// time)) unless all counts are equal. Requires every count to be at least 1.
-Result<Partition> BalancedPartition(const Profile& profile, std::span<const std::int32_t> replicas,
-                                    double microbatch_size);
+/// The same where stage i is done `powers[i]` times as fast as by one rank, since so many replicas
+/// share its micro-batches, or its rank is so much faster than others: the partition with the least
+/// max(time of stage i / powers[i]), to a nanosecond of work; PipeDream's objective (Harlap et al.,
+/// 2018, section 3.2, without the time of transfers). `passes` says what the time of a layer is.
+/// O(layers * stages * log(total time)) unless all powers are equal. Requires every power to be
+/// above 0.
+Result<Partition> BalancedPartition(const Profile& profile, std::span<const double> powers,
+                                    double microbatch_size, Passes passes = Passes::kBoth);
 
 /// The partition in which stage i + 1 begins with layer `cut[i]`. Errors, in terms of layers, if
 /// the cut is not ascending or leaves a stage without layers, or if `profile` has ready stages.

@@ -119,7 +119,7 @@ Result<Profile> ParsePipeDreamGraph(std::string_view text, std::string_view file
   profile.microbatch_sizes = {batch_size};
   profile.layers = LayersOf(graph, order);
   profile.cut = PlannedCut(graph, order);
-  if (profile.cut.empty() && NamesSeveralStages(graph, order)) {
+  if (!profile.cut && NamesSeveralStages(graph, order)) {
     result.diagnostics.push_back(
         WarningAt(std::string(file),
                   "the stages that it names are not used: expected a stage_id for every "

@@ -8,8 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "traces/layer_costs.h"
-
 namespace stagecraft {
 namespace {
 
@@ -43,61 +41,68 @@ std::vector<std::vector<std::size_t>> RanksOf(const Placement& placement) {
   return ranks;
 }
 
+double SlowestOf(const std::vector<std::size_t>& ranks, const std::vector<double>& speed) {
+  return speed[std::ranges::min(ranks, {}, [&](std::size_t rank) { return speed[rank]; })];
+}
+
 /// Begins of the stages, and the number of layers behind.
 using Borders = std::vector<std::size_t>;
 
 /// The times of the layers, and which rank has how much of which stage.
 class Loads {
  public:
-  Loads(const Profile& profile, const Placement& placement, const SizePosition& position)
-      : ranks_of_(RanksOf(placement)), ranks_(placement.size()), sums_{0} {
-    for (const ProfileLayer& layer : profile.layers) {
-      const LayerCosts costs = CostsAt(layer, position);
-      sums_.push_back(sums_.back() + (costs.forward + costs.backward).count());
+  Loads(const Profile& profile, const Placement& placement, const SizePosition& position,
+        const CutGoal& goal)
+      : ranks_of_(RanksOf(placement)),
+        sums_(TimeSums(profile, position, goal.passes)),
+        speed_(goal.speed) {
+    speed_.resize(placement.size(), 1);
+    for (const std::vector<std::size_t>& ranks : ranks_of_) {
+      slowest_.push_back(SlowestOf(ranks, speed_));
     }
   }
 
   std::size_t Stages() const { return ranks_of_.size(); }
-  std::size_t Ranks() const { return ranks_; }
+  std::size_t Ranks() const { return speed_.size(); }
+  double Speed(std::size_t rank) const { return speed_[rank]; }
   std::size_t Layers() const { return sums_.size() - 1; }
   const std::vector<std::size_t>& RanksOfStage(std::size_t stage) const { return ranks_of_[stage]; }
 
   double Total() const { return static_cast<double>(sums_.back()); }
-  double Bound() const { return Total() / static_cast<double>(ranks_); }
+  double TotalSpeed() const { return std::accumulate(speed_.begin(), speed_.end(), 0.0); }
+  double Bound() const { return Total() / TotalSpeed(); }
 
-  /// One replica's part of a stage that holds layers [begin, end).
+  /// One replica's part of a stage that holds layers [begin, end), at speed 1.
   double Share(std::size_t stage, std::size_t begin, std::size_t end) const {
     return static_cast<double>(sums_[end] - sums_[begin]) /
            static_cast<double>(ranks_of_[stage].size());
   }
 
+  /// What its slowest replica takes for such a part.
+  double Slowest(std::size_t stage, double share) const { return share / slowest_[stage]; }
   CutLoad Of(const Borders& borders) const {
-    CutLoad load;
-    for (std::size_t stage = 0; stage < Stages(); ++stage) {
-      const double share = Share(stage, borders[stage], borders[stage + 1]);
-      load.slowest_stage = std::max(load.slowest_stage, share);
-    }
-    load.busiest_rank = std::ranges::max(BusyWith(borders));
-    return load;
+    return {std::ranges::max(BusyWith(borders)), std::ranges::max(TimesOfStages(borders))};
   }
 
   /// How unequal ranks, and replicas of stages, are: sums of squares, least where all are alike.
   double InequalityOfRanks(const Borders& borders) const { return SumOfSquares(BusyWith(borders)); }
-  double InequalityOfStages(const Borders& borders) const {
-    std::vector<double> shares;
-    for (std::size_t stage = 0; stage < Stages(); ++stage) {
-      shares.push_back(Share(stage, borders[stage], borders[stage + 1]));
-    }
-    return SumOfSquares(shares);
-  }
+  double InequalityOfStages(const Borders& of) const { return SumOfSquares(TimesOfStages(of)); }
 
  private:
+  std::vector<double> TimesOfStages(const Borders& borders) const {
+    std::vector<double> times;
+    for (std::size_t stage = 0; stage < Stages(); ++stage) {
+      times.push_back(Slowest(stage, Share(stage, borders[stage], borders[stage + 1])));
+    }
+    return times;
+  }
+
   std::vector<double> BusyWith(const Borders& borders) const {
-    std::vector<double> busy(ranks_, 0);
+    std::vector<double> busy(Ranks(), 0);
     for (std::size_t stage = 0; stage < Stages(); ++stage) {
       const double share = Share(stage, borders[stage], borders[stage + 1]);
       for (const std::size_t rank : ranks_of_[stage]) {
-        busy[rank] += share;
+        busy[rank] += share / speed_[rank];
       }
     }
     return busy;
@@ -108,8 +113,9 @@ class Loads {
   }
 
   std::vector<std::vector<std::size_t>> ranks_of_;
-  std::size_t ranks_;
   std::vector<std::int64_t> sums_;  ///< Layer i takes `sums_[i + 1] - sums_[i]`.
+  std::vector<double> speed_;       ///< Per rank.
+  std::vector<double> slowest_;     ///< Per stage: the least speed of its ranks.
 };
 
 /// Less busy on the busiest rank, where that is above `enough`, else faster in the slowest stage.
@@ -215,6 +221,7 @@ class CutSearch {
         before_(loads.Stages() + 1),
         last_stage_(loads.Ranks(), 0) {
     before_.front().busy.resize(loads.Ranks(), 0);
+    before_.front().open_speed = loads.TotalSpeed();
     for (std::size_t stage = 0; stage < loads.Stages(); ++stage) {
       for (const std::size_t rank : loads.RanksOfStage(stage)) {
         last_stage_[rank] = stage;
@@ -249,8 +256,8 @@ class CutSearch {
   struct Placed {
     std::vector<double> busy;  ///< Per rank.
     CutLoad load;
-    std::size_t finished = 0;  ///< Ranks that have all of their stages,
-    double finished_busy = 0;  ///< and how busy these are in sum.
+    double finished_work = 0;  ///< Of ranks that have all of their stages, in sum, at speed 1.
+    double open_speed = 0;     ///< Of all other ranks, in sum.
   };
 
   /// Gives the stage one layer more than it was tried with last, or all that are left if it is the
@@ -276,13 +283,13 @@ class CutSearch {
   void Place(std::size_t stage, double share) {
     Placed& placed = before_[stage + 1];
     placed = before_[stage];
-    placed.load.slowest_stage = std::max(placed.load.slowest_stage, share);
+    placed.load.slowest_stage = std::max(placed.load.slowest_stage, loads_.Slowest(stage, share));
     for (const std::size_t rank : loads_.RanksOfStage(stage)) {
-      placed.busy[rank] += share;
+      placed.busy[rank] += share / loads_.Speed(rank);
       placed.load.busiest_rank = std::max(placed.load.busiest_rank, placed.busy[rank]);
       if (last_stage_[rank] == stage) {
-        ++placed.finished;
-        placed.finished_busy += placed.busy[rank];
+        placed.finished_work += placed.busy[rank] * loads_.Speed(rank);
+        placed.open_speed -= loads_.Speed(rank);
       }
     }
   }
@@ -290,9 +297,8 @@ class CutSearch {
   /// Whether the ranks that are not finished can take the rest, if none is to be busier than the
   /// busiest of the best cut; with a nanosecond to spare, since shares are rounded.
   bool LeavesRoom(const Placed& placed) const {
-    const auto others = static_cast<double>(loads_.Ranks() - placed.finished);
     const double most = std::max(best_.load.busiest_rank, enough_);
-    return placed.finished_busy + others * most + 1 >= loads_.Total();
+    return placed.finished_work + placed.open_speed * most + 1 >= loads_.Total();
   }
 
   void Keep() {
@@ -343,27 +349,28 @@ bool IsAboutStages(const Placement& placement) {
 }  // namespace
 
 Result<CutLoad> LoadOf(const Profile& profile, const Partition& partition,
-                       const Placement& placement, double microbatch_size) {
+                       const Placement& placement, double microbatch_size, const CutGoal& goal) {
   const Result<SizePosition> position = FindSize(profile, microbatch_size);
   if (!position) {
     return {std::nullopt, position.diagnostics};
   }
-  return {Loads(profile, placement, *position.value).Of(BordersOf(partition)), {}};
+  return {Loads(profile, placement, *position.value, goal).Of(BordersOf(partition)), {}};
 }
 
 Result<PlacedCut> CutForPlacement(const Profile& profile, const Placement& placement,
-                                  double microbatch_size) {
-  std::vector<std::int32_t> replicas;
+                                  double microbatch_size, const CutGoal& goal) {
+  std::vector<double> speed = goal.speed;
+  speed.resize(placement.size(), 1);
+  std::vector<double> powers;  // The slowest replica of a stage has the same part as the others.
   for (const std::vector<std::size_t>& ranks : RanksOf(placement)) {
-    replicas.push_back(static_cast<std::int32_t>(ranks.size()));
+    powers.push_back(static_cast<double>(ranks.size()) * SlowestOf(ranks, speed));
   }
-
-  Result<Partition> even = BalancedPartition(profile, replicas, microbatch_size);
+  Result<Partition> even = BalancedPartition(profile, powers, microbatch_size, goal.passes);
   if (!even) {
     return {std::nullopt, std::move(even.diagnostics)};
   }
 
-  const Loads loads(profile, placement, *FindSize(profile, microbatch_size).value);
+  const Loads loads(profile, placement, *FindSize(profile, microbatch_size).value, goal);
   PlacedCut cut;
   cut.partition = *std::move(even.value);
   cut.bound = loads.Bound();

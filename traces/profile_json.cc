@@ -68,8 +68,8 @@ std::string PrintProfile(const Profile& profile) {
     AppendLayer(out, profile.layers[i], i);
   }
   out += "\n  ]";
-  if (!profile.cut.empty()) {
-    out += fmt::format(",\n  \"cut\": [{}]", fmt::join(profile.cut, ", "));
+  if (profile.cut) {
+    out += fmt::format(",\n  \"cut\": [{}]", fmt::join(*profile.cut, ", "));
   }
   return out + "\n}\n";
 }

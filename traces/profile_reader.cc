@@ -200,8 +200,9 @@ class ProfileReader {
                                 Shown(*cut)));
       return;
     }
+    profile_.cut.emplace();
     for (std::size_t i = 0; i < cut->size(); ++i) {
-      profile_.cut.push_back(
+      profile_.cut->push_back(
           static_cast<std::int32_t>(Integer((*cut)[i], fmt::format("/cut/{}", i), 1, kMaxLayers)));
     }
   }

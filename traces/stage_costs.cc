@@ -221,10 +221,10 @@ void CheckArguments(const Profile& profile, const Partition& partition, double b
   }
 }
 
-/// What each stage holds, where stages were made of layers.
+/// What each stage holds.
 std::vector<StageLayers> LayersOf(const Profile& profile, const Partition& partition) {
   std::vector<StageLayers> stages;
-  for (std::size_t i = 0; !profile.is_stages && i + 1 < partition.begin.size(); ++i) {
+  for (std::size_t i = 0; i + 1 < partition.begin.size(); ++i) {
     const std::int32_t first = partition.begin[i];
     const std::int32_t last = partition.begin[i + 1] - 1;
     stages.push_back({first, last, profile.layers[static_cast<std::size_t>(first)].name,
@@ -302,6 +302,7 @@ Result<Costs> StageCostsOf(const Profile& profile, const Partition& partition,
 
   if (!HasErrors(result.diagnostics)) {
     costs.layers = LayersOf(profile, partition);
+    costs.is_ready = profile.is_stages;
     costs.derived = DerivedSentences(profile, options);
     result.value = std::move(costs);
   }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 namespace stagecraft {
 namespace {
@@ -12,6 +13,12 @@ namespace {
 /// exp(-2) of what it did.
 constexpr double kDifferenceDecay = -2;
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+
+constexpr const char* kVelocity = "momentum";
+constexpr const char* kMoment1 = "m";
+constexpr const char* kMoment2 = "v";
+constexpr const char* kLast = "last_gradient";
+constexpr const char* kDifference = "weight_difference";
 
 template <typename T>
 T* As(const auto& buffer) {
@@ -37,6 +44,26 @@ StoreNeeds NeedsOf(const Schedule& schedule, const WeightSlots& slots, std::int3
   return needs;
 }
 
+std::vector<std::string> OptimizerState(const OptimizerOptions& optimizer) {
+  if (optimizer.kind != OptimizerKind::kSgd) {
+    return {kMoment1, kMoment2};
+  }
+  return optimizer.momentum > 0 ? std::vector<std::string>{kVelocity} : std::vector<std::string>();
+}
+
+std::vector<std::string> PredictionState(const StoreNeeds& needs,
+                                         const OptimizerOptions& optimizer) {
+  std::vector<std::string> names;
+  const bool has_direction = optimizer.kind != OptimizerKind::kSgd || optimizer.momentum > 0;
+  if (needs.predicts && (optimizer.displacement == Displacement::kNext || !has_direction)) {
+    names.emplace_back(kLast);
+  }
+  if (needs.negative_horizon < 0) {
+    names.emplace_back(kDifference);
+  }
+  return names;
+}
+
 WeightStore::Buffer WeightStore::MakeBuffer() const {
   return options_.memory->Allocate(Bytes());
 }
@@ -50,21 +77,19 @@ WeightStore::WeightStore(const WeightStoreOptions& options) : options_(options) 
   gradient_ = MakeBuffer();
   first_not_finite_ = options.memory->Allocate(sizeof kNever);
   options.memory->CopyIn(first_not_finite_.get(), std::as_bytes(std::span(&kNever, 1)));
-  const OptimizerOptions& optimizer = options.optimizer;
-  const bool is_sgd = optimizer.kind == OptimizerKind::kSgd;
-  if (is_sgd && optimizer.momentum > 0) {
-    velocity_ = MakeBuffer();
+
+  std::vector<std::string> kept = OptimizerState(options.optimizer);
+  for (std::string& name : PredictionState(options.needs, options.optimizer)) {
+    kept.push_back(std::move(name));
   }
-  if (!is_sgd) {
-    moment1_ = MakeBuffer();
-    moment2_ = MakeBuffer();
-  }
-  if (options.needs.predicts &&
-      (optimizer.displacement == Displacement::kNext || (is_sgd && optimizer.momentum == 0))) {
-    last_ = MakeBuffer();
-  }
-  if (options.needs.negative_horizon < 0) {
-    difference_ = MakeBuffer();
+  for (const auto& [name, buffer] : {std::pair{kVelocity, &velocity_},
+                                     {kMoment1, &moment1_},
+                                     {kMoment2, &moment2_},
+                                     {kLast, &last_},
+                                     {kDifference, &difference_}}) {
+    if (std::find(kept.begin(), kept.end(), name) != kept.end()) {
+      *buffer = MakeBuffer();
+    }
   }
 }
 
@@ -81,11 +106,11 @@ std::vector<StateBuffer> WeightStore::State() {
       state.push_back({name, buffer.get()});
     }
   };
-  add("momentum", velocity_);
-  add("m", moment1_);
-  add("v", moment2_);
-  add("last_gradient", last_);
-  add("weight_difference", difference_);
+  add(kVelocity, velocity_);
+  add(kMoment1, moment1_);
+  add(kMoment2, moment2_);
+  add(kLast, last_);
+  add(kDifference, difference_);
   return state;
 }
 

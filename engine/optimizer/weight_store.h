@@ -28,6 +28,12 @@ struct StoreNeeds {
 StoreNeeds NeedsOf(const Schedule& schedule, const WeightSlots& slots, std::int32_t rank,
                    std::int32_t stage);
 
+/// Names of the buffers that a checkpoint keeps of such a stage: those that the optimizer needs
+/// under every schedule, and those that only predictions need.
+std::vector<std::string> OptimizerState(const OptimizerOptions& optimizer);
+std::vector<std::string> PredictionState(const StoreNeeds& needs,
+                                         const OptimizerOptions& optimizer);
+
 struct WeightStoreOptions {
   ElementType type = ElementType::kFloat32;  ///< Or kFloat64.
   std::int64_t elements = 0;

@@ -93,7 +93,14 @@ std::string RefuseAutomatic(const GeneratorOptions& options, const Placement& pl
   }
   for (std::size_t rank = 0; rank < placement.size(); ++rank) {
     const std::int64_t set = SetOf(problem, rank);
-    if (!options.room.empty() && options.room[rank] < set) {
+    const bool has_room = options.room.empty() || options.room[rank] >= set;
+    if (!has_room && !has_sizes) {
+      return fmt::format(
+          "weights and optimizer leave nothing of --memory on rank {}, and no activations are said "
+          "to take any; expected a larger --memory, and --activation or a profile",
+          rank);
+    }
+    if (!has_room) {
       return fmt::format(
           "room for {} bytes of activations on rank {}, beside its weights, optimizer and buffers, "
           "but one micro-batch keeps {}; expected a larger `memory`",

@@ -67,6 +67,7 @@ class Search {
     if (order && (!best_ || IsBetter(*order, *best_))) {
       best_ = std::move(order);
       report_.window = best_->window;
+      report_.makespan = best_->makespan;
     }
     ++report_.tried;
     last_window_ = window;

@@ -41,7 +41,8 @@ struct AutoOrder {
 
 /// How a search stands.
 struct AutoReport {
-  std::int64_t window = 0;       ///< Of the best order so far.
+  std::int64_t window = 0;       ///< Of the best order so far,
+  std::int64_t makespan = 0;     ///< which comes next where windows are equal.
   std::int64_t lower_bound = 0;  ///< No order within the limit has a shorter window.
   std::int32_t tried = 0;        ///< Orders so far,
   std::int32_t planned = 0;      ///< and in all.

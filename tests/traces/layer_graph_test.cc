@@ -40,5 +40,21 @@ TEST(CountReaders, CountsThoseThatAreNotRemoved) {
   EXPECT_EQ(CountReaders(graph), (Order{1, 0, 0}));
 }
 
+// No plan is not the same as one of a single stage.
+TEST(PlannedCut, IsWhereStagesBegin) {
+  using Cut = std::vector<std::int32_t>;
+  LayerGraph graph = Graph({{}, {0}, {1}});
+  const Order order{0, 1, 2};
+  EXPECT_FALSE(PlannedCut(graph, order));
+  graph[0].stage = graph[1].stage = 0;
+  EXPECT_FALSE(PlannedCut(graph, order));
+  graph[2].stage = 0;
+  EXPECT_EQ(PlannedCut(graph, order), Cut{});
+  graph[2].stage = 1;
+  EXPECT_EQ(PlannedCut(graph, order), Cut{2});
+  graph[0].stage = 1;
+  EXPECT_FALSE(PlannedCut(graph, order));
+}
+
 }  // namespace
 }  // namespace stagecraft

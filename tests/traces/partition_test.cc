@@ -117,7 +117,9 @@ TEST(BalancedPartition, SharesAStageOutOverItsReplicas) {
       count = static_cast<std::int32_t>(1 + random() % 5);
     }
     const std::vector<std::int32_t> begin =
-        OrThrow(BalancedPartition(test::LayerChain(times), replicas, 1)).begin;
+        OrThrow(BalancedPartition(test::LayerChain(times),
+                                  std::vector<double>(replicas.begin(), replicas.end()), 1))
+            .begin;
     double share = 0;
     for (std::size_t stage = 0; stage < replicas.size(); ++stage) {
       share =
@@ -133,9 +135,16 @@ TEST(BalancedPartition, SharesAStageOutOverItsReplicas) {
 // 10 and 80 on 4 replicas take 22.5 each, which is the least there is. The last stage could take 11
 // and 12 within that, but then the one in the middle would have to take the 80.
 TEST(BalancedPartition, DoesNotFillAStageUpToALayerThatTheNextOneCannotTake) {
-  const std::vector<std::int32_t> replicas{4, 1, 1};
+  const std::vector<double> replicas{4, 1, 1};
   EXPECT_EQ(OrThrow(BalancedPartition(test::LayerChain({10, 80, 11, 12}), replicas, 1)).begin,
             (std::vector<std::int32_t>{0, 2, 3, 4}));
+}
+
+TEST(PartitionAt, SaysThatOneLayerCannotBeCut) {
+  EXPECT_EQ(PartitionAt(test::LayerChain({1}), std::vector<std::int32_t>{1}).diagnostics[0].message,
+            "the profile has one layer, which cannot be cut");
+  EXPECT_EQ(OrThrow(PartitionAt(test::LayerChain({1}), {})).begin,
+            (std::vector<std::int32_t>{0, 1}));
 }
 
 TEST(PartitionAt, CutsWhereItIsTold) {

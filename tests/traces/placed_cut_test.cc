@@ -27,7 +27,7 @@ std::size_t StagesOf(const Placement& placement) {
 
 /// The definition, word by word: busiest rank and slowest stage, a stage shared by its ranks.
 std::pair<double, double> Rate(const Times& times, const std::vector<std::int32_t>& begin,
-                               const Placement& placement) {
+                               const Placement& placement, const std::vector<double>& speed) {
   std::vector<double> share;
   for (std::size_t stage = 0; stage + 1 < begin.size(); ++stage) {
     std::int64_t replicas = 0;
@@ -42,14 +42,17 @@ std::pair<double, double> Rate(const Times& times, const std::vector<std::int32_
   }
 
   double busiest = 0;
-  for (const std::vector<std::int32_t>& stages : placement) {
+  double slowest = 0;
+  for (std::size_t rank = 0; rank < placement.size(); ++rank) {
     double busy = 0;
-    for (const std::int32_t stage : stages) {
-      busy += share[static_cast<std::size_t>(stage)];
+    for (const std::int32_t stage : placement[rank]) {
+      const double time = share[static_cast<std::size_t>(stage)] / speed[rank];
+      slowest = std::max(slowest, time);
+      busy += time;
     }
     busiest = std::max(busiest, busy);
   }
-  return {busiest, *std::max_element(share.begin(), share.end())};
+  return {busiest, slowest};
 }
 
 /// Calls `visit` with every cut of `layers` into `stages`.
@@ -70,11 +73,12 @@ void EachCut(std::int32_t layers, std::size_t stages,
 }
 
 /// The least there is for the busiest rank, and for the slowest stage of all cuts within 2 % of it.
-std::pair<double, double> BestOfAll(const Times& times, const Placement& placement) {
+std::pair<double, double> BestOfAll(const Times& times, const Placement& placement,
+                                    const std::vector<double>& speed) {
   std::vector<std::pair<double, double>> all;
   EachCut(static_cast<std::int32_t>(times.size()), StagesOf(placement),
           [&](const std::vector<std::int32_t>& begin) {
-            all.push_back(Rate(times, begin, placement));
+            all.push_back(Rate(times, begin, placement, speed));
           });
   const double least = std::min_element(all.begin(), all.end())->first;
   double slowest = 1e300;
@@ -93,6 +97,8 @@ std::vector<Placement> Placements() {
           {{0, 1, 2, 3}},       BidirectionalPlacement(4)};
 }
 
+constexpr double kSpeeds[] = {0.5, 1, 1, 4};
+
 TEST(CutForPlacement, IsTheBestOfAllCutsOfRandomChains) {
   std::mt19937_64 random(test::SeedFromEnvironment(11));
   for (int round = 0; round < 200; ++round) {
@@ -101,17 +107,23 @@ TEST(CutForPlacement, IsTheBestOfAllCutsOfRandomChains) {
       for (std::int64_t& time : times) {
         time = static_cast<std::int64_t>(random() % 5 == 0 ? 0 : random() % 50);
       }
-      const PlacedCut cut = OrThrow(CutForPlacement(test::LayerChain(times), placement, 1));
-      const std::pair<double, double> best = BestOfAll(times, placement);
+      std::vector<double> speed(placement.size(), 1);
+      for (double& each : speed) {
+        each = round % 2 == 0 ? 1 : kSpeeds[random() % std::size(kSpeeds)];
+      }
+      const PlacedCut cut =
+          OrThrow(CutForPlacement(test::LayerChain(times), placement, 1, {.speed = speed}));
+      const std::pair<double, double> best = BestOfAll(times, placement, speed);
 
       ASSERT_TRUE(cut.is_proved);
-      ASSERT_EQ(Rate(times, cut.partition.begin, placement),
+      ASSERT_EQ(Rate(times, cut.partition.begin, placement, speed),
                 std::make_pair(cut.load.busiest_rank, cut.load.slowest_stage));
-      // Of one stage per rank, replicas are balanced to the nanosecond; a stage's ranks are alike.
+      // Of one stage per rank, replicas are balanced to the nanosecond of work, which takes one at
+      // half speed two; a stage's ranks are alike.
       const bool is_straight = std::all_of(placement.begin(), placement.end(),
                                            [](const auto& on_rank) { return on_rank.size() == 1; });
       if (is_straight || placement.size() == 1) {
-        ASSERT_LT(cut.load.busiest_rank, best.first + 1);
+        ASSERT_LT(cut.load.busiest_rank, best.first + 1 / std::min(1.0, std::ranges::min(speed)));
       } else {
         ASSERT_EQ(cut.least, best.first);
         ASSERT_LE(cut.load.busiest_rank, 1.02 * best.first);
@@ -142,6 +154,30 @@ TEST(CutForPlacement, CountsTheShareOfEachReplica) {
   EXPECT_EQ(cut.partition.begin, (std::vector<std::int32_t>{0, 3, 4}));
   EXPECT_EQ(cut.load.busiest_rank, 10);
   EXPECT_EQ(cut.bound, 10);
+}
+
+// 12 in 12 layers on 3 ranks, of which one is half as fast, so that 2.5 ranks share them: 4.8 each
+// would be even. 5 and 5 layers at speed 1 leave 2, which take 4; 4 and 5 leave 3, which take 6.
+TEST(CutForPlacement, GivesASlowRankLessToDo) {
+  const PlacedCut cut = OrThrow(CutForPlacement(test::LayerChain(Times(12, 1)),
+                                                StraightPlacement(3), 1, {.speed = {1, 0.5}}));
+  EXPECT_EQ(cut.partition.begin, (std::vector<std::int32_t>{0, 5, 7, 12}));
+  EXPECT_EQ(cut.load.busiest_rank, 5);
+  EXPECT_EQ(cut.load.slowest_stage, 5);
+  EXPECT_DOUBLE_EQ(cut.bound, 4.8);
+}
+
+// The backward of the first layer is long, but an evaluation has none: 3 forwards on either side.
+TEST(CutForPlacement, CountsNoBackwardOfAnEvaluation) {
+  Profile profile = test::LayerChain({6, 6, 6, 6, 6, 6});
+  profile.layers[0].at[0].backward = Nanoseconds{100};
+  EXPECT_EQ(OrThrow(CutForPlacement(profile, StraightPlacement(2), 1)).partition.begin,
+            (std::vector<std::int32_t>{0, 1, 6}));
+  const CutGoal goal{.passes = Passes::kForward, .speed = {}};
+  const PlacedCut cut = OrThrow(CutForPlacement(profile, StraightPlacement(2), 1, goal));
+  EXPECT_EQ(cut.partition.begin, (std::vector<std::int32_t>{0, 3, 6}));
+  EXPECT_EQ(cut.load.busiest_rank, 6);
+  EXPECT_EQ(LoadOf(profile, cut.partition, StraightPlacement(2), 1, goal).value->slowest_stage, 6);
 }
 
 // 400 layers on 16 ranks with 4 stages each are too many to try all cuts: what is found is never

@@ -121,6 +121,13 @@ TEST(StageCostsOf, NamesTheLayersOfEachStage) {
   EXPECT_EQ(layers[1].first, 1);
   EXPECT_EQ(layers[1].last, 3);
   EXPECT_EQ(layers[1].last_name, "back");
+  EXPECT_FALSE(CostsOf(profile, {0, 1, 4}).is_ready);
+
+  profile.is_stages = true;
+  const Costs ready = CostsOf(profile, {0, 1, 2, 3, 4});
+  ASSERT_EQ(ready.layers.size(), 4U);
+  EXPECT_EQ(ready.layers[3].first_name, "back");
+  EXPECT_TRUE(ready.is_ready);
 }
 
 TEST(StageCostsOf, SaysHowTheSizeWasScaled) {

@@ -253,11 +253,12 @@ std::optional<Profile> CostArguments::LoadProfile() const {
 
 GivenCosts CostArguments::Given(InlineCosts flags) const {
   return {.flags = std::move(flags),
-          .per = per_.value_or(default_per_),
+          .per = IdlePer().empty() ? per_.value_or(default_per_) : default_per_,
           .profile = std::nullopt,
           .microbatch_size = microbatch_size_,
           .cut = cut_,
-          .memory_bandwidth = memory_bandwidth_.value_or(GivenCosts{}.memory_bandwidth)};
+          .memory_bandwidth = memory_bandwidth_.value_or(GivenCosts{}.memory_bandwidth),
+          .speeds = speeds_};
 }
 
 CostSource CostArguments::LoadWithDefaults(const StageCosts& assumed) const {
@@ -289,13 +290,16 @@ std::optional<std::int64_t> CostArguments::MemoryOf(std::int32_t rank, std::int3
   return memory_.size() == 1 ? memory_.front() : memory_[static_cast<std::size_t>(rank)];
 }
 
-std::vector<std::int64_t> CostArguments::MemoryOfRanks(std::int32_t ranks) const {
-  // Of what has no size all fits.
+void CostArguments::CheckSizesForMemory() const {
   if (HasMemory() && !AnySizes() && AnyDurations()) {
     throw CommandFailure(ExitCode::kUsage, "--memory",
                          "nothing is said to take any; expected --profile, or --activation and "
                          "--parameters");
   }
+}
+
+std::vector<std::int64_t> CostArguments::MemoryOfRanks(std::int32_t ranks) const {
+  CheckSizesForMemory();
   std::vector<std::int64_t> memory;
   for (std::int32_t rank = 0; HasMemory() && rank < ranks; ++rank) {
     memory.push_back(*MemoryOf(rank, ranks));
@@ -303,15 +307,30 @@ std::vector<std::int64_t> CostArguments::MemoryOfRanks(std::int32_t ranks) const
   return memory;
 }
 
+std::vector<IdleFlag> CostArguments::IdlePer() const {
+  if (!per_ || inline_.AnyDuration() || inline_.AnySize()) {
+    return {};
+  }
+  return {{"--costs-per", "no flag gives any costs"}};
+}
+
 std::vector<IdleFlag> CostArguments::IdleFlags(const CostSource& source,
                                                const Schedule& schedule) const {
   std::vector<IdleFlag> idle = stagecraft::IdleFlags(inline_, schedule);
-  const bool has_profile = source.GetProfile().has_value();
-  if (schedule.shape.ranks == 1 && latency_ > Nanoseconds(0)) {
-    idle.push_back({"--latency", "there is one rank, and no transfer"});
+  for (IdleFlag& flag : IdlePer()) {
+    idle.push_back(std::move(flag));
   }
-  if (schedule.shape.ranks == 1 && bandwidth_ > 0) {
-    idle.push_back({"--bandwidth", "there is one rank, and no transfer"});
+
+  const bool has_profile = source.GetProfile().has_value();
+  const bool has_machine = latency_ > Nanoseconds(0) || bandwidth_ > 0;
+  const bool is_silent = has_machine && !HasTransfers(schedule);
+  const char* const why = schedule.shape.ranks == 1 ? "there is one rank, and no transfer"
+                                                    : "no rank sends anything to another";
+  if (is_silent && latency_ > Nanoseconds(0)) {
+    idle.push_back({"--latency", why});
+  }
+  if (is_silent && bandwidth_ > 0) {
+    idle.push_back({"--bandwidth", why});
   } else if (bandwidth_ > 0 && !has_profile && !inline_.Has(InlineCosts::kBoundary)) {
     idle.push_back({"--bandwidth", "boundaries have 0 bytes; give --boundary"});
   }
@@ -346,8 +365,8 @@ std::optional<std::int32_t> CostArguments::DefaultRanks(const CostSource& source
   if (profile && profile->is_stages) {
     return static_cast<std::int32_t>(profile->layers.size());
   }
-  if (profile && !profile->cut.empty()) {
-    return static_cast<std::int32_t>(profile->cut.size()) + 1;
+  if (profile && profile->cut) {
+    return static_cast<std::int32_t>(profile->cut->size()) + 1;
   }
   return std::nullopt;
 }

@@ -61,11 +61,25 @@ class CostArguments {
   std::optional<std::int64_t> MemoryOf(std::int32_t rank, std::int32_t ranks) const;
   bool HasMemory() const { return !memory_.empty(); }
 
-  /// `MemoryOf` every rank; empty without `--memory`. Throws `CommandFailure` (usage), too, if
-  /// durations are given and no sizes, since all would fit.
+  /// Throws `CommandFailure` (usage) if `--memory` and durations are given, but no sizes, since all
+  /// would fit.
+  void CheckSizesForMemory() const;
+
+  /// `MemoryOf` every rank, after that check; empty without `--memory`.
   std::vector<std::int64_t> MemoryOfRanks(std::int32_t ranks) const;
 
-  /// Flags that were given although nothing in `schedule` depends on them.
+  /// `--costs-per`, if it was given although no flag gives a cost.
+  std::vector<IdleFlag> IdlePer() const;
+
+  /// Throws `CommandFailure` (usage) if `--speed` or `--memory` is for other ranks than those of
+  /// `schedule`.
+  void CheckRanks(const Schedule& schedule) const {
+    static_cast<void>(TopologyFor(schedule));
+    static_cast<void>(MemoryOf(0, schedule.shape.ranks));
+  }
+
+  /// Flags that were given although nothing in `schedule` depends on them; of a machine's, for
+  /// commands that declare them.
   std::vector<IdleFlag> IdleFlags(const CostSource& source, const Schedule& schedule) const;
 
   /// -p where it is not given: `--stages`, else as many as `--cut` makes, else the stages of a

@@ -1,8 +1,10 @@
 #include "tools/arguments/cost_source.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -37,14 +39,21 @@ std::string TimeToText(double nanoseconds) {
   return FormatDuration(Nanoseconds(std::llround(nanoseconds)));
 }
 
+std::string_view WordsFor(Passes passes) {
+  return passes == Passes::kForward ? "forward" : "forward + backward";
+}
+
 /// How good the cut is, for whoever wonders whether another would be better.
-std::string SentenceOf(const PlacedCut& cut, std::size_t ranks) {
-  const std::string busiest = fmt::format(
-      "cut by time (forward + backward, at equal speeds): the busiest rank takes {} for a "
-      "micro-batch",
-      TimeToText(cut.load.busiest_rank));
+std::string SentenceOf(const PlacedCut& cut, const CutGoal& goal, std::size_t ranks) {
+  const bool is_even =
+      std::all_of(goal.speed.begin(), goal.speed.end(), [](double speed) { return speed == 1; });
+  const std::string busiest =
+      fmt::format("cut by time ({}, at {}): the busiest rank takes {} for a micro-batch",
+                  WordsFor(goal.passes), is_even ? "equal speeds" : "the speeds that --speed gives",
+                  TimeToText(cut.load.busiest_rank));
   if (!cut.is_proved) {
-    return fmt::format("{}; total / {} ranks is {}, and no cut takes less", busiest, ranks,
+    return fmt::format("{}; total / {} is {}, and no cut takes less", busiest,
+                       is_even ? fmt::format("{} ranks", ranks) : "speeds of all ranks",
                        TimeToText(cut.bound));
   }
   return cut.least < cut.load.busiest_rank
@@ -122,31 +131,49 @@ CostSource::ChosenCut CostSource::CutFor(const Schedule& schedule) const {
     return {ValueOrUsage(PartitionAt(profile, given_.cut)), "cut as --cut says"};
   }
   if (profile.is_stages) {
-    return {ReadyStages(profile, schedule.shape.stages), ""};
+    return {ReadyStages(profile, schedule.shape.stages),
+            "stages as the profile has them, which are not cut"};
   }
-  if (profile.cut.size() + 1 == stages && !profile.cut.empty()) {
-    return {ValueOrUsage(PartitionAt(profile, profile.cut)), "cut as the profile says"};
+  if (profile.cut && profile.cut->size() + 1 == stages) {
+    return {ValueOrUsage(PartitionAt(profile, *profile.cut)), "cut as the profile says"};
   }
 
-  return CutByTime(schedule.placement);
+  return CutByTime(schedule);
 }
 
-CostSource::ChosenCut CostSource::CutByTime(const Placement& placement) const {
-  const auto known = cuts_by_time_.find(placement);
+CutGoal CostSource::GoalFor(const Schedule& schedule) const {
+  CutGoal goal;
+  goal.passes = schedule.mode == Mode::kForward ? Passes::kForward : Passes::kBoth;
+  for (const auto& [rank, speed] : given_.speeds) {
+    const auto index = static_cast<std::size_t>(rank);
+    if (index < schedule.placement.size()) {
+      goal.speed.resize(schedule.placement.size(), 1);
+      goal.speed[index] = speed;
+    }
+  }
+  return goal;
+}
+
+CostSource::ChosenCut CostSource::CutByTime(const Schedule& schedule) const {
+  const Placement& placement = schedule.placement;
+  const CutGoal goal = GoalFor(schedule);
+  const auto known = cuts_by_time_.find({placement, goal});
   if (known != cuts_by_time_.end()) {
     return known->second;
   }
 
   const Profile& profile = *given_.profile;
-  const PlacedCut cut = ValueOrUsage(CutForPlacement(profile, placement, microbatch_size_));
+  const PlacedCut cut = ValueOrUsage(CutForPlacement(profile, placement, microbatch_size_, goal));
   // What a flag replaces has no part in the cut, so nothing is claimed of it.
   std::string sentence = given_.flags.AnyDuration()
-                             ? "cut by the profile's times, forward + backward"
-                             : SentenceOf(cut, placement.size());
-  if (!profile.cut.empty()) {
-    sentence += fmt::format("; the profile's own cut is for {} stages", profile.cut.size() + 1);
+                             ? fmt::format("cut by the profile's times, {}", WordsFor(goal.passes))
+                             : SentenceOf(cut, goal, placement.size());
+  if (profile.cut) {
+    sentence += profile.cut->empty() ? "; the profile itself names one stage"
+                                     : fmt::format("; the profile's own cut is for {} stages",
+                                                   profile.cut->size() + 1);
   }
-  return cuts_by_time_[placement] = {cut.partition, std::move(sentence)};
+  return cuts_by_time_[{placement, goal}] = {cut.partition, std::move(sentence)};
 }
 
 OpKinds CostSource::KindsFromProfile(OpKinds used) const {

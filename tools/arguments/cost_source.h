@@ -13,6 +13,7 @@
 #include "tools/command.h"
 #include "tools/terminal.h"
 #include "traces/costs.h"
+#include "traces/placed_cut.h"
 #include "traces/profile.h"
 
 namespace stagecraft {
@@ -31,6 +32,8 @@ struct GivenCosts {
   std::optional<double> microbatch_size{};  ///< Samples.
   std::vector<std::int32_t> cut{};          ///< First layer of each further stage; empty: by time.
   double memory_bandwidth = 500e9;          ///< Bytes per second, of the device.
+  /// Of ranks, relative to others, as a cut by time counts them; the last of several for one rank.
+  std::vector<std::pair<std::int32_t, double>> speeds{};
 };
 
 /// For which part of a comparison costs are wanted.
@@ -68,13 +71,15 @@ class CostSource {
     std::string sentence;
   };
   ChosenCut CutFor(const Schedule& schedule) const;
-  ChosenCut CutByTime(const Placement& placement) const;
+  ChosenCut CutByTime(const Schedule& schedule) const;
+  CutGoal GoalFor(const Schedule& schedule) const;
   OpKinds KindsFromProfile(OpKinds used) const;
   Costs FromProfile(const Schedule& schedule, std::int32_t factor) const;
 
   GivenCosts given_;
   double microbatch_size_ = 1;
-  mutable std::map<Placement, ChosenCut> cuts_by_time_;  ///< Each is worked out once.
+  /// Each is worked out once.
+  mutable std::map<std::pair<Placement, CutGoal>, ChosenCut> cuts_by_time_;
 };
 
 /// One warning per idle flag: that it has no effect on `what`, and why.

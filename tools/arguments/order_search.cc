@@ -1,8 +1,11 @@
 #include "tools/arguments/order_search.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
+#include <numeric>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -93,25 +96,6 @@ std::vector<std::int64_t> RoomFor(const Schedule& placed, const Costs& costs,
   return room;
 }
 
-/// Takes from each rank's room what `schedule` holds there beyond `--memory`, since buffers come on
-/// top of activations; false if it holds no more than it may anywhere.
-bool TakeFromRoom(const Schedule& schedule, const CostedMachine& machine,
-                  std::vector<std::int64_t>& room) {
-  const Costs costs = machine.source.For(schedule, machine.scale);
-  const std::vector<RankMemory> memory =
-      PeakMemory(Lower(schedule, ReceivePolicy{}), SizesOf(costs));
-  bool any = false;
-  for (std::size_t rank = 0; rank < room.size(); ++rank) {
-    const std::int64_t most =
-        *machine.arguments.MemoryOf(static_cast<std::int32_t>(rank), schedule.shape.ranks);
-    if (memory[rank].peak_bytes > most) {
-      room[rank] -= memory[rank].peak_bytes - most;
-      any = true;
-    }
-  }
-  return any;
-}
-
 std::string TimeToText(std::int64_t time, bool has_unit) {
   return has_unit ? FormatDuration(Nanoseconds(time)) : std::to_string(time);
 }
@@ -174,6 +158,187 @@ Result<Schedule> Search(const Generator& generator, GeneratorOptions options, Au
   return GenerateWithFlags(generator.name, options);
 }
 
+/// Bytes on each rank.
+using Room = std::vector<std::int64_t>;
+
+/// What `schedule` holds on each rank beyond `--memory`; below 0 if that is less.
+Room OverOf(const Schedule& schedule, const CostedMachine& machine) {
+  const Costs costs = machine.source.For(schedule, machine.scale);
+  Room over;
+  for (const RankMemory& memory : PeakMemory(Lower(schedule, ReceivePolicy{}), SizesOf(costs))) {
+    const auto rank = static_cast<std::int32_t>(over.size());
+    over.push_back(memory.peak_bytes - *machine.arguments.MemoryOf(rank, schedule.shape.ranks));
+  }
+  return over;
+}
+
+/// The best order within `--memory`. How much of it buffers take is known only once there is an
+/// order, so that several rooms for activations are tried, a fixed number at most:
+///
+///   |<------------------------ memory ------------------------->|
+///   | weights | room for activations                  | buffers |
+///             |------------------- high ------------------------|   first: too much
+///             |------------- low -------------|                     what was over is taken off
+///             |----------------- between ----------|                given back, by halves
+///             |-- so many whole sets on all ranks --|               the same from more even rooms
+class RoomSearch {
+ public:
+  RoomSearch(const Generator& generator, const GeneratorOptions& options,
+             const CostedMachine& machine)
+      : generator_(generator), options_(options), machine_(machine), first_(options.room) {}
+
+  /// The best order that fits. If none does, the last of those from which was taken off, or why
+  /// there is none.
+  Result<Schedule> Run(AutoReport& report) {
+    const StopOnSignal stop_on_signal;  // One Ctrl-C ends all attempts.
+    if (const std::optional<Room> low = TakeOff(first_, kMostTaken, true); !IsDone()) {
+      if (low) {
+        GiveBack(*low);
+      }
+      TryWholeSets();
+    }
+
+    report = report_;
+    return best_ ? Result<Schedule>{std::move(best_), {}} : std::move(last_);
+  }
+
+ private:
+  static constexpr int kMostTaken = 8;
+  static constexpr int kMostGiven = 4;
+  static constexpr int kMostSets = 3;
+  static constexpr int kMostTakenOfSets = 3;
+
+  /// Begins with `room` and takes off what is over until an order fits, at most `most` times: its
+  /// room; `high_` is the last that was too much. Nothing if none fits.
+  std::optional<Room> TakeOff(Room room, int most, bool is_last) {
+    for (int attempt = 0; attempt < most; ++attempt) {
+      if (!Try(room, is_last)) {
+        return std::nullopt;
+      }
+      if (Fits()) {
+        is_first_ = is_last && attempt == 0;
+        return room;
+      }
+      if (IsStopped()) {
+        return std::nullopt;
+      }
+      high_ = room;
+      for (std::size_t rank = 0; rank < room.size(); ++rank) {
+        room[rank] -= std::max(over_[rank], std::int64_t{0});
+      }
+    }
+    return std::nullopt;
+  }
+
+  /// Looks for more room between what fits and what was too much.
+  void GiveBack(Room low) {
+    Room high = high_;
+    for (int attempt = 0; attempt < kMostGiven && !IsDone(); ++attempt) {
+      Room middle = low;
+      for (std::size_t rank = 0; rank < middle.size(); ++rank) {
+        middle[rank] += (high[rank] - low[rank]) / 2;
+      }
+      if (middle == low) {
+        return;
+      }
+      (Try(middle, false) && Fits() ? low : high) = std::move(middle);
+    }
+  }
+
+  /// As somebody would who tries one --limit after the other, from the largest that can be of use.
+  void TryWholeSets() {
+    if (!generator_.automatic) {
+      return;
+    }
+    Room set;
+    for (const std::vector<std::int32_t>& stages : generator_.placement(options_)) {
+      std::int64_t& of_rank = set.emplace_back(0);
+      for (const std::int32_t stage : stages) {
+        of_rank += options_.estimates[static_cast<std::size_t>(stage)].kept;
+      }
+    }
+    std::int64_t most = 0;
+    for (std::size_t rank = 0; rank < set.size(); ++rank) {
+      most =
+          std::max(most, std::min<std::int64_t>(first_[rank] / set[rank], options_.microbatches));
+    }
+
+    for (int attempt = 0; attempt < kMostSets && attempt < most && !IsDone(); ++attempt) {
+      Room room = first_;
+      for (std::size_t rank = 0; rank < room.size(); ++rank) {
+        room[rank] = std::min(room[rank], (most - attempt) * set[rank]);
+      }
+      TakeOff(std::move(room), kMostTakenOfSets, false);
+    }
+  }
+
+  /// Makes an order within `room`; keeps it if it fits and is the best so far. False if there is
+  /// none. `is_last`: it is what to show if none fits.
+  bool Try(const Room& room, bool is_last) {
+    options_.room = room;
+    AutoReport report;
+    Result<Schedule> made = Search(generator_, options_, report);
+    if (!made) {
+      if (is_last) {
+        last_ = std::move(made);
+      }
+      return false;
+    }
+    over_ = OverOf(*made.value, machine_);
+
+    // No order can beat the bound of the first attempt, which has most room.
+    tried_ += report.tried;
+    planned_ += report.planned;
+    bound_ = bound_ > 0 ? bound_ : report.lower_bound;
+    const Rating rating = RatingOf(report, room);
+    const bool is_best = Fits() && (!best_ || rating < best_rating_);
+    if (is_best || (is_last && !best_)) {
+      report_ = report;
+    }
+    report_.tried = tried_;
+    report_.planned = planned_;
+    report_.lower_bound = bound_;
+    if (is_best) {
+      best_ = *std::move(made.value);
+      best_rating_ = rating;
+    } else if (is_last) {
+      last_ = std::move(made);
+    }
+    return true;
+  }
+
+  /// Less is better: as a search rates its orders; of a fixed rule's, more room.
+  using Rating = std::array<std::int64_t, 3>;
+  Rating RatingOf(const AutoReport& report, const Room& room) const {
+    if (!generator_.automatic) {
+      return {-std::accumulate(room.begin(), room.end(), std::int64_t{0}), 0, 0};
+    }
+    return {report.window, report.makespan, std::ranges::max(over_)};
+  }
+
+  bool Fits() const { return std::ranges::max(over_) <= 0; }
+  static bool IsStopped() { return StopOnSignal::Requested(); }
+  /// Whether nothing better is to be looked for.
+  bool IsDone() const {
+    return IsStopped() ||
+           (best_ && (is_first_ || (generator_.automatic && best_rating_.front() <= bound_)));
+  }
+
+  const Generator& generator_;
+  GeneratorOptions options_;
+  const CostedMachine& machine_;
+  Room first_;  ///< Beside one copy of the weights.
+  Room high_;
+  Room over_;  ///< Of the last attempt.
+  bool is_first_ = false;
+  std::optional<Schedule> best_;
+  Rating best_rating_{};
+  Result<Schedule> last_;
+  AutoReport report_;
+  std::int32_t tried_ = 0, planned_ = 0;
+  std::int64_t bound_ = 0;
+};
+
 }  // namespace
 
 Result<Schedule> GenerateFor(std::string_view name, GeneratorOptions options,
@@ -186,21 +351,11 @@ Result<Schedule> GenerateFor(std::string_view name, GeneratorOptions options,
     AddEstimates(*generator, options, *machine);
   }
 
-  // Buffers are known only once there is an order: what is over is taken off, and again. No order
-  // can beat the bound of the first attempt, which has most room.
-  constexpr int kMostAttempts = 8;
   AutoReport report;
-  Result<Schedule> made = Search(*generator, options, report);
-  const std::int64_t bound = report.lower_bound;
-  for (int attempt = 1; made && !options.room.empty() && attempt < kMostAttempts; ++attempt) {
-    if (!TakeFromRoom(*made.value, *machine, options.room)) {
-      break;
-    }
-    made = Search(*generator, options, report);
-  }
-
+  Result<Schedule> made = machine == nullptr || options.room.empty()
+                              ? Search(*generator, options, report)
+                              : RoomSearch(*generator, options, *machine).Run(report);
   if (made && generator->automatic) {
-    report.lower_bound = bound;
     Describe(generator->name, report, machine != nullptr);
   }
   return made;

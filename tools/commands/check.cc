@@ -9,6 +9,7 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "schedules/lower.h"
@@ -18,6 +19,7 @@
 #include "tools/arguments/quantity.h"
 #include "tools/arguments/schedule_arguments.h"
 #include "tools/command.h"
+#include "tools/reports/cut_report.h"
 #include "tools/reports/verdict_report.h"
 #include "tools/runs/schedule_verdict.h"
 #include "tools/terminal.h"
@@ -58,6 +60,7 @@ class CheckCommand : public Command {
   ExitCode Run() override {
     CheckNames();
     const CostSource source = costs_.Load();
+    PrintDiagnostics(WarningsOf(costs_.IdlePer(), fmt::format("{}", fmt::join(names_, ", "))));
     std::vector<ScheduleVerdict> verdicts;
     ExitCode worst = ExitCode::kFine;
     for (const std::string& name : names_) {
@@ -105,11 +108,13 @@ class CheckCommand : public Command {
   /// What can't be read is a verdict too, since others may follow.
   ScheduleVerdict JudgeOne(const std::string& name, const CostSource& source) const {
     ScheduleVerdict verdict;
+    Costs costs;
     try {
       const GivenSchedule given = Load(name, source);
       VerdictRequest request = request_;
       if (request.limits.memory) {
-        request.sizes = SizesOf(source.For(given.schedule));
+        costs = source.For(given.schedule);
+        request.sizes = SizesOf(costs);
       }
       verdict = Judge(given.schedule, request);
     } catch (const CommandFailure& failure) {
@@ -120,6 +125,7 @@ class CheckCommand : public Command {
       verdict.found = failure.Diagnostics();
     }
     verdict.name = name;
+    verdict.costs = std::move(costs);
     return verdict;
   }
 
@@ -140,6 +146,9 @@ class CheckCommand : public Command {
     const bool several = names_.size() > 1;
     if (several) {
       Print(fmt::format("{}:\n", Visible(verdict.name)));
+    }
+    if (const std::string cut = CutToText(verdict.costs); !cut.empty()) {
+      Print(cut + "\n");
     }
     for (const VerdictLine& line : SendModeLines(verdict)) {
       PrintLine(line);

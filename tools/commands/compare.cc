@@ -27,6 +27,7 @@
 #include "tools/reports/comparison_report.h"
 #include "tools/reports/run_report.h"
 #include "tools/runs/comparison.h"
+#include "tools/runs/row_faults.h"
 #include "tools/runs/simulated_run.h"
 #include "tools/terminal.h"
 
@@ -106,7 +107,7 @@ class CompareCommand : public Command {
     }
     if (!contestants.empty()) {
       Prepare(contestants, source, ranks, comparison);
-      SimulateRows(contestants, source, progress, comparison);
+      SimulateRows(contestants, progress, comparison);
     }
 
     if (!comparison.rows.empty()) {
@@ -144,14 +145,35 @@ class CompareCommand : public Command {
     if (std::vector<Diagnostic> faults = UnequalWork(comparison); !faults.empty() && !unequal_) {
       throw CommandFailure(ExitCode::kUsage, std::move(faults));
     }
+    CostRows(contestants, source, comparison);
+    Schedule any;
+    any.shape.ranks = comparison.settings.ranks;
+    comparison.settings.topology = costs_.TopologyFor(any);
     comparison.notes = NotesFor(contestants, ranks);
     WarnOfIdleFlags(contestants, source);
   }
 
+  /// Says what every row costs. Throws `CommandFailure` (usage) with the rows that the flags do not
+  /// fit, such as one value per rank for other ranks.
+  void CostRows(const std::vector<Contestant>& contestants, const CostSource& source,
+                Comparison& comparison) const {
+    costs_.CheckSizesForMemory();
+    RowFaults faults;
+    for (std::size_t i = 0; i < contestants.size(); ++i) {
+      const Schedule& schedule = contestants[i].given.schedule;
+      const CostScale scale{contestants[i].factor, comparison.settings.ranks};
+      faults.Try(contestants[i].name, [&] {
+        costs_.CheckRanks(schedule);
+        comparison.rows[i].costs = source.For(schedule, scale);
+      });
+    }
+    faults.ThrowIfAny();
+  }
+
   /// After a Ctrl-C that ended the loading, those that are there are simulated, which takes little;
   /// after one that comes now, the rest is dropped.
-  void SimulateRows(std::vector<Contestant>& contestants, const CostSource& source,
-                    Progress& progress, Comparison& comparison) const {
+  void SimulateRows(std::vector<Contestant>& contestants, Progress& progress,
+                    Comparison& comparison) const {
     const bool had_stopped = StopOnSignal::Requested();
     for (std::size_t i = 0; i < contestants.size(); ++i) {
       if (!had_stopped && StopOnSignal::Requested()) {
@@ -159,8 +181,7 @@ class CompareCommand : public Command {
         return;
       }
       progress.Begin("simulating " + contestants[i].name);
-      SimulateRow(std::move(contestants[i]), source, progress, comparison.rows[i],
-                  comparison.settings.ranks);
+      SimulateRow(std::move(contestants[i]), progress, comparison.rows[i]);
     }
   }
 
@@ -183,8 +204,8 @@ class CompareCommand : public Command {
     std::vector<std::string> names;
     for (const Generator& generator : Generators()) {
       Suited suited = OptionsFor(generator, options);
-      AddEstimates(generator, suited.options,
-                   {source, costs_, {suited.factor, suited.options.ranks}});
+      const CostedMachine machine{source, costs_, {suited.factor, suited.options.ranks}};
+      NameFaults(generator.name, [&] { AddEstimates(generator, suited.options, machine); });
       std::vector<Diagnostic> faults = WithFlags(CheckOptions(generator, suited.options));
       if (faults.empty()) {
         names.emplace_back(generator.name);
@@ -200,25 +221,6 @@ class CompareCommand : public Command {
       throw CommandFailure(ExitCode::kUsage, "--all", "nothing can be generated for these options");
     }
     return names;
-  }
-
-  /// An option that none of the approaches takes is a mistake; one that some take is theirs.
-  static void CheckTaken(const std::vector<std::string>& names, const GeneratorOptions& options) {
-    std::vector<Diagnostic> faults;
-    for (const OptionTraits& option : AllOptionTraits()) {
-      const bool taken = std::any_of(names.begin(), names.end(), [&](const std::string& name) {
-        const Generator* generator = FindGenerator(name);
-        return generator == nullptr || (generator->takes & option.takes) != 0;
-      });
-      if (option.is_given(options) && !taken) {
-        faults.push_back(ErrorAt(
-            names.back(),
-            fmt::format("does not take {}; see `stagecraft schedules`", FlagOf(option.name))));
-      }
-    }
-    if (!faults.empty()) {
-      throw CommandFailure(ExitCode::kUsage, std::move(faults));
-    }
   }
 
   /// `options` as this generator takes them, and how many of the micro-batches one of its own is.
@@ -250,7 +252,9 @@ class CompareCommand : public Command {
       Suited suited = OptionsFor(*generator, schedule_.Options(ranks));
       contestant.factor = suited.factor;
       const CostedMachine machine{source, costs_, {suited.factor, suited.options.ranks}};
-      contestant.given.schedule = ValueOrUsage(GenerateFor(name, suited.options, &machine));
+      NameFaults(name, [&] {
+        contestant.given.schedule = ValueOrUsage(GenerateFor(name, suited.options, &machine));
+      });
       contestant.given.generator = generator;
       contestant.given.options = std::move(suited.options);
     }
@@ -270,12 +274,9 @@ class CompareCommand : public Command {
     return row;
   }
 
-  /// `parts`: p of the p-th parts of the model that flags speak of.
-  void SimulateRow(Contestant contestant, const CostSource& source, Progress& progress,
-                   ComparisonRow& row, std::int32_t parts) const {
+  void SimulateRow(Contestant contestant, Progress& progress, ComparisonRow& row) const {
     Schedule& schedule = contestant.given.schedule;
     const std::int32_t ranks = schedule.shape.ranks;
-    row.costs = source.For(schedule, {contestant.factor, parts});
     Topology topology = costs_.TopologyFor(schedule);
     Lowered lowered = LowerAndVerify(std::move(schedule), {.receive = receive_,
                                                            .receive_given = !receive_flag_->empty(),
@@ -346,9 +347,6 @@ class CompareCommand : public Command {
             : fmt::format("costs assumed per rank (1/{} of the model)", settings.ranks);
     settings.costs_per_stage = costs_.ArePerStage();
     settings.receive = ToString(receive_);
-    Schedule any;
-    any.shape.ranks = settings.ranks;
-    settings.topology = costs_.TopologyFor(any);
     if (source.GetProfile()) {
       settings.profile = source.GetProfile()->source;
     }

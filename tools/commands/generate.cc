@@ -44,6 +44,7 @@ class GenerateCommand : public Command {
     const bool costed = costs_.Any();
     GivenSchedule given =
         schedule_.Load(name_, costs_.DefaultRanks(source), costed ? &machine : nullptr);
+    PrintDiagnostics(WarningsOf(costs_.IdlePer(), name_));
     if (costed && (given.generator == nullptr || given.generator->placement == nullptr)) {
       throw CommandFailure(ExitCode::kUsage, name_,
                            "does not depend on costs; expected none of their flags");

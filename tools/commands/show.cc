@@ -165,6 +165,7 @@ class ShowCommand : public Command {
     const CostSource source = costs_.Load();
     const GivenSchedule given = schedule_.Load(name_, costs_.DefaultRanks(source));
     costs_.CheckStages(given);
+    PrintDiagnostics(WarningsOf(costs_.IdlePer(), name_));
     const Schedule& schedule = given.schedule;
     const Schedule lowered =
         LowerAndVerify(schedule, {.receive = {}, .generated = given.generator != nullptr}).schedule;

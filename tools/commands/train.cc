@@ -92,12 +92,12 @@ class TrainCommand : public Command {
     CheckPaths();
     const Prepared prepared = Prepare();
     const GivenTraining& given = prepared.given;
+    const TrainingPlan& plan = prepared.plan;
     const Snapshot* const start = prepared.start ? &*prepared.start : nullptr;
     const std::int32_t ranks = prepared.lowered.schedule.shape.ranks;
     const std::optional<LaunchEnvironment> launch = CurrentLaunch(ranks);
     const bool reports = !launch || launch->rank == 0;
     const OutputClaims claims = reports ? ClaimOutputs() : OutputClaims();
-    const TrainingPlan plan = PlanOf(given, prepared.lowered.schedule);
     const Workers workers = processes_ || launch ? Workers::kProcesses : Workers::kThreads;
     const Compute& compute = given.task.compute;
     if (const auto shared = SharedGpus(compute, launch ? 1 : ranks)) {
@@ -146,12 +146,13 @@ class TrainCommand : public Command {
     std::optional<Snapshot> start;
     GivenTraining given;
     Lowered lowered;
+    TrainingPlan plan;
     std::vector<Diagnostic> warnings;
   };
 
   Prepared Prepare() const {
-    Prepared prepared{.start = {}, .given = {}, .lowered = {}, .warnings = {}};
-    auto& [start, given, lowered, warnings] = prepared;
+    Prepared prepared{.start = {}, .given = {}, .lowered = {}, .plan = {}, .warnings = {}};
+    auto& [start, given, lowered, plan, warnings] = prepared;
     if (!load_.empty()) {
       start = LoadSnapshot(load_, warnings);
     }
@@ -168,6 +169,10 @@ class TrainCommand : public Command {
     if (given.range && !IsWindow(lowered.schedule, *given.range)) {
       given = training_.Load(name_);  // Receives that are posted earlier hide where it drains.
       lowered = LowerGiven(given);
+    }
+    plan = PlanOf(given, lowered.schedule);
+    if (start) {
+      FitSnapshotState(*start, plan, given.task, load_, warnings);
     }
 
     if (start && HasOlder(*start) && !given.range) {

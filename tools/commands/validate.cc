@@ -19,6 +19,7 @@
 #include "tools/arguments/training_arguments.h"
 #include "tools/command.h"
 #include "tools/reports/cut_report.h"
+#include "tools/reports/training_report.h"
 #include "tools/runs/simulated_run.h"
 #include "tools/runs/training_validation.h"
 #include "tools/runs/validation.h"
@@ -144,6 +145,13 @@ class ValidateCommand : public Command {
           fmt::format("{} ranks would share {} cores, so that times would say nothing; expected at "
                       "most as many ranks as cores, or --rehearse",
                       given.schedule.schedule.shape.ranks, cores));
+    }
+    if (const auto left_out = LeftOutWarning(given)) {
+      PrintDiagnostics({*left_out});
+    }
+    if (!json_) {
+      Print(LeftOutToText(given));
+      FlushOutput();
     }
     const Lowered lowered = LowerGiven(given.schedule);
     const RehearsalOptions options = Options();

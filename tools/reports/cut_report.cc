@@ -14,14 +14,15 @@
 namespace stagecraft {
 namespace {
 
-/// A layer's number and as much of its name as tells it from others.
-std::string LayerToText(std::int32_t number, const std::string& name) {
+/// As much of a name as tells it from others.
+std::string Shortened(const std::string& name) {
   constexpr std::size_t kLongest = 28;
-  if (name.empty()) {
-    return std::to_string(number);
-  }
-  const bool fits = name.size() <= kLongest;
-  return fmt::format("{} {}", number, Visible(fits ? name : name.substr(0, kLongest - 3) + "..."));
+  return Visible(name.size() <= kLongest ? name : name.substr(0, kLongest - 3) + "...");
+}
+
+/// A layer's number and name.
+std::string LayerToText(std::int32_t number, const std::string& name) {
+  return name.empty() ? std::to_string(number) : fmt::format("{} {}", number, Shortened(name));
 }
 
 }  // namespace
@@ -32,26 +33,38 @@ std::string CutToText(const Costs& costs) {
   }
 
   Table table;
-  table.columns = {{"stage"},
-                   {"first layer", Align::kLeft},
-                   {"last layer", Align::kLeft},
-                   {"F"},
-                   {"B"},
-                   {"weights"},
-                   {"activations"}};
+  table.columns = {{"stage"}};
+  if (costs.is_ready) {
+    table.columns.push_back({"name", Align::kLeft});
+  } else {
+    table.columns.push_back({"first layer", Align::kLeft});
+    table.columns.push_back({"last layer", Align::kLeft});
+  }
+  for (const char* const figure : {"F", "B", "weights", "activations"}) {
+    table.columns.push_back({figure});
+  }
+
   for (std::size_t stage = 0; stage < costs.layers.size(); ++stage) {
     const StageLayers& layers = costs.layers[stage];
     const StageCosts& cost = costs.stages[stage];
-    table.rows.push_back({std::to_string(stage), LayerToText(layers.first, layers.first_name),
-                          LayerToText(layers.last, layers.last_name), FormatDuration(cost.forward),
-                          FormatDuration(cost.backward), FormatBytes(cost.sizes.parameter_bytes),
-                          FormatBytes(cost.sizes.activation_bytes)});
+    std::vector<std::string>& row = table.rows.emplace_back();
+    row.push_back(std::to_string(stage));
+    if (costs.is_ready) {
+      row.push_back(Shortened(layers.first_name));
+    } else {
+      row.push_back(LayerToText(layers.first, layers.first_name));
+      row.push_back(LayerToText(layers.last, layers.last_name));
+    }
+    row.push_back(FormatDuration(cost.forward));
+    row.push_back(FormatDuration(cost.backward));
+    row.push_back(FormatBytes(cost.sizes.parameter_bytes));
+    row.push_back(FormatBytes(cost.sizes.activation_bytes));
   }
   return costs.cut + "\n" + ToPlainText(table);
 }
 
 nlohmann::ordered_json CutToJson(const Costs& costs) {
-  if (costs.layers.empty()) {
+  if (costs.layers.empty() || costs.is_ready) {
     return nullptr;
   }
 

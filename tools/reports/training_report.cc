@@ -108,6 +108,15 @@ std::optional<Diagnostic> LeftOutWarning(const GivenTraining& given) {
   return warning;
 }
 
+std::string LeftOutToText(const GivenTraining& given) {
+  const std::int64_t used = given.data.SamplesOfEpoch(given.per_epoch);
+  if (given.data.recorded || used >= given.data.Samples()) {
+    return "";
+  }
+  return fmt::format("an epoch: {} of {} samples, as many as fill its updates\n", used,
+                     given.data.Samples());
+}
+
 TrainingReporter::TrainingReporter(const GivenTraining& given, const TrainingPlan& plan,
                                    const TrainingReportOptions& options)
     : given_(given),
@@ -142,11 +151,7 @@ std::string TrainingReporter::Header() const {
                         Times(given_.rounds_per_epoch));
   }
 
-  const std::int64_t used = given_.data.SamplesOfEpoch(given_.per_epoch);
-  if (!given_.data.recorded && used < given_.data.Samples()) {
-    text += fmt::format("an epoch: {} of {} samples, as many as fill its updates\n", used,
-                        given_.data.Samples());
-  }
+  text += LeftOutToText(given_);
   text += fmt::format("{}: {} parameters\n", Visible(given_.task.model.name),
                       ParameterCount(given_.task.model));
   return text + (options_.compute.empty() ? "" : options_.compute + "\n");

@@ -29,6 +29,9 @@ struct TrainingReportOptions {
 /// Says if an epoch leaves out micro-batches of a data file, since they do not fill an update.
 std::optional<Diagnostic> LeftOutWarning(const GivenTraining& given);
 
+/// The same of a data set, which is no fault: a line, or nothing.
+std::string LeftOutToText(const GivenTraining& given);
+
 /// Says how a training goes: a line per epoch on standard output, progress with rate and time left
 /// on a terminal's standard error, JSON lines of every update in a file, a summary; and a warning
 /// at the first number that is not finite.

@@ -8,6 +8,8 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "tools/reports/cut_report.h"
+
 namespace stagecraft {
 namespace {
 
@@ -55,6 +57,7 @@ Json VerdictToJson(const ScheduleVerdict& verdict) {
           {"exit_code", static_cast<int>(verdict.code)},
           {"fingerprint", verdict.fingerprint ? Json(*verdict.fingerprint) : Json(nullptr)},
           {"send_modes", verdict.modes.empty() ? Json(nullptr) : std::move(modes)},
+          {"cut", CutToJson(verdict.costs)},
           {"diagnostics", std::move(diagnostics)}};
 }
 

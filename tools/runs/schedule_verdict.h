@@ -12,6 +12,7 @@
 #include "schedules/progress.h"
 #include "schedules/schedule.h"
 #include "tools/command.h"
+#include "traces/costs.h"
 
 namespace stagecraft {
 
@@ -50,6 +51,7 @@ struct ScheduleVerdict {
   std::vector<OfMode> modes;               ///< All three; empty if it could not be read.
   std::vector<Diagnostic> found;           ///< Each once; of other send modes only: a warning.
   std::vector<Exceeded> exceeded;
+  Costs costs;  ///< Of its stages; empty without a limit of memory.
 };
 
 /// Verifies `schedule` in every send mode; if it is good, asks for its limits.

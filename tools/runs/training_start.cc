@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "engine/recut.h"
+#include "engine/state_fit.h"
 #include "schedules/diagnostic.h"
 #include "tools/command.h"
 #include "tools/file_access.h"
@@ -72,6 +73,15 @@ void FitSnapshot(Snapshot& snapshot, const GivenTraining& given, const std::stri
                           PositionOf(*fitted.value), given.per_epoch)));
   }
   snapshot = *std::move(fitted.value);
+}
+
+void FitSnapshotState(Snapshot& snapshot, const TrainingPlan& plan, const TrainingTask& task,
+                      const std::string& file, std::vector<Diagnostic>& warnings) {
+  std::vector<Diagnostic> said = FitState(snapshot, task, plan, file);
+  if (HasErrors(said)) {
+    throw CommandFailure(ExitCode::kUsage, std::move(said));
+  }
+  std::move(said.begin(), said.end(), std::back_inserter(warnings));
 }
 
 }  // namespace stagecraft

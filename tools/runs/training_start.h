@@ -4,6 +4,8 @@
 #include <vector>
 
 #include "engine/snapshot.h"
+#include "engine/training.h"
+#include "engine/training_plan.h"
 #include "schedules/diagnostic.h"
 #include "tools/arguments/training_arguments.h"
 
@@ -17,5 +19,9 @@ Snapshot LoadSnapshot(const std::string& file, std::vector<Diagnostic>& warnings
 /// `warnings` what cannot be taken over. Throws `CommandFailure` (usage) if it is of another model.
 void FitSnapshot(Snapshot& snapshot, const GivenTraining& given, const std::string& file,
                  std::vector<Diagnostic>& warnings);
+
+/// Gives `snapshot`, fitted as above, what `plan` needs of its state; the same in all else.
+void FitSnapshotState(Snapshot& snapshot, const TrainingPlan& plan, const TrainingTask& task,
+                      const std::string& file, std::vector<Diagnostic>& warnings);
 
 }  // namespace stagecraft

@@ -130,6 +130,7 @@ TEST(FindOrder, IsToldToStopAndKeepsTheBestSoFar) {
   EXPECT_GT(last.planned, 100);
   ASSERT_TRUE(order);
   EXPECT_EQ(order->window, last.window);
+  EXPECT_EQ(order->makespan, last.makespan);
   EXPECT_EQ(last.lower_bound, WindowBound(problem));
 }
 

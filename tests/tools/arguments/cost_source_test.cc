@@ -132,12 +132,51 @@ TEST(CostSource, CutsWhereItIsToldAndWhereTheProfileSays) {
   EXPECT_THROW(static_cast<void>(FromProfile(profile, {1, 2}).For(schedule)), CommandFailure);
   EXPECT_THROW(static_cast<void>(FromProfile(profile, {4}).For(schedule)), CommandFailure);
 
-  profile.cut = {1};
+  profile.cut = {{1}};
   EXPECT_EQ(FirstLayers(FromProfile(profile).For(schedule)), (Layers3{0, 1}));
   EXPECT_EQ(FromProfile(profile).For(schedule).cut, "cut as the profile says");
   EXPECT_EQ(FromProfile(profile).For(Generated("1f1b", 4)).cut,
             "cut by time (forward + backward, at equal speeds): the busiest rank takes 3 ns for a "
             "micro-batch, and no cut takes less; the profile's own cut is for 2 stages");
+
+  profile.cut = std::vector<std::int32_t>();
+  EXPECT_EQ(FromProfile(profile).For(schedule).cut,
+            "cut by time (forward + backward, at equal speeds): the busiest rank takes 6 ns for a "
+            "micro-batch, and no cut takes less; the profile itself names one stage");
+  EXPECT_EQ(FromProfile(profile).For(OneStage()).cut, "cut as the profile says");
+}
+
+// Forwards of 1 each; the first layer's backward takes 20. Forwards alone are cut in the middle.
+TEST(CostSource, CutsAnEvaluationByItsForwards) {
+  Profile profile = Layers({1, 1, 1, 1});
+  profile.layers[0].at[0].backward = Nanoseconds{20};
+  const Schedule evaluation =
+      OrThrow(Parse("stagecraft schedule 1\n"
+                    "shape ranks 2 stages 2 microbatches 1\n"
+                    "mode forward\n"
+                    "place 0: 0\n"
+                    "place 1: 1\n"
+                    "rank 0 0F0@0\n"
+                    "rank 1 1F0@0\n",
+                    "evaluation"));
+  const CostSource source = FromProfile(profile);
+  EXPECT_EQ(FirstLayers(source.For(Generated("1f1b", 2))), (Layers3{0, 1}));
+  const Costs costs = source.For(evaluation);
+  EXPECT_EQ(FirstLayers(costs), (Layers3{0, 2}));
+  EXPECT_EQ(costs.cut,
+            "cut by time (forward, at equal speeds): the busiest rank takes 2 ns for a "
+            "micro-batch, and no cut takes less");
+}
+
+// 6 layers of 3 on two ranks, of which one is twice as fast: 12 at speed 2 take as long as 6.
+TEST(CostSource, CutsForTheSpeedOfEachRank) {
+  const CostSource source(
+      {.flags = {}, .profile = Layers({1, 1, 1, 1, 1, 1}), .speeds = {{0, 9}, {0, 2}, {5, 3}}});
+  const Costs costs = source.For(Generated("1f1b", 2));
+  EXPECT_EQ(FirstLayers(costs), (Layers3{0, 4}));
+  EXPECT_EQ(costs.cut,
+            "cut by time (forward + backward, at the speeds that --speed gives): the busiest rank "
+            "takes 6 ns for a micro-batch, and no cut takes less");
 }
 
 }  // namespace

@@ -1,9 +1,11 @@
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include "tests/tools/program.h"
+#include "tests/tools/schema_check.h"
 
 namespace stagecraft {
 namespace {
@@ -108,6 +110,45 @@ TEST(CheckCommand, MemoryIsThatOfARankInBytes) {
   EXPECT_EQ(unknown.err,
             "--max-memory: error: needs --profile, or --activation, --boundary and --parameters\n");
   EXPECT_EQ(Stagecraft("check 1f1b --profile vgg16 --stages 4 --max-memory 1TB").code, 0);
+}
+
+// Two layers of 3 and 1 ms; B has twice that.
+TEST(CheckCommand, ShowsTheCutThatALimitOfMemoryRestsOn) {
+  WriteTestFile("two.profile.json",
+                R"({"format": "stagecraft-profile", "version": 1, "microbatch_sizes": [1],
+                    "layers": [{"name": "a", "forward_ns": 3000000, "backward_ns": 6000000},
+                               {"name": "b", "forward_ns": 1000000, "backward_ns": 2000000}]})");
+  const std::string arguments = "check 1f1b gpipe -p 2 -m 2 --profile two.profile.json ";
+  const Outcome outcome = Stagecraft(arguments + "--max-memory 1GB");
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_TRUE(outcome.out.starts_with(
+      "1f1b:\ncut by time (forward + backward, at equal speeds): the busiest rank takes 9 ms for a "
+      "micro-batch, and no cut takes less\n"
+      "stage  first layer  last layer"))
+      << outcome.out;
+  EXPECT_EQ(Stagecraft(arguments).out.find("cut by time"), std::string::npos);
+
+  const nlohmann::json json =
+      nlohmann::json::parse(Stagecraft(arguments + "--max-memory 1GB --json").out);
+  EXPECT_EQ(json["schedules"][1]["cut"][1]["first_name"], "b");
+  EXPECT_EQ(json["schedules"][1]["cut"][1]["forward_ns"], 1'000'000);
+  EXPECT_TRUE(
+      nlohmann::json::parse(Stagecraft(arguments + "--json").out)["schedules"][0]["cut"].is_null());
+  const nlohmann::ordered_json schema =
+      nlohmann::ordered_json::parse(ReadTestFile(STAGECRAFT_SOURCE_DIR "/tools/check.schema.json"));
+  EXPECT_EQ(test::SchemaCheck(schema).Faults(nlohmann::ordered_json::parse(
+                Stagecraft(arguments + "--max-memory 1GB --json").out)),
+            std::vector<std::string>{});
+}
+
+TEST(CheckCommand, SaysThatCostsPerHasNoCosts) {
+  for (const char* command : {"check 1f1b", "show 1f1b", "generate 1f1b", "simulate 1f1b",
+                              "validate 1f1b -p 2 -m 2 --rehearse --runs 1"}) {
+    EXPECT_EQ(Stagecraft(std::string(command) + " --costs-per rank").err,
+              "--costs-per: warning: has no effect on 1f1b: no flag gives any costs\n")
+        << command;
+  }
+  EXPECT_EQ(Stagecraft("show 1f1b --costs-per rank --activation 1MB").err, "");
 }
 
 constexpr const char* kBad =

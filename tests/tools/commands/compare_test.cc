@@ -52,7 +52,8 @@ TEST(CompareCommand, PrintsOneRowPerApproach) {
 }
 
 TEST(CompareCommand, JsonIsWhatItsSchemaSaysAndHasNoNumberForUnlimited) {
-  const Json schema = Json::parse(ReadTestFile(STAGECRAFT_SOURCE_DIR "/tools/schemas/compare.schema.json"));
+  const Json schema =
+      Json::parse(ReadTestFile(STAGECRAFT_SOURCE_DIR "/tools/schemas/compare.schema.json"));
   const Json unlimited = Compare(kInline);
   EXPECT_EQ(test::SchemaCheck(schema).Faults(unlimited), std::vector<std::string>{});
   EXPECT_TRUE(unlimited["settings"]["bandwidth_bytes_per_second"].is_null());
@@ -72,6 +73,28 @@ TEST(CompareCommand, AllThatCanBeGeneratedStandsInOneTable) {
   EXPECT_EQ(json["rows"][5]["approach"], "interleaved-1f1b");
   EXPECT_EQ(json["rows"][5]["makespan_ns"], 32 * 28'500'000);
   EXPECT_EQ(json["notes"][0].get<std::string>().rfind("assumed per rank", 0), 0U);
+}
+
+// Before any row is run, and with the row's name: flags are of as many ranks as that has.
+TEST(CompareCommand, SaysWhichRowValuesPerRankDoNotFit) {
+  ASSERT_EQ(Stagecraft("generate 1f1b -p 3 -m 4 -o three.sched").code, 0);
+  const std::string compare =
+      "compare 1f1b gpipe three.sched -p 2 -m 4 -n 1 --unequal --activation 1MB --forward ";
+  const auto expect = [&](const std::string& flags, const std::string& err) {
+    const Outcome outcome = Stagecraft(compare + flags);
+    EXPECT_EQ(outcome.code, 2) << flags;
+    EXPECT_EQ(outcome.out, "") << flags;
+    EXPECT_EQ(outcome.err, err);
+  };
+  expect("1ms --memory 1GB,1GB",
+         "three.sched: --memory: error: expected 1 value, or 3 for 3 ranks, got 2\n");
+  expect("1ms --memory 1GB,1GB,1GB",
+         "1f1b, gpipe: --memory: error: expected 1 value, or 2 for 2 ranks, got 3\n");
+  expect("1ms --speed 2=0.5", "1f1b, gpipe: --speed: error: expected a rank from 0 to 1, got 2\n");
+  EXPECT_EQ(Stagecraft("compare gpipe zb-auto -p 4 -m 4 --memory 1GB,1GB --activation 1MB").err,
+            "zb-auto: --memory: error: expected 1 value, or 4 for 4 ranks, got 2\n");
+  expect("1ms,1ms,1ms",
+         "1f1b, gpipe: --forward: error: expected 1 value, or 2 for 2 stages, got 3\n");
 }
 
 TEST(CompareCommand, WhatCannotBeGeneratedForThatShapeIsLeftOut) {

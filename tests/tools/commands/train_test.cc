@@ -128,6 +128,17 @@ TEST_F(TrainCommand, WhatOtherStagesCannotTakeOverIsSaid) {
             "two.safetensors: warning: was cut into other stages: --clip, which measures each "
             "stage by itself, clips otherwise from here\n");
 
+  Train("1f1b -p 2 -m 4 -n 1 --momentum 0 --save none.safetensors");
+  const Outcome predicts =
+      Stagecraft("train pipeoptim -p 2 -m 4 -n 1 --momentum 0 --load none.safetensors");
+  EXPECT_EQ(predicts.code, 0) << predicts.err;
+  EXPECT_EQ(predicts.err,
+            "none.safetensors: warning: was saved by a run that did not keep 'last_gradient' of "
+            "stage 0, with which pipeoptim predicts: zeros, as at the start of a run\n");
+  const Outcome optimizer =
+      Stagecraft("train pipeoptim -p 2 -m 4 -n 1 --momentum 0.5 --load none.safetensors");
+  EXPECT_EQ(optimizer.code, 2);
+
   const Outcome model =
       Stagecraft("train 1f1b -p 2 -m 4 -n 1 --model convnet --load two.safetensors");
   EXPECT_EQ(model.code, 2);

@@ -140,6 +140,24 @@ TEST(ValidateCommand, RefusesMoreRanksThanCoresUnlessTheyOnlyRehearse) {
   EXPECT_NE(outcome.err.find("-p: error: "), std::string::npos) << outcome.err;
 }
 
+// What a pass over the data leaves out, as `train` says it: before anything is run.
+TEST(ValidateCommand, SaysWhatAnEpochLeavesOut) {
+  const std::string arguments = "1f1b -p 2 -m 4 -n 1 ";
+  EXPECT_EQ(Stagecraft("validate " + arguments).out,
+            "an epoch: 1408 of 1438 samples, as many as fill its updates\n");
+  EXPECT_EQ(Stagecraft("validate --json " + arguments).out, "");
+
+  ASSERT_EQ(Stagecraft("train " + arguments + "--export-data 6 six.safetensors").code, 0);
+  const Outcome outcome = Stagecraft("validate " + arguments + "--data six.safetensors");
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_EQ(outcome.err.rfind("six.safetensors: warning: has 6 micro-batches, of which an epoch "
+                              "takes the first 4, as many as fill its updates and batches; x.4 to "
+                              "x.5 are left out\n",
+                              0),
+            0U)
+      << outcome.err;
+}
+
 TEST(ValidateCommand, NeedsADrainInTheMiddle) {
   const Outcome outcome = Stagecraft("validate 1f1b -p 2 -m 4 -n 1");
   EXPECT_EQ(outcome.code, 2);
