@@ -20,22 +20,24 @@ class GenerateCommand : public Command {
  public:
   explicit GenerateCommand(CLI::App& app) {
     app.add_option("NAME|FILE", name_,
-                   "what to generate (see `stagecraft schedules`), or a file to write again")
+                   "schedule to generate (see `stagecraft schedules`), or a file to print in "
+                   "canonical form")
         ->required();
     schedule_.AddTo(app);
     receive_flag_ = AddReceive(app, receive_);
     receive_flag_->description("also write SENDs and RECVs, receives posted by this policy");
     costs_.AddTo(app, CostArguments::Which::kPlanning);
     app.add_option("-o", output_, "file to write; - is standard output [-]")->type_name("FILE");
-    app.footer(
-        "Examples:\n"
-        "  stagecraft generate 1f1b -p 4 -m 8\n"
-        "  stagecraft generate pipedream -p 4 -m 8 -n 3 --vertical-sync -o -\n"
-        "  stagecraft generate gpipe -p 2 -m 4 --checkpoint all --receive just-in-time\n"
-        "  stagecraft generate zb-auto -p 8 -m 24 --limit 1.5p --forward 18ms "
-        "--backward-input 18ms --backward-weight 9ms --latency 0.6ms\n"
-        "Costs are for schedules that depend on them: zb-auto and zb-auto-v, whose order is "
-        "searched for,\nand the memory of greedy.\n");
+    app.footer(R"(Costs are for schedules that depend on them: zb-auto and zb-auto-v, whose order is
+searched for, and the memory of greedy.
+
+Examples:
+  stagecraft generate 1f1b -p 4 -m 8
+  stagecraft generate pipedream -p 4 -m 8 -n 3 --vertical-sync -o -
+  stagecraft generate gpipe -p 2 -m 4 --checkpoint all --receive just-in-time
+  stagecraft generate zb-auto -p 8 -m 24 --limit 1.5p --forward 18ms --backward-input 18ms \
+      --backward-weight 9ms --latency 0.6ms
+)");
   }
 
   ExitCode Run() override {
