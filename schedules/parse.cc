@@ -137,8 +137,6 @@ class Parser {
   }
 
   void UnknownLine(const Word& keyword) {
-    constexpr std::array<std::string_view, 6> kKeywords = {"rank", "place", "shape",
-                                                           "mode", "name",  "source"};
     constexpr std::array<std::string_view, 3> kShapeFields = {"ranks", "stages", "microbatches"};
 
     const bool in_shape =
@@ -151,7 +149,7 @@ class Parser {
       return;
     }
 
-    const std::string_view meant = Closest(keyword.text, kKeywords);
+    const std::string_view meant = Closest(keyword.text, kTextKeywords);
     Fault(keyword, fmt::format("expected name, source, shape, mode, place or rank, got '{}'{}",
                                Shown(keyword.text),
                                meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant)));

@@ -29,7 +29,7 @@ struct CommandEntry {
 
 constexpr CommandEntry kCommands[] = {
     {"schedules", "list what can be generated", MakeSchedulesCommand, ""},
-    {"generate", "write a schedule file", MakeGenerateCommand, "-p -m -n -o"},
+    {"generate", "write a schedule file", MakeGenerateCommand, "-p -m -n -o --template"},
     {"convert", "read and write torch.distributed.pipelining's schedule files", MakeConvertCommand,
      "-p -m -n --to --place"},
     {"check", "verify a schedule in all three send modes, and limits", MakeCheckCommand,
