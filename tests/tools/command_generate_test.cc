@@ -83,7 +83,7 @@ TEST(GenerateCommand, CostsAreForSchedulesThatAreSearchedFor) {
       "generate zb-auto -p 2 -m 4 --limit 3 --forward 1ms --backward-input 2ms --backward-weight "
       "1ms");
   EXPECT_EQ(found.code, 0) << found.err;
-  EXPECT_NE(found.err.find("zb-auto: a batch takes "), std::string::npos) << found.err;
+  EXPECT_NE(found.err.find("zb-auto: optimal: a batch takes "), std::string::npos) << found.err;
   EXPECT_EQ(Stagecraft("generate gpipe -p 2 -m 4 --forward 1ms").err,
             "gpipe: error: does not depend on costs; expected none of their flags\n");
   EXPECT_NE(Stagecraft("generate zb-auto -p 2 -m 4")
