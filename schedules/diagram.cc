@@ -23,6 +23,24 @@ std::size_t ColumnWidth(const std::vector<DiagramCell>& cells) {
   return width;
 }
 
+/// `rank 12 | `.
+std::string RowHead(std::int32_t rank, std::int32_t ranks) {
+  const std::size_t digits = std::to_string(std::max(ranks - 1, 0)).size();
+  return fmt::format("rank {:>{}} | ", rank, digits);
+}
+
+/// Without what lies behind the first `columns` columns.
+std::vector<DiagramCell> CutTo(const std::vector<DiagramCell>& cells, std::int64_t columns) {
+  std::vector<DiagramCell> kept;
+  for (const DiagramCell& cell : cells) {
+    if (cell.begin < columns) {
+      kept.push_back(cell);
+      kept.back().end = std::min(cell.end, columns);
+    }
+  }
+  return kept;
+}
+
 /// Ticks of an op in `RenderSchedule`.
 std::int64_t TicksOf(OpKind kind, bool updates) {
   switch (kind) {
@@ -175,6 +193,25 @@ DiagramCell Block(const Schedule& schedule, const Ticks& ticks, OpRef first, std
   return block;
 }
 
+/// All blocks that take a tick.
+std::vector<DiagramCell> BlocksOf(const Schedule& schedule, const DiagramOptions& options) {
+  const Ticks ticks(schedule, options.updates);
+  std::vector<DiagramCell> cells;
+  for (std::int32_t rank = 0; rank < schedule.shape.ranks; ++rank) {
+    const std::vector<Op>& program = schedule.programs[static_cast<std::size_t>(rank)];
+    std::int32_t end = 0;
+    for (std::int32_t index = 0; index < static_cast<std::int32_t>(program.size()); index = end) {
+      end = CellEnd(program, index);
+      const OpRef first{rank, index};
+      if (ticks.End(first) > ticks.Start(first) &&
+          !IsCommunication(program[static_cast<std::size_t>(index)].kind)) {
+        cells.push_back(Block(schedule, ticks, first, end, options));
+      }
+    }
+  }
+  return cells;
+}
+
 }  // namespace
 
 std::string RenderGrid(const std::vector<DiagramCell>& cells, std::int32_t ranks) {
@@ -183,7 +220,6 @@ std::string RenderGrid(const std::vector<DiagramCell>& cells, std::int32_t ranks
   for (const DiagramCell& cell : cells) {
     columns = std::max(columns, cell.end);
   }
-  const std::size_t digits = std::to_string(std::max(ranks - 1, 0)).size();
   std::string idle(1, '.');
   idle.resize(width + 1, ' ');
   std::vector<std::string> rows(static_cast<std::size_t>(ranks));
@@ -201,41 +237,45 @@ std::string RenderGrid(const std::vector<DiagramCell>& cells, std::int32_t ranks
   }
   std::string out;
   for (std::size_t rank = 0; rank < rows.size(); ++rank) {
-    std::string row = fmt::format("rank {:>{}} | {}", rank, digits, rows[rank]);
+    std::string row = RowHead(static_cast<std::int32_t>(rank), ranks) + rows[rank];
     row.erase(row.find_last_not_of(' ') + 1);
     out += row + '\n';
   }
   return out;
 }
 
-std::string RenderSchedule(const Schedule& schedule, const DiagramOptions& options) {
-  const Ticks ticks(schedule, options.updates);
-  std::vector<DiagramCell> cells;
-  bool cut = false;
-  for (std::int32_t rank = 0; rank < schedule.shape.ranks; ++rank) {
-    const std::vector<Op>& program = schedule.programs[static_cast<std::size_t>(rank)];
-    std::int32_t end = 0;
-    for (std::int32_t index = 0; index < static_cast<std::int32_t>(program.size()); index = end) {
-      end = CellEnd(program, index);
-      const OpRef first{rank, index};
-      if (ticks.End(first) == ticks.Start(first) ||
-          IsCommunication(program[static_cast<std::size_t>(index)].kind)) {
-        continue;
-      }
-      DiagramCell block = Block(schedule, ticks, first, end, options);
-      if (options.max_columns > 0 && block.end > options.max_columns) {
-        cut = true;
-        block.end = options.max_columns;
-      }
-      if (block.begin >= block.end) {
-        break;
-      }
-      cells.push_back(std::move(block));
-    }
+std::int64_t ColumnsWithin(const std::vector<DiagramCell>& cells, std::int32_t ranks,
+                           std::int64_t characters) {
+  const auto room = characters + 1 - static_cast<std::int64_t>(RowHead(0, ranks).size());
+  constexpr std::int64_t kNarrowest = 2;  // A label of one character and the blank behind it.
+  std::int64_t columns = std::max<std::int64_t>(room / kNarrowest, 1);
+  const std::vector<DiagramCell> candidates = CutTo(cells, columns);
+
+  // Other columns have other labels, whose width decides how many fit.
+  const auto fit = [&] {
+    const auto width = static_cast<std::int64_t>(ColumnWidth(CutTo(candidates, columns)));
+    return columns * (width + 1) <= room;
+  };
+  while (columns > 1 && !fit()) {
+    --columns;
   }
-  std::string out = RenderGrid(cells, schedule.shape.ranks);
-  if (cut) {
-    out += fmt::format("(cut after {} columns)\n", options.max_columns);
+  return columns;
+}
+
+std::string RenderSchedule(const Schedule& schedule, const DiagramOptions& options) {
+  std::vector<DiagramCell> cells = BlocksOf(schedule, options);
+  std::int64_t end = 0;
+  for (const DiagramCell& cell : cells) {
+    end = std::max(end, cell.end);
+  }
+
+  std::int64_t columns = options.max_columns > 0 ? std::min(options.max_columns, end) : end;
+  if (options.max_characters > 0) {
+    columns = std::min(columns, ColumnsWithin(cells, schedule.shape.ranks, options.max_characters));
+  }
+  std::string out = RenderGrid(CutTo(cells, columns), schedule.shape.ranks);
+  if (columns < end) {
+    out += fmt::format("(cut after {} columns)\n", columns);
   }
   return out;
 }

@@ -25,11 +25,17 @@ struct DiagramCell {
 /// than its label is drawn on with '-'; '.' is an idle column. Cells of a rank must not overlap.
 std::string RenderGrid(const std::vector<DiagramCell>& cells, std::int32_t ranks);
 
+/// How many columns of that grid fit into lines of `characters`, at least 1, if cells that reach
+/// beyond are drawn up to there.
+std::int64_t ColumnsWithin(const std::vector<DiagramCell>& cells, std::int32_t ranks,
+                           std::int64_t characters);
+
 /// What `RenderSchedule` writes on an op.
 struct DiagramOptions {
-  bool versions = false;         ///< `F3@2+1` instead of `F3`.
-  bool updates = false;          ///< Also S, P and A, one column each.
-  std::int64_t max_columns = 0;  ///< Cut the picture there, with a note; 0 draws all.
+  bool versions = false;            ///< `F3@2+1` instead of `F3`.
+  bool updates = false;             ///< Also S, P and A, one column each.
+  std::int64_t max_columns = 0;     ///< Cut the picture there, with a note; 0 draws all.
+  std::int64_t max_characters = 0;  ///< Cut it where lines would be longer; 0 does not.
 };
 
 /// The schedule as soon as possible, in ticks: F, I, W and R take one, B two, other ops none.

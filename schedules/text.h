@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 
@@ -10,6 +11,10 @@ namespace stagecraft {
 
 /// The first line of every `*.sched` file.
 inline constexpr std::string_view kTextHeader = "stagecraft schedule 1";
+
+/// What each further line begins with; `schedules/format.md` explains them.
+inline constexpr std::array<std::string_view, 6> kTextKeywords = {"name", "source", "shape",
+                                                                  "mode", "place",  "rank"};
 
 /// The canonical text form (`*.sched`); `Parse(Print(s)) == s` and printing is a fixed point.
 std::string Print(const Schedule& schedule);

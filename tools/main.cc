@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <csignal>
 #include <exception>
 #include <memory>
@@ -11,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "schedules/closest.h"
+#include "tools/arguments/help_page.h"
 #include "tools/command.h"
 #include "tools/terminal.h"
 
@@ -22,20 +24,30 @@ struct CommandEntry {
   const char* name;
   const char* summary;
   std::unique_ptr<Command> (*make)(CLI::App&);
+  const char* usual_flags;  ///< That its help shows first.
 };
 
 constexpr CommandEntry kCommands[] = {
-    {"schedules", "list what can be generated", MakeSchedulesCommand},
-    {"generate", "write a schedule file", MakeGenerateCommand},
-    {"convert", "read and write torch.distributed.pipelining's schedule files", MakeConvertCommand},
-    {"check", "verify a schedule in all three send modes, and limits", MakeCheckCommand},
-    {"show", "draw a schedule; versions, staleness, weight copies, memory", MakeShowCommand},
-    {"simulate", "predict when each op runs", MakeSimulateCommand},
-    {"compare", "many approaches on the same costs: a table", MakeCompareCommand},
-    {"explain", "why it takes this long, and what to fix first", MakeExplainCommand},
-    {"profile", "measure what a model costs on this machine (LibTorch)", MakeProfileCommand},
-    {"train", "execute a schedule on a real model (LibTorch)", MakeTrainCommand},
-    {"validate", "run it in real time, and compare with the prediction", MakeValidateCommand},
+    {"schedules", "list what can be generated", MakeSchedulesCommand, ""},
+    {"generate", "write a schedule file", MakeGenerateCommand, "-p -m -n -o --template"},
+    {"convert", "read and write torch.distributed.pipelining's schedule files", MakeConvertCommand,
+     "-p -m -n --to --place"},
+    {"check", "verify a schedule in all three send modes, and limits", MakeCheckCommand,
+     "-p -m --send --max-memory --json"},
+    {"show", "draw a schedule; versions, staleness, weight copies, memory", MakeShowCommand,
+     "-p -m --versions --updates --columns"},
+    {"simulate", "predict when each op runs", MakeSimulateCommand,
+     "-p -m --forward --backward --profile --diagram"},
+    {"compare", "many approaches on the same costs: a table", MakeCompareCommand,
+     "-p -m -n --all --profile"},
+    {"explain", "why it takes this long, and what to fix first", MakeExplainCommand,
+     "-p -m --forward --backward --profile"},
+    {"profile", "measure what a model costs on this machine (LibTorch)", MakeProfileCommand,
+     "--model --microbatches --microbatch-size --device --output"},
+    {"train", "execute a schedule on a real model (LibTorch)", MakeTrainCommand,
+     "-p -m --model --epochs --save"},
+    {"validate", "run it in real time, and compare with the prediction", MakeValidateCommand,
+     "-p -m --model --rehearse --runs"},
 };
 
 constexpr const char* kVersion = STAGECRAFT_VERSION;
@@ -125,30 +137,47 @@ Command& Parse(CLI::App& program, std::vector<ParsedCommand>& commands,
   RefuseUnknownCommand(program.remaining());
 }
 
-/// The help of the command that was named, else of the program.
-std::string HelpOf(const CLI::App& program) {
-  const std::vector<CLI::App*> chosen = program.get_subcommands();
-  return chosen.empty() ? program.help() : chosen.front()->help();
+void SetUp(CLI::App& program) {
+  HelpFormatter::UsualFlags usual;
+  for (const CommandEntry& entry : kCommands) {
+    usual[entry.name] = entry.usual_flags;
+  }
+  program.formatter(std::make_shared<HelpFormatter>(std::move(usual)));
+  program.set_help_flag("-h,--help", "this page; behind a command: that command's");
+  program.set_version_flag("-V,--version", kVersion, "the version");
+  program.allow_extras();
+  program.footer(R"(`stagecraft COMMAND --help` has examples and the usual flags; `stagecraft
+COMMAND NAME --help` has the flags that matter for the schedule NAME; `--help=all` has every flag.
+
+Exit codes: 0 fine; 1 verification, a limit or a baseline failed; 2 bad usage or input; 3 failed
+while running.
+)");
+}
+
+/// `help COMMAND` and `version`, for those who expect them, as flags. Words come last one first.
+void TurnIntoFlags(std::vector<std::string>& words) {
+  if (words.back() == "help") {
+    words.back() = "--help";
+    std::rotate(words.rbegin(), words.rbegin() + 1, words.rend());
+  } else if (words.size() == 1 && words.back() == "version") {
+    words.back() = "--version";
+  }
 }
 
 ExitCode RunProgram(std::vector<std::string> words) {
   CLI::App program("Pipeline-parallel training schedules: generate, verify, simulate, compare.",
                    "stagecraft");
-  program.set_version_flag("--version", kVersion);
-  program.allow_extras();
-  program.get_formatter()->column_width(34);
-  program.footer(
-      "Exit codes: 0 fine; 1 verification, a limit or a baseline failed; 2 bad usage or input;\n"
-      "3 failed while running. `stagecraft COMMAND --help` has examples.\n");
+  SetUp(program);
   std::vector<ParsedCommand> commands = AddCommands(program);
   if (words.empty()) {
     PrintError(program.help());
     return ExitCode::kUsage;
   }
+  TurnIntoFlags(words);
   try {
     return Parse(program, commands, std::move(words)).Run();
   } catch (const CLI::CallForHelp&) {
-    Print(HelpOf(program));
+    Print(program.help());
   } catch (const CLI::CallForVersion&) {
     Print(fmt::format("stagecraft {}\n", kVersion));
   } catch (const CLI::ParseError& error) {

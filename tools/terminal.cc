@@ -1,10 +1,12 @@
 #include "tools/terminal.h"
 
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
 #include <string>
+#include <sys/ioctl.h>
 #include <system_error>
 #include <unistd.h>
 
@@ -12,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "schedules/visible_text.h"
+#include "tools/arguments/quantity.h"
 #include "tools/command.h"
 
 namespace stagecraft {
@@ -109,6 +112,22 @@ void PrintJson(const nlohmann::ordered_json& json) {
 void FlushOutput() {
   errno = 0;
   CheckOutput(std::fflush(stdout) == 0);
+}
+
+std::optional<std::size_t> OutputColumns() {
+  if (isatty(STDOUT_FILENO) != 1) {
+    return std::nullopt;
+  }
+  constexpr std::int32_t kMost = 100'000;
+  if (const char* const columns = std::getenv("COLUMNS"); columns != nullptr) {
+    if (const Result<std::int32_t> given = ParseInteger(columns, 1, kMost)) {
+      return static_cast<std::size_t>(*given.value);
+    }
+  }
+  winsize size{};
+  constexpr std::size_t kUsual = 80;
+  const bool is_known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return is_known ? std::size_t{size.ws_col} : kUsual;
 }
 
 void PrintError(std::string_view text) {

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +36,10 @@ void PrintData(std::string_view bytes);
 void PrintJson(const nlohmann::ordered_json& json);
 
 void FlushOutput();
+
+/// Characters in a line of the terminal that stdout is: COLUMNS if that is exported, else what the
+/// terminal says, else 80. Nothing if stdout is no terminal.
+std::optional<std::size_t> OutputColumns();
 
 /// To stderr. That it is closed or full is no failure: there is nobody to tell.
 void PrintError(std::string_view text);

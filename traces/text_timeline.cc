@@ -180,8 +180,13 @@ std::string RenderTimeline(const Schedule& schedule, const Timeline& timeline,
                            const TextTimelineOptions& options) {
   std::vector<Block> blocks = BlocksOf(schedule, timeline, options.versions);
   const Scale scale = ChooseScale(blocks, options.tick);
-  const std::int64_t columns =
+  std::int64_t columns =
       options.max_columns > 0 ? std::min(options.max_columns, kMostColumns) : kMostColumns;
+  if (options.max_characters > 0) {
+    const Picture whole = PutIntoColumns(blocks, scale.tick, columns);
+    columns =
+        std::min(columns, ColumnsWithin(whole.cells, schedule.shape.ranks, options.max_characters));
+  }
   const Picture picture = PutIntoColumns(std::move(blocks), scale.tick, columns);
 
   std::string out = fmt::format("one column = {}{}\n", InWords(scale.tick),

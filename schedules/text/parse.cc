@@ -137,8 +137,6 @@ class Parser {
   }
 
   void UnknownLine(const Word& keyword) {
-    constexpr std::array<std::string_view, 6> kKeywords = {"rank", "place", "shape",
-                                                           "mode", "name",  "source"};
     constexpr std::array<std::string_view, 3> kShapeFields = {"ranks", "stages", "microbatches"};
 
     const bool in_shape =
@@ -152,7 +150,7 @@ class Parser {
     }
 
     Fault(keyword, fmt::format("expected name, source, shape, mode, place or rank, got '{}'{}",
-                               Shown(keyword.text), DidYouMean(keyword.text, kKeywords)));
+                               Shown(keyword.text), DidYouMean(keyword.text, kTextKeywords)));
   }
 
   void ShapeLine(LineCursor& cursor, const Word& keyword) {

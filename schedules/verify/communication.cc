@@ -13,6 +13,18 @@
 namespace stagecraft {
 namespace {
 
+/// `1st` for 0, `2nd` for 1, `11th` for 10.
+std::string Ordinal(std::int32_t index) {
+  const std::int64_t number = std::int64_t{index} + 1;
+  const bool is_teen = number % 100 / 10 == 1;
+  const std::int64_t digit = is_teen ? 0 : number % 10;
+  return fmt::format("{}{}", number,
+                     digit == 1   ? "st"
+                     : digit == 2 ? "nd"
+                     : digit == 3 ? "rd"
+                                  : "th");
+}
+
 template <typename T>
 T& At(std::vector<std::vector<T>>& table, OpRef ref) {
   return table[static_cast<std::size_t>(ref.rank)][static_cast<std::size_t>(ref.index)];
@@ -173,10 +185,11 @@ class CommunicationCheck {
       if (At(turn, send) != expected) {
         findings_.Add(
             "channel-order", ref,
-            fmt::format("RECV {} of the channel from rank {} to rank {}, whose SEND {} is {}; its "
-                        "own, {}, is number {}",
-                        expected, send.rank, rank, expected, SendName(send.rank, rank, expected),
-                        ToString(schedule_.At(send)), At(turn, send)));
+            fmt::format("the {} receive on the channel from rank {} to rank {} gets {}, but {} "
+                        "needs {}, which is sent {}",
+                        Ordinal(expected), send.rank, rank, SendName(send.rank, rank, expected),
+                        ToString(schedule_.At(ref)), ToString(schedule_.At(send)),
+                        Ordinal(At(turn, send))));
       }
     }
   }

@@ -116,6 +116,27 @@ TEST(RenderSchedule, CutsAtAColumnAndSaysSo) {
             "rank 0 | F0 B0---\n");
 }
 
+TEST(RenderSchedule, CutsWhereLinesWouldBeTooLong) {
+  const Schedule schedule = Make("1f1b", {.ranks = 2, .microbatches = 4});
+  // 9 characters of head, then 7 columns of 3, the last without the blank behind it: 29.
+  const std::string seven =
+      "rank 0 | F0 F1 .  .  B0--- F2\n"
+      "rank 1 | .  F0 B0--- F1 B1---\n"
+      "(cut after 7 columns)\n";
+  EXPECT_EQ(RenderSchedule(schedule, {.max_characters = 29}), seven);
+  EXPECT_EQ(RenderSchedule(schedule, {.max_characters = 31}), seven);
+  EXPECT_NE(RenderSchedule(schedule, {.max_characters = 32}), seven);
+  EXPECT_EQ(RenderSchedule(schedule, {.max_columns = 7, .max_characters = 100}), seven);
+  EXPECT_EQ(RenderSchedule(schedule, {.max_characters = 1000}), RenderSchedule(schedule));
+}
+
+TEST(ColumnsWithin, AreThoseOfTheLabelsThatAreLeft) {
+  const std::vector<DiagramCell> cells = {{0, 0, 1, "F0"}, {0, 1, 2, "F1"}, {0, 2, 3, "F100000"}};
+  EXPECT_EQ(ColumnsWithin(cells, 1, 9 + 2 + 1 + 2), 2);          // Columns of 2: `F0 F1`.
+  EXPECT_EQ(ColumnsWithin(cells, 1, 9 + 7 + 1 + 7 + 1 + 7), 3);  // Columns of 7.
+  EXPECT_EQ(ColumnsWithin(cells, 1, 1), 1);
+}
+
 TEST(RenderProgram, PutsACaretUnderTheMarkedOp) {
   const Schedule schedule = Programs(4, {"0: 0F0@0", "0: 0F1@0 0F2@0 0F3@0 0B1@0 0B2@0 0B3@0"});
   EXPECT_EQ(RenderProgram(schedule, {1, 2}, 1),

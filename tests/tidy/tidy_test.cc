@@ -6,6 +6,7 @@
 #include <iterator>
 #include <regex>
 #include <set>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -249,6 +250,33 @@ std::vector<std::string> PathFaults(const SourceFile& readme) {
   return faults;
 }
 
+/// What a link names must exist, too, beside the page; other places of the web are not looked at.
+std::vector<std::string> LinkFaults(const SourceFile& page) {
+  static const std::regex link("\\]\\(([A-Za-z0-9_./-]+)\\)");
+  std::vector<std::string> faults;
+  for (std::size_t i = 0; i < page.lines.size(); ++i) {
+    const std::string& line = page.lines[i];
+    for (std::sregex_iterator match(line.begin(), line.end(), link), end; match != end; ++match) {
+      const std::string path = (*match)[1];
+      if (!fs::exists((Root() / page.path).parent_path() / path)) {
+        faults.push_back(At(page, i, "no such page: " + path));
+      }
+    }
+  }
+  return faults;
+}
+
+std::size_t WordsIn(const SourceFile& page) {
+  std::size_t words = 0;
+  for (const std::string& line : page.lines) {
+    std::istringstream in(line);
+    for (std::string word; in >> word;) {
+      ++words;
+    }
+  }
+  return words;
+}
+
 template <typename Rule>
 std::vector<std::string> Check(const std::vector<SourceFile>& files, Rule rule) {
   std::vector<std::string> faults;
@@ -328,18 +356,28 @@ TEST(Tidy, FilesAreNamedForWhatIsInThem) {
               ElementsAre("sim/a.h:1: expected #pragma once on the first line"));
 }
 
-std::vector<SourceFile> Readmes() {
+std::vector<SourceFile> Pages() {
   std::vector<SourceFile> readmes =
-      Files([](const std::string& path) { return EndsWith(path, "README.md"); });
+      Files([](const std::string& path) { return EndsWith(path, ".md"); });
   std::ifstream in(Root() / "README.md");
   readmes.push_back({"README.md", Lines(in)});
   return readmes;
 }
 
-TEST(Tidy, ReadmesNameFilesThatExist) {
-  EXPECT_THAT(Check(Readmes(), PathFaults), IsEmpty());
+TEST(Tidy, PagesNameFilesThatExist) {
+  EXPECT_THAT(Check(Pages(), PathFaults), IsEmpty());
+  EXPECT_THAT(Check(Pages(), LinkFaults), IsEmpty());
   EXPECT_THAT(PathFaults({"sim/README.md", {"see `no_such_file.h` and `schedules/README.md`"}}),
               ElementsAre("sim/README.md:1: no such file: no_such_file.h"));
+  EXPECT_THAT(LinkFaults({"sim/README.md", {"[a](../tests/README.md)", "[b](no/page.md)"}}),
+              ElementsAre("sim/README.md:2: no such page: no/page.md"));
+}
+
+TEST(Tidy, TheReadmeIsReadInAMinute) {
+  constexpr std::size_t kMostWords = 1000;
+  std::ifstream in(Root() / "README.md");
+  EXPECT_LE(WordsIn({"README.md", Lines(in)}), kMostWords);
+  EXPECT_EQ(WordsIn({"README.md", {"# One", "", "| two | 3 |"}}), 7U);
 }
 
 /// The files of the rooms, tests and benchmarks aside, that have `word`.
@@ -385,7 +423,7 @@ TEST(Tidy, AScheduleIsKnownInFourPlaces) {
 
 TEST(Tidy, EveryRoomHasAReadmeOfAtMostTwoScreens) {
   constexpr std::size_t kTwoScreens = 110;
-  const std::vector<SourceFile> readmes = Readmes();
+  const std::vector<SourceFile> readmes = Pages();
   for (const std::string_view room : kRooms) {
     const auto readme =
         std::find_if(readmes.begin(), readmes.end(), [&](const SourceFile& candidate) {

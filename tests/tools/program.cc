@@ -1,10 +1,13 @@
 #include "tests/tools/program.h"
 
 #include <cstdlib>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <gtest/gtest.h>
 
@@ -40,6 +43,31 @@ Outcome Shell(const std::string& command) {
 
 Outcome Stagecraft(const std::string& arguments) {
   return Shell("stagecraft " + arguments);
+}
+
+std::string StagecraftOnTerminal(const std::string& arguments, int columns) {
+  const int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK);
+  EXPECT_TRUE(terminal >= 0 && grantpt(terminal) == 0 && unlockpt(terminal) == 0);
+  winsize size{};
+  size.ws_row = 25;
+  size.ws_col = static_cast<unsigned short>(columns);
+  EXPECT_EQ(ioctl(terminal, TIOCSWINSZ, &size), 0);
+
+  // The other end stays open until everything is read: what is in between would be lost.
+  const std::string other_end = ptsname(terminal);
+  const int held = open(other_end.c_str(), O_RDWR | O_NOCTTY);
+  const Outcome outcome = Shell("unset COLUMNS; stagecraft " + arguments + " >" + other_end);
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+
+  std::string text;
+  char bytes[4096];
+  for (ssize_t count = 0; (count = read(terminal, bytes, sizeof(bytes))) > 0;) {
+    text.append(bytes, static_cast<std::size_t>(count));
+  }
+  close(held);
+  close(terminal);
+  std::erase(text, '\r');
+  return text;
 }
 
 std::string TestPath(const std::string& name) {

@@ -18,6 +18,9 @@ Outcome Shell(const std::string& command);
 /// `stagecraft ARGUMENTS`, as a shell reads them.
 Outcome Stagecraft(const std::string& arguments);
 
+/// What that prints on a terminal of so many columns.
+std::string StagecraftOnTerminal(const std::string& arguments, int columns);
+
 /// A path in the folder of this test, which is empty when the test begins to use it.
 std::string TestPath(const std::string& name);
 

@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <cstddef>
+#include <filesystem>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -10,7 +12,10 @@
 namespace stagecraft {
 namespace {
 
-/// A command shown in a README and the lines that it shows below; `...` stands for any others.
+/// The pages that show what the program prints, from the root of the project.
+constexpr const char* kPages[] = {"README.md", "bench/results.md", "tools/pytorch.md"};
+
+/// A command shown on a page and the lines that it shows below; `...` stands for any others.
 struct Shown {
   std::string command;
   std::vector<std::string> lines;
@@ -26,10 +31,10 @@ std::vector<std::string> Lines(const std::string& text) {
   return lines;
 }
 
-std::vector<Shown> CommandsIn(const std::string& readme) {
+std::vector<Shown> CommandsIn(const std::string& page) {
   std::vector<Shown> commands;
   bool inside = false;
-  for (const std::string& line : Lines(readme)) {
+  for (const std::string& line : Lines(page)) {
     if (line.rfind("$ stagecraft ", 0) == 0) {
       commands.push_back({line.substr(2), {}});
       inside = true;
@@ -63,14 +68,35 @@ std::string FirstDifference(const Shown& shown, const std::vector<std::string>& 
   return "";
 }
 
-TEST(Readme, ShowsWhatTheProgramPrints) {
-  const std::vector<Shown> commands = CommandsIn(ReadTestFile(STAGECRAFT_SOURCE_DIR "/README.md"));
-  ASSERT_GE(commands.size(), 3U);
+class Pages : public testing::TestWithParam<const char*> {};
+
+TEST_P(Pages, ShowWhatTheProgramPrints) {
+  const std::vector<Shown> commands =
+      CommandsIn(ReadTestFile(std::string(STAGECRAFT_SOURCE_DIR "/") + GetParam()));
+  ASSERT_FALSE(commands.empty());
   Shell("ln -sfn " STAGECRAFT_SOURCE_DIR "/tests tests");  // They are run from the top there.
   for (const Shown& shown : commands) {
     const Outcome outcome = Shell(shown.command);
     ASSERT_FALSE(shown.lines.empty()) << shown.command;
     EXPECT_EQ(FirstDifference(shown, Lines(outcome.out + outcome.err)), "") << shown.command;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Pages, testing::ValuesIn(kPages));
+
+/// A page with a command that is not looked at here could rot.
+TEST(Readme, NoOtherPageShowsWhatTheProgramPrints) {
+  namespace fs = std::filesystem;
+  const fs::path root(STAGECRAFT_SOURCE_DIR);
+  for (const char* const room :
+       {"schedules", "traces", "sim", "engine", "tools", "tests", "bench"}) {
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(root / room)) {
+      const std::string path = fs::relative(entry.path(), root).generic_string();
+      if (entry.path().extension() == ".md" &&
+          std::find(std::begin(kPages), std::end(kPages), path) == std::end(kPages)) {
+        EXPECT_TRUE(CommandsIn(ReadTestFile(entry.path().string())).empty()) << path;
+      }
+    }
   }
 }
 

@@ -89,7 +89,9 @@ void CostArguments::AddTimes(CLI::App& app) {
          [this](const std::string& text) {
            inline_.joined = ParseList<Nanoseconds>("--joined", text, ParseDuration);
          },
-         "a cell of joined ops, by the stage of its first [sum of its ops]")
+         "duration of a cell of ops that run together (DualPipe), listed by the stage of its first "
+         "op "
+         "[sum of its ops]")
       ->type_name("DURATION")
       ->group(kCostGroup);
 }
@@ -114,8 +116,8 @@ void CostArguments::AddPer(CLI::App& app) {
          [this](const std::string& word) {
            per_ = static_cast<CostsPer>(ChoiceIndex("--costs-per", word, {"stage", "rank"}));
          },
-         fmt::format("what each value above is for: one stage of the schedule, or one p-th of the "
-                     "model, which is shared out over the stages of a rank [{}]",
+         fmt::format("what each value above is for: one stage of the schedule, or one rank (1/p of "
+                     "the model), shared out over the stages that it holds [{}]",
                      default_per_ == CostsPer::kRank ? "rank" : "stage"))
       ->type_name("stage|rank")
       ->group(kCostGroup);
@@ -139,7 +141,7 @@ void CostArguments::AddTopology(CLI::App& app, bool with_send) {
          [this](const std::string& text) {
            latency_ = FlagValue("--latency", ParseDuration(text));
          },
-         "of every transfer [0]")
+         "latency of every transfer [0]")
       ->type_name("DURATION")
       ->group(kMachineGroup);
   app.add_option_function<std::string>(
@@ -147,7 +149,7 @@ void CostArguments::AddTopology(CLI::App& app, bool with_send) {
          [this](const std::string& text) {
            bandwidth_ = FlagValue("--bandwidth", ParseBandwidth(text));
          },
-         "of every channel, such as 1GB/s [unlimited]")
+         "bandwidth of every channel, such as 1GB/s [unlimited]")
       ->type_name("BYTES/s")
       ->group(kMachineGroup);
   app.add_option_function<std::vector<std::string>>(
@@ -180,8 +182,9 @@ void CostArguments::AddProfile(CLI::App& app, bool with_cut) {
                              fmt::join(ShippedProfileNames(), ", ")))
       ->type_name("FILE")
       ->group(kProfileGroup);
-  AddInteger(app, "--profile-batch", {1, kMost, "B"}, profile_batch_,
-             "samples that the times of a graph.txt are for; its format does not say")
+  AddInteger(
+      app, "--profile-batch", {1, kMost, "B"}, profile_batch_,
+      "samples per micro-batch that the times of a graph.txt are for; its format does not say")
       ->group(kProfileGroup);
   CLI::Option* stages = AddInteger(app, "--stages", {1, kMost, "N"}, stages_,
                                    "stages to cut the layers into; also the default of -p");
@@ -200,7 +203,9 @@ void CostArguments::AddProfile(CLI::App& app, bool with_cut) {
          [this](const std::string& text) {
            memory_bandwidth_ = FlagValue("--memory-bandwidth", ParseBandwidth(text));
          },
-         "of the device, for steps and predictions that were not measured [500GB/s]")
+         "memory bandwidth of the device, from which steps and predictions that were not measured "
+         "are "
+         "derived [500GB/s]")
       ->type_name("BYTES/s")
       ->group(kProfileGroup);
   app.add_option_function<std::string>(

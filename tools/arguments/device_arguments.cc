@@ -15,7 +15,7 @@ void DeviceArguments::AddTo(CLI::App& app) {
          [this](const std::string& word) {
            on_gpus_ = ChoiceIndex("--device", word, {"cpu", "cuda"}) == 1;
          },
-         "what computes: cuda is a GPU per rank, shared in turn if there are fewer [cpu]")
+         "what computes; cuda: one GPU per rank; with fewer GPUs, ranks take turns [cpu]")
       ->type_name("cpu|cuda")
       ->group("Device");
   app.add_flag("--tf32", tf32_, "GPUs multiply with 10 bits of mantissa: faster, less exact")

@@ -51,30 +51,33 @@ CLI::Option* AddNumber(CLI::App& app, const std::string& flag, std::function<voi
 }  // namespace
 
 void OptimizerArguments::AddTo(CLI::App& app) {
-  AddChoice(app, "--optimizer", {"sgd", "adam", "adamw"}, options_.kind, "what updates [sgd]")
+  AddChoice(app, "--optimizer", {"sgd", "adam", "adamw"}, options_.kind,
+            "what updates the weights [sgd]")
       ->group(kGroup);
-  app.add_option("--lr", rates_,
-                 "learning rate, or one per update, of which the last holds on [sgd: 0.02; adam, "
-                 "adamw: 0.001]")
+  app.add_option(
+         "--lr", rates_,
+         "learning rate, or one per update, the last of which holds for all later ones [sgd: 0.02; "
+         "adam, adamw: 0.001]")
       ->type_name("X[,Y,...]")
       ->group(kGroup);
-  app.add_option("--lr-schedule", schedule_,
-                 "how it changes: multiplied by FACTOR after each EVERY updates, or along a cosine "
-                 "over UPDATES [constant]")
+  app.add_option(
+         "--lr-schedule", schedule_,
+         "how the learning rate changes: multiplied by FACTOR after each EVERY updates, or along a "
+         "cosine over UPDATES [constant]")
       ->type_name("constant|step:EVERY,FACTOR|cosine:UPDATES[,FLOOR]")
       ->group(kGroup);
   AddInteger(app, "--lr-warmup", {0, std::numeric_limits<std::int32_t>::max(), "UPDATES"}, warmup_,
-             "over how many updates it rises from 0 [0]")
+             "updates over which the learning rate rises from 0 [0]")
       ->group(kGroup);
   AddNumber(
-      app, "--momentum", [this](double value) { momentum_ = value; }, "of sgd [0.9]");
+      app, "--momentum", [this](double value) { momentum_ = value; }, "momentum of sgd [0.9]");
   AddNumber(
       app, "--dampening", [this](double value) { options_.dampening = value; },
-      "of sgd's momentum [0]");
+      "dampening of sgd's momentum [0]");
   app.add_flag("--nesterov", options_.nesterov, "Nesterov's momentum for sgd")->group(kGroup);
   AddNumber(
       app, "--weight-decay", [this](double value) { options_.weight_decay = value; },
-      "added to the gradient; adamw: apart from it [0]");
+      "weight decay, added to the gradient; adamw applies it apart from the gradient [0]");
   app.add_option_function<std::string>(
          "--betas",
          [this](const std::string& text) {
@@ -86,14 +89,15 @@ void OptimizerArguments::AddTo(CLI::App& app) {
            options_.beta1 = FlagValue("--betas", ParseNumber(parts[0]));
            options_.beta2 = FlagValue("--betas", ParseNumber(parts[1]));
          },
-         "of adam and adamw [0.9,0.999]")
+         "decay rates of adam and adamw [0.9,0.999]")
       ->type_name("A,B")
       ->group(kGroup);
   AddNumber(
-      app, "--eps", [this](double value) { options_.epsilon = value; }, "of adam and adamw [1e-8]");
+      app, "--eps", [this](double value) { options_.epsilon = value; },
+      "added to the denominator of adam and adamw [1e-8]");
   AddNumber(
       app, "--clip", [this](double value) { options_.clip_norm = value; },
-      "longest gradient of a stage; a longer one is shortened [off]");
+      "largest norm of a stage's gradient; a larger one is scaled down to it [off]");
   AddChoice(app, "--displacement", {"last", "next"}, options_.displacement,
             "which step a prediction repeats: the last one, or the next if the last gradient came "
             "again [last]")

@@ -102,15 +102,26 @@ std::string TimeToText(std::int64_t time, bool has_unit) {
 
 /// How good what was found is: on stderr, since the result may be a file on stdout.
 void Describe(std::string_view name, const AutoReport& report, bool has_costs) {
+  const std::string window = TimeToText(report.window, has_costs) +
+                             (has_costs ? "" : " (F, I and W 1 each, since no costs are given)");
+  const std::string tried =
+      report.tried < report.planned
+          ? fmt::format("{} of {} planned orders tried", report.tried, report.planned)
+          : fmt::format("{} orders tried", report.tried);
+
+  if (report.window == report.lower_bound) {
+    PrintError(fmt::format(
+        "{}: optimal: a batch takes {} within the window of the worst rank, which equals the lower "
+        "bound ({})\n",
+        name, window, tried));
+    return;
+  }
   const double gap = static_cast<double>(report.window - report.lower_bound) /
                      static_cast<double>(std::max(report.lower_bound, std::int64_t{1}));
   PrintError(fmt::format(
-      "{}: a batch takes {}{} within the window of the worst rank; no order within the "
-      "limit takes less than {} (gap {}); best of {} orders{}\n",
-      name, TimeToText(report.window, has_costs),
-      has_costs ? "" : " (F, I and W 1 each, since no costs are given)",
-      TimeToText(report.lower_bound, has_costs), FormatShare(gap), report.tried,
-      report.tried < report.planned ? fmt::format(" of {} planned", report.planned) : ""));
+      "{}: a batch takes {} within the window of the worst rank; no order within the limit takes "
+      "less than {} (gap {}; {})\n",
+      name, window, TimeToText(report.lower_bound, has_costs), FormatShare(gap), tried));
 }
 
 }  // namespace

@@ -24,8 +24,7 @@ namespace {
 constexpr std::int32_t kMost = std::numeric_limits<std::int32_t>::max();
 constexpr std::int32_t kDefaultRanks = 4;
 constexpr std::int32_t kDefaultMicrobatches = 8;
-const char* const kGroup = "Schedule, if NAME is to be generated";
-const char* const kFileGroup = "Schedule, if it is a file";
+const char* const kGroup = "Schedule (of a NAME; --repeat is for a FILE)";
 
 bool LooksLikeFile(const std::string& name) {
   std::error_code error;
@@ -73,8 +72,11 @@ void ScheduleArguments::AddTo(CLI::App& app, std::int32_t default_batches) {
                  fmt::format("ranks of the pipeline [{}]", kDefaultRanks)),
       AddInteger(app, "-m", {1, kMost, "M"}, microbatches_,
                  fmt::format("micro-batches per batch [{}]", kDefaultMicrobatches)),
-      AddInteger(app, "-n", {1, kMost, "N"}, batches_,
-                 fmt::format("batches [{}]", default_batches)),
+      AddInteger(
+          app, "-n", {1, kMost, "N"}, batches_,
+          fmt::format("batches in a row: one shows how the pipeline fills and drains, many its "
+                      "steady state [{}]",
+                      default_batches)),
       AddInteger(app, "--update-every", {1, kMost, "K"}, rest_.update_every,
                  "micro-batches per update of an asynchronous schedule [1; pipedream-2bw: P]"),
       AddInteger(app, "--drain-every", {0, kMost, "Q"}, drain_every_,
@@ -113,17 +115,19 @@ void ScheduleArguments::AddTo(CLI::App& app, std::int32_t default_batches) {
              [this](const std::string& text) {
                rest_.limit = FlagValue("--limit", ParseActivationLimit(text));
              },
-             "activations that a rank may hold, without weights and optimizer: sets (12), sets per "
-             "rank of the pipeline (2p), or bytes (10GB) [1p, none with --memory; greedy: none]")
+             "activations a rank may hold, without weights and optimizer: sets (12), sets per rank "
+             "of "
+             "the pipeline (2p), or bytes (10GB) [1p, none with --memory; greedy: none]")
           ->type_name("LIMIT")};
   for (CLI::Option* option : app.get_options([this](const CLI::Option* candidate) {
          return std::find(flags_.begin(), flags_.end(), candidate) != flags_.end();
        })) {
     option->group(kGroup);
   }
-  AddInteger(app, "--repeat", {1, kMost, "N"}, repeat_,
-             "execute a file N times over: its version 0 is, each time, the newest [1]")
-      ->group(kFileGroup);
+  AddInteger(
+      app, "--repeat", {1, kMost, "N"}, repeat_,
+      "execute a file N times in a row, each time from the weights that the time before left [1]")
+      ->group(kGroup);
 }
 
 GeneratorOptions ScheduleArguments::Options(std::optional<std::int32_t> stages) const {

@@ -139,15 +139,15 @@ void TrainingArguments::AddTo(CLI::App& app, const ScheduleArguments& schedule,
   schedule_ = &schedule;
   app_ = &app;
   const std::vector<CLI::Option*> before = app.get_options();
-  app.add_option("--model", model_, "what to train: mlp, convnet, gpt, or a file [mlp]")
+  app.add_option("--model", model_, "model to train: mlp, convnet, gpt, or a file [mlp]")
       ->type_name("NAME|FILE.json");
   const auto add_size = [&](const char* flag, std::optional<std::int32_t>& value,
                             const char* description) {
     AddInteger(app, flag, {1, kMostSize, "N"}, value, description);
   };
-  add_size("--width", width_, "features inside [mlp, gpt: 64; convnet: 16]");
-  add_size("--depth", depth_, "hidden layers of mlp, blocks of convnet and gpt [3; 3; 4]");
-  add_size("--heads", heads_, "of gpt's attention [4]");
+  add_size("--width", width_, "features of hidden layers [mlp, gpt: 64; convnet: 16]");
+  add_size("--depth", depth_, "hidden layers of mlp [3], blocks of convnet [3] or gpt [4]");
+  add_size("--heads", heads_, "heads of gpt's attention [4]");
   app.add_option_function<std::string>(
          "--cut",
          [this](const std::string& text) {
@@ -159,42 +159,44 @@ void TrainingArguments::AddTo(CLI::App& app, const ScheduleArguments& schedule,
              cut_.push_back(FlagValue("--cut", ParseInteger(part, 1, kMostSize)));
            }
          },
-         "units (layers that stay together) before which a stage begins; measured: by how long "
-         "each "
-         "takes here [even work]")
+         "the first unit (layers that stay together) of each stage but the first; measured: chosen "
+         "by "
+         "how long each unit takes here [even work]")
       ->type_name("I,J,...|measured");
   app.add_option("--data", data_,
                  "digits (8 x 8 images), classes, regression, images or tokens (made up), or a "
                  "file with micro-batches x.0, y.0, x.1, ..., which may differ in size: an update "
                  "is the mean over its samples [digits; gpt: tokens]")
       ->type_name("NAME|FILE.safetensors");
-  add_size("--samples", samples_, "of data that is made up [4096]");
-  add_size("--length", length_, "of a sample of tokens [32]");
-  add_size("--vocabulary", vocabulary_, "of tokens [64]");
+  add_size("--samples", samples_, "samples of data that is made up [4096]");
+  add_size("--length", length_, "tokens in a sample [32]");
+  add_size("--vocabulary", vocabulary_, "different tokens [64]");
   if (app.get_option_no_throw("--microbatch-size") == nullptr) {  // Costs may have one.
     add_size("--microbatch-size", microbatch_size_, "samples per micro-batch [16]");
   }
   AddInteger(
       app, "--epochs", {1, kMost, "E"}, epochs_,
-      fmt::format("passes over the data, drained and evaluated at each end; what does not fill an "
-                  "update is left out; instead of -n{}",
-                  default_epochs > 0 ? fmt::format(" [{}]", default_epochs) : ""));
+      fmt::format(
+          "passes over the data, in place of -n; the pipeline is drained and the model evaluated "
+          "at the end of each; micro-batches that do not fill an update are left out{}",
+          default_epochs > 0 ? fmt::format(" [{}]", default_epochs) : ""));
   app.add_option_function<std::string>(
          "--loss",
          [this](const std::string& word) {
            loss_ = static_cast<Loss>(ChoiceIndex("--loss", word, {"mse", "cross-entropy"}));
          },
-         "mean over the micro-batch [cross-entropy for classes, else mse]")
+         "loss, averaged over the micro-batch [cross-entropy for classes, else mse]")
       ->type_name("mse|cross-entropy");
   app.add_option_function<std::string>(
          "--dtype",
          [this](const std::string& word) {
            type_ = static_cast<ElementType>(ChoiceIndex("--dtype", word, {"float32", "float64"}));
          },
-         "of weights and activations [float32]")
+         "type of weights and activations [float32]")
       ->type_name("float32|float64");
-  AddInteger(app, "--seed", {0, kMost, "N"}, seed_,
-             "of weights, order of the data, dropout, data that is made up [0]");
+  AddInteger(
+      app, "--seed", {0, kMost, "N"}, seed_,
+      "seed of the initial weights, the order of the data, dropout, and data that is made up [0]");
   for (CLI::Option* option : app.get_options([&](const CLI::Option* candidate) {
          return std::find(before.begin(), before.end(), candidate) == before.end();
        })) {

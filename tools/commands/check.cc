@@ -48,13 +48,13 @@ class CheckCommand : public Command {
     AddLimits(app);
     schedule_.AddTo(app);
     costs_.AddTo(app, CostArguments::Which::kSizes);
-    app.footer(
-        "Examples:\n"
-        "  stagecraft check 1f1b -p 4 -m 8 --max-activations 4\n"
-        "  stagecraft check pipedream -p 4 -m 8 --max-slots 4 --max-staleness 3\n"
-        "  stagecraft check gpipe 1f1b -p 4 -m 16 --profile vgg16 --microbatch-size 16 "
-        "--max-memory 40GB --json\n"
-        "  stagecraft generate gpipe -p 2 -m 4 | stagecraft check -\n");
+    app.footer(R"(Examples:
+  stagecraft check 1f1b -p 4 -m 8 --max-activations 4
+  stagecraft check pipedream -p 4 -m 8 --max-slots 4 --max-staleness 3
+  stagecraft check gpipe 1f1b -p 4 -m 16 --profile vgg16 --microbatch-size 16 --max-memory \
+      40GB --json
+  stagecraft generate gpipe -p 2 -m 4 | stagecraft check -
+)");
   }
 
   ExitCode Run() override {

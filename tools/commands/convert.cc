@@ -56,11 +56,13 @@ class ConvertCommand : public Command {
            "that of its chunks [as its rows say]")
         ->type_name("STAGES/...");
     schedule_.AddTo(app);
-    app.footer(
-        "Examples:\n"
-        "  stagecraft convert zb-v zb_v.csv -p 4 -m 8\n"
-        "  stagecraft convert 1f1b 1f1b_comms.csv -p 4 -m 8 --to compute_comms\n"
-        "  stagecraft convert zb_v.csv -\n");
+    app.footer(R"(How PyTorch runs the file: tools/pytorch.md.
+
+Examples:
+  stagecraft convert zb-v zb_v.csv -p 4 -m 8
+  stagecraft convert 1f1b 1f1b_comms.csv -p 4 -m 8 --to compute_comms
+  stagecraft convert zb_v.csv -
+)");
   }
 
   ExitCode Run() override {

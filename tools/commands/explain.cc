@@ -15,12 +15,13 @@ namespace {
 class ExplainCommand : public Command {
  public:
   explicit ExplainCommand(CLI::App& app) {
-    arguments_.AddTo(app, "what to explain: a generator's name, a *.sched file, or torch's *.csv");
-    app.footer(
-        "Examples:\n"
-        "  stagecraft explain 1f1b -p 4 -m 8 --forward 1ms --backward 2ms --latency 0.1ms\n"
-        "  stagecraft explain gpipe --profile vgg16 --stages 4 --microbatch-size 16 "
-        "--bandwidth 100GB/s\n");
+    arguments_.AddTo(app,
+                     "schedule to explain: a name (see `stagecraft schedules`), a *.sched file, or "
+                     "torch's *.csv");
+    app.footer(R"(Examples:
+  stagecraft explain 1f1b -p 4 -m 8 --forward 1ms --backward 2ms --latency 0.1ms
+  stagecraft explain gpipe --profile vgg16 --stages 4 --microbatch-size 16 --bandwidth 100GB/s
+)");
   }
 
   ExitCode Run() override {

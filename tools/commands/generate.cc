@@ -11,6 +11,7 @@
 #include "tools/command.h"
 #include "tools/file_access.h"
 #include "tools/reports/cut_report.h"
+#include "tools/runs/schedule_template.h"
 #include "tools/runs/simulated_run.h"
 
 namespace stagecraft {
@@ -19,26 +20,42 @@ namespace {
 class GenerateCommand : public Command {
  public:
   explicit GenerateCommand(CLI::App& app) {
-    app.add_option("NAME|FILE", name_,
-                   "what to generate (see `stagecraft schedules`), or a file to write again")
-        ->required();
+    CLI::Option* const name =
+        app.add_option("NAME|FILE", name_,
+                       "schedule to generate (see `stagecraft schedules`), or a file to print in "
+                       "canonical form");
+    app.add_flag("--template", template_,
+                 "write a small schedule with comments that explain the format, to begin with")
+        ->excludes(name);
     schedule_.AddTo(app);
     receive_flag_ = AddReceive(app, receive_);
     receive_flag_->description("also write SENDs and RECVs, receives posted by this policy");
     costs_.AddTo(app, CostArguments::Which::kPlanning);
     app.add_option("-o", output_, "file to write; - is standard output [-]")->type_name("FILE");
-    app.footer(
-        "Examples:\n"
-        "  stagecraft generate 1f1b -p 4 -m 8\n"
-        "  stagecraft generate pipedream -p 4 -m 8 -n 3 --vertical-sync -o -\n"
-        "  stagecraft generate gpipe -p 2 -m 4 --checkpoint all --receive just-in-time\n"
-        "  stagecraft generate zb-auto -p 8 -m 24 --limit 1.5p --forward 18ms "
-        "--backward-input 18ms --backward-weight 9ms --latency 0.6ms\n"
-        "Costs are for schedules that depend on them: zb-auto and zb-auto-v, whose order is "
-        "searched for,\nand the memory of greedy.\n");
+    app.footer(R"(Costs are for schedules that depend on them: zb-auto and zb-auto-v, whose order is
+searched for, and the memory of greedy. The format of the
+file: schedules/format.md, or --template.
+
+Examples:
+  stagecraft generate 1f1b -p 4 -m 8
+  stagecraft generate --template
+  stagecraft generate pipedream -p 4 -m 8 -n 3 --vertical-sync -o -
+  stagecraft generate gpipe -p 2 -m 4 --checkpoint all --receive just-in-time
+  stagecraft generate zb-auto -p 8 -m 24 --limit 1.5p --forward 18ms --backward-input 18ms \
+      --backward-weight 9ms --latency 0.6ms
+)");
   }
 
   ExitCode Run() override {
+    if (template_) {
+      WriteFile(output_, std::string(ScheduleTemplate()));
+      return ExitCode::kFine;
+    }
+    if (name_.empty()) {
+      throw CommandFailure(
+          ExitCode::kUsage, "",
+          "NAME|FILE is required, or --template; see `stagecraft generate --help`");
+    }
     const CostSource source = costs_.Load();
     const CostedMachine machine{source, costs_, {}};
     const bool costed = costs_.Any();
@@ -70,6 +87,7 @@ class GenerateCommand : public Command {
   }
 
   std::string name_;
+  bool template_ = false;
   ScheduleArguments schedule_;
   CostArguments costs_;
   ReceivePolicy receive_;

@@ -29,18 +29,19 @@ class ProfileCommand : public Command {
   explicit ProfileCommand(CLI::App& app) {
     training_.AddTo(app, schedule_, 0);
     AddInteger(app, "--microbatches", {4, 1'000'000, "N"}, microbatches_,
-               "how many to measure [64]");
-    app.add_option("-o,--output", output_, "write the profile, for `simulate --profile`")
+               "micro-batches to measure [64]");
+    app.add_option("-o,--output", output_,
+                   "write the profile, for `simulate --profile`; - is standard output")
         ->type_name("FILE");
-    app.footer(
-        "Measures the units of a model, layers that stay together when it is cut, one after the "
-        "other\non one thread (of a model file: its stages). Times are means; a note says where "
-        "outliers, ops that\ntook more than twice the median, raise one by more than 5 %. Needs "
-        "LibTorch.\n\n"
-        "Examples:\n"
-        "  stagecraft profile --model convnet --microbatches 8\n"
-        "  stagecraft profile --model gpt --optimizer adamw --microbatches 8 -o "
-        "gpt.profile.json\n");
+    app.footer(R"(Measures the units of a model (layers that stay together when it is cut; of a
+model file its stages), one after the other on one thread. Times are means; a note
+names each mean that outliers (ops that took more than twice the median) raise by
+more than 5 %. Needs LibTorch.
+
+Examples:
+  stagecraft profile --model convnet --microbatches 8
+  stagecraft profile --model gpt --optimizer adamw --microbatches 8 -o gpt.profile.json
+)");
   }
 
   ExitCode Run() override {

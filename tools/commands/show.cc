@@ -36,6 +36,10 @@ namespace {
 constexpr std::int32_t kMost = std::numeric_limits<std::int32_t>::max();
 constexpr std::int32_t kDefaultColumns = 160;
 constexpr std::size_t kReadsShown = 16;
+constexpr const char* kStageLegend =
+    "Staleness: updates that a gradient missed, once the pipeline is full; nominal: counted from\n"
+    "the weights that a prediction aimed at. Activation sets: micro-batches that wait for their\n"
+    "backward.\n";
 
 /// `F@0 F@0 F@1 ...`: what the first ops of one kind of a stage read, in program order.
 std::string Reads(const Schedule& schedule, std::int32_t rank, std::int32_t stage, bool forward) {
@@ -88,21 +92,30 @@ std::string StagesToText(const Schedule& schedule) {
     std::int32_t& most = slots[static_cast<std::size_t>(held.stage)];
     most = std::max(most, held.slots);
   }
+
+  // The largest staleness says something only where it is not the steady one.
+  const bool has_peaks = std::any_of(
+      staleness.begin(), staleness.end(),
+      [](const StageStaleness& stage) { return !stage.steady || *stage.steady != stage.max; });
   Table table;
-  table.columns = {{"stage"},
-                   {"weight copies"},
-                   {"activation sets"},
-                   {"staleness"},
-                   {"max staleness"},
-                   {"nominal"},
-                   {"updates missed x micro-batches", Align::kLeft}};
-  for (std::size_t stage = 0; stage < staleness.size(); ++stage) {
-    table.rows.push_back({std::to_string(stage), std::to_string(slots[stage]),
-                          std::to_string(sets[stage]), OrDash(staleness[stage].steady),
-                          std::to_string(staleness[stage].max),
-                          OrDash(staleness[stage].nominal_steady), Histogram(staleness[stage])});
+  table.columns = {{"stage"}, {"weight copies"}, {"activation sets"}, {"staleness"}};
+  if (has_peaks) {
+    table.columns.push_back({"max staleness"});
   }
-  return ToPlainText(table);
+  table.columns.push_back({"nominal"});
+  table.columns.push_back({"updates missed x micro-batches", Align::kLeft});
+
+  for (std::size_t stage = 0; stage < staleness.size(); ++stage) {
+    std::vector<std::string>& row = table.rows.emplace_back();
+    row = {std::to_string(stage), std::to_string(slots[stage]), std::to_string(sets[stage]),
+           OrDash(staleness[stage].steady)};
+    if (has_peaks) {
+      row.push_back(std::to_string(staleness[stage].max));
+    }
+    row.push_back(OrDash(staleness[stage].nominal_steady));
+    row.push_back(Histogram(staleness[stage]));
+  }
+  return ToPlainText(table) + kStageLegend;
 }
 
 std::string Counts(const RankPhases& phases) {
@@ -146,19 +159,23 @@ class ShowCommand : public Command {
  public:
   explicit ShowCommand(CLI::App& app) {
     app.add_option("NAME|FILE", name_,
-                   "what to show: a generator's name, a *.sched file, or torch's *.csv")
+                   "schedule to show: a name (see `stagecraft schedules`), a *.sched file, or "
+                   "torch's *.csv")
         ->required();
     app.add_flag("--versions", diagram_.versions, "write F3@2+1 instead of F3 in the diagram");
     app.add_flag("--updates", diagram_.updates, "draw optimizer steps and predictions as well");
-    AddInteger(app, "--columns", {0, kMost, "N"}, columns_,
-               fmt::format("cut the diagram there; 0 draws all [{}]", kDefaultColumns));
+    AddInteger(
+        app, "--columns", {0, kMost, "N"}, columns_,
+        fmt::format("draw the first N ticks, each of which is several characters wide; 0 draws "
+                    "all [what fits on the terminal, at most {}]",
+                    kDefaultColumns));
     schedule_.AddTo(app);
     costs_.AddTo(app, CostArguments::Which::kSizes);
-    app.footer(
-        "Examples:\n"
-        "  stagecraft show 1f1b -p 4 -m 8\n"
-        "  stagecraft show pipedream -p 3 -m 6 --versions --updates\n"
-        "  stagecraft show pipeoptim -p 4 -m 16 --activation 64MB --parameters 1GiB\n");
+    app.footer(R"(Examples:
+  stagecraft show 1f1b -p 4 -m 8
+  stagecraft show pipedream -p 3 -m 6 --versions --updates
+  stagecraft show pipeoptim -p 4 -m 16 --activation 64MB --parameters 1GiB
+)");
   }
 
   ExitCode Run() override {
@@ -176,6 +193,9 @@ class ShowCommand : public Command {
     }
     PrintHead(schedule);
     diagram_.max_columns = columns_.value_or(kDefaultColumns);
+    if (!columns_) {
+      diagram_.max_characters = static_cast<std::int64_t>(OutputColumns().value_or(0));
+    }
     stagecraft::Print(RenderSchedule(EraseCommunication(schedule), diagram_) + "\n");
     stagecraft::Print(StagesToText(schedule) + "\n" + VersionsToText(schedule) + "\n" +
                       RanksToText(schedule, memory));

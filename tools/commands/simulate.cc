@@ -24,9 +24,12 @@ namespace {
 class SimulateCommand : public Command {
  public:
   explicit SimulateCommand(CLI::App& app) {
-    arguments_.AddTo(app, "what to simulate: a generator's name, a *.sched file, or torch's *.csv");
-    AddChoice(app, "--engine", {"replay", "events"}, engine_,
-              "compiled sweep, or discrete events: the same answer [replay]");
+    arguments_.AddTo(app,
+                     "schedule to simulate: a name (see `stagecraft schedules`), a *.sched file, "
+                     "or torch's *.csv");
+    AddChoice(
+        app, "--engine", {"replay", "events"}, engine_,
+        "how it is computed, with the same answer: a compiled sweep, or discrete events [replay]");
     CLI::Option* json = app.add_flag("--json", json_, "print JSON (simulate.schema.json)");
     app.add_flag("--ops", ops_, "in the JSON also when each op and each transfer begins and ends")
         ->needs(json);
@@ -34,20 +37,21 @@ class SimulateCommand : public Command {
                                         "write a Chrome trace for Perfetto; gzip if it ends in .gz")
                              ->type_name("FILE");
     app.add_flag("--dry-run", dry_run_,
-                 "only count the steps of torch's dry run: in each, every rank that can runs the "
-                 "next action of its list (F, B, I, W, R, SEND, RECV or one member of a cell; "
+                 "only count the steps of torch's dry run: in each step every rank that can runs "
+                 "the next action of its list (F, B, I, W, R, SEND, RECV or one member of a cell; "
                  "optimizer steps don't count)")
         ->excludes(json)
         ->excludes(trace);
-    app.add_flag("--diagram", diagram_, "also draw the timeline as text")
+    app.add_flag("--diagram", diagram_,
+                 "also draw the timeline as text, as much as fits on the terminal")
         ->excludes(json)
         ->excludes("--dry-run");
-    app.footer(
-        "Examples:\n"
-        "  stagecraft simulate 1f1b -p 4 -m 8 --forward 1ms --backward 2ms --latency 0.1ms\n"
-        "  stagecraft simulate gpipe -p 4 -m 8 --forward 1ms --backward 2ms --diagram\n"
-        "  stagecraft simulate pipedream --profile vgg16 --stages 4 -m 32 --microbatch-size 16 "
-        "--bandwidth 100GB/s --json\n");
+    app.footer(R"(Examples:
+  stagecraft simulate 1f1b -p 4 -m 8 --forward 1ms --backward 2ms --latency 0.1ms
+  stagecraft simulate gpipe -p 4 -m 8 --forward 1ms --backward 2ms --diagram
+  stagecraft simulate pipedream --profile vgg16 --stages 4 -m 32 --microbatch-size 16 \
+      --bandwidth 100GB/s --json
+)");
   }
 
   ExitCode Run() override {
@@ -72,7 +76,8 @@ class SimulateCommand : public Command {
       Print(RunToText(run));
     }
     if (diagram_) {
-      Print("\n" + RenderTimeline(run.lowered, run.timeline));
+      const auto characters = static_cast<std::int64_t>(OutputColumns().value_or(0));
+      Print("\n" + RenderTimeline(run.lowered, run.timeline, {.max_characters = characters}));
     }
     return ExitCode::kFine;
   }

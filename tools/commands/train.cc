@@ -36,19 +36,23 @@
 namespace stagecraft {
 namespace {
 
+const char* const kFileGroup = "Files and output";
+
 class TrainCommand : public Command {
  public:
   explicit TrainCommand(CLI::App& app) {
     constexpr std::int32_t kDefaultEpochs = 5;
-    app.add_option("NAME|FILE", name_, "what to execute: a generator's name or a *.sched file")
+    app.add_option("NAME|FILE", name_,
+                   "schedule to execute: a name (see `stagecraft schedules`) or a *.sched file")
         ->required();
     schedule_.AddTo(app);
     training_.AddTo(app, schedule_, kDefaultEpochs);
     receive_flag_ = AddReceive(app, receive_);
-    app.add_flag("--processes", processes_,
-                 "ranks are processes of their own, connected by sockets, not threads");
+    app.add_flag(
+        "--processes", processes_,
+        "run each rank as a process of its own, connected by sockets, in place of a thread");
     const auto add_file = [&](const char* flag, std::string& path, const char* description) {
-      app.add_option(flag, path, description)->type_name("FILE");
+      app.add_option(flag, path, description)->type_name("FILE")->group(kFileGroup);
     };
     add_file("--metrics", metrics_, "write a JSON line per update");
     add_file("--trace", trace_, "write a Chrome trace of the run; gzip if it ends in .gz");
@@ -57,32 +61,31 @@ class TrainCommand : public Command {
              "write the weights, and beside them what it takes to go on (FILE.state.safetensors); "
              "never with numbers that are not finite: then an older FILE stays, and the exit code "
              "is 3");
-    add_file(
-        "--load", load_,
-        "begin with these weights, of the same layers in whatever stages; go on if their state is "
-        "beside them");
+    add_file("--load", load_,
+             "begin with these weights, of the same layers in whatever stages; if their state lies "
+             "beside them, go on where they were saved");
     app.add_option(
            "--export-data", export_,
-           "write the first N micro-batches, for --data, to FILE or standard output, and do "
-           "not train; behind NAME")
+           "write the first N micro-batches for use with --data to FILE or standard output, then "
+           "stop; put it after NAME")
         ->type_name("N [FILE]")
-        ->expected(1, 2);
+        ->expected(1, 2)
+        ->group(kFileGroup);
     app.add_flag("--stop-on-nan", stops_on_nan_,
                  "end the training, with exit code 3, after the first update with a loss or "
                  "gradient that is not finite; --save then writes the last epoch's end before it, "
                  "if there was one [warn, and go on]");
-    app.add_flag("--json", json_, "print JSON (train.schema.json)");
-    app.footer(
-        "Needs LibTorch. Ctrl-C finishes the op, saves (--save) and says so. Started once per "
-        "rank, "
-        "by\n`torchrun --no-python --nproc-per-node P stagecraft train ...`, Slurm or Open MPI, "
-        "each "
-        "process is\none rank, and rank 0 reports.\n\n"
-        "Examples:\n"
-        "  stagecraft train pipeoptim -p 4 --epochs 2\n"
-        "  stagecraft train 1f1b -p 2 -m 4 -n 8 --model gpt --optimizer adamw --processes\n"
-        "  stagecraft train pipedream -p 2 -m 8 -n 2 --metrics metrics.jsonl --save "
-        "digits.safetensors\n");
+    app.add_flag("--json", json_, "print JSON (train.schema.json)")->group(kFileGroup);
+    app.footer(R"(Needs LibTorch. Ctrl-C finishes the op that runs, saves (--save) and says so. A
+launcher that starts one process per rank (`torchrun --no-python --nproc-per-node
+P stagecraft train ...`, Slurm, Open MPI) makes each process one rank; rank 0
+reports.
+
+Examples:
+  stagecraft train pipeoptim -p 4 --epochs 2
+  stagecraft train 1f1b -p 2 -m 4 -n 8 --model gpt --optimizer adamw --processes
+  stagecraft train pipedream -p 2 -m 8 -n 2 --metrics metrics.jsonl --save digits.safetensors
+)");
   }
 
   ExitCode Run() override {

@@ -35,7 +35,8 @@ constexpr std::int32_t kMostSamples = 1 << 20;
 class ValidateCommand : public Command {
  public:
   explicit ValidateCommand(CLI::App& app) {
-    app.add_option("NAME|FILE", name_, "what to run: a generator's name or a *.sched file")
+    app.add_option("NAME|FILE", name_,
+                   "schedule to run: a name (see `stagecraft schedules`) or a *.sched file")
         ->required();
     schedule_.AddTo(app);
     receive_flag_ = AddReceive(app, receive_);
@@ -51,25 +52,26 @@ class ValidateCommand : public Command {
     training_flags_ = app.get_options([&](const CLI::Option* option) {
       return std::find(before.begin(), before.end(), option) == before.end() && option != cut_flag_;
     });
-    training_flags_.push_back(
-        app.add_flag("--alternate", alternates_,
-                     "costs from every other batch, or stretch between drains, and the prediction "
-                     "of those between: so that a machine that drifts counts on both sides"));
+    training_flags_.push_back(app.add_flag(
+        "--alternate", alternates_,
+        "take the costs from every other batch, or stretch between drains, and predict "
+        "those between, so that drift of the machine affects both halves alike"));
     app.add_flag("--rehearse", rehearse_,
-                 "no model: stages only take the time of their costs (needs no LibTorch)");
-    app.add_flag("--processes", processes_,
-                 "ranks are processes of their own, connected by sockets, not threads");
+                 "no model: each stage only waits as long as its costs say (needs no LibTorch)");
+    app.add_flag(
+        "--processes", processes_,
+        "run each rank as a process of its own, connected by sockets, in place of a thread");
     AddInteger(app, "--runs", {1, 1000, "N"}, runs_, "how often to run it [5]");
     app.add_flag("--json", json_, "print JSON (validate.schema.json)");
-    app.footer(
-        "Runs the schedule that `simulate` predicts, op by op, in real time, and compares: with a "
-        "model,\nwhose first half of micro-batches gives the costs for the second, or rehearsed "
-        "from given costs.\n\n"
-        "Examples:\n"
-        "  stagecraft validate 1f1b -p 4 -m 4 --forward 2ms --backward 4ms --rehearse --runs 1\n"
-        "  stagecraft validate pipeoptim -p 4 -m 4 --profile gnmt --rehearse --processes --runs "
-        "1\n"
-        "  stagecraft validate 1f1b -p 2 -m 4 -n 4 --model gpt --runs 1\n");
+    app.footer(R"(Runs in real time, op by op, the schedule that `simulate` predicts, and compares
+the two. With a model, the first half of its micro-batches gives the costs that
+predict the second half; with --rehearse, ranks only take the time of given costs.
+
+Examples:
+  stagecraft validate 1f1b -p 4 -m 4 --forward 2ms --backward 4ms --rehearse --runs 1
+  stagecraft validate pipeoptim -p 4 -m 4 --profile gnmt --rehearse --processes --runs 1
+  stagecraft validate 1f1b -p 2 -m 4 -n 4 --model gpt --runs 1
+)");
   }
 
   ExitCode Run() override {

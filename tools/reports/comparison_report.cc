@@ -23,10 +23,10 @@ constexpr std::size_t kStagesListed = 8;
 constexpr std::size_t kStagesListedIfAlike = 4;
 
 const char* const kLegend =
-    "\nBubble: idle time of all ranks over the whole run; window: of the worst rank between its "
-    "first and\nlast op. Peak memory is the worst rank's. Weight copies, activation sets, "
-    "staleness (updates missed,\nsteady) and nominal staleness (after prediction) are per "
-    "stage.\n";
+    "\nBubble: share of all ranks' time spent idle; window: the same for the worst rank alone, "
+    "from its\nfirst to its last op. Peak memory is the worst rank's. Per stage: weight copies, "
+    "activation sets,\nstaleness (updates that a gradient missed, once the pipeline is full) and "
+    "nominal staleness (counted\nfrom the weights that a prediction aimed at).\n";
 
 template <typename T>
 Json OrNull(const std::optional<T>& value) {

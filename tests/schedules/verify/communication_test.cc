@@ -131,12 +131,12 @@ std::vector<VerifyCase> OrderCases() {
       {"channel-order", "ReceivedInAnotherOrder",
        Programs(2, {"0: 0F0@0 0SEND_F0 0F1@0 0SEND_F1 0RECV_B0 0B0@0 0RECV_B1 0B1@0 0S@0",
                     "1: 1RECV_F1 1RECV_F0 1F0@0 1B0@0 1SEND_B0 1F1@0 1B1@0 1SEND_B1 1S@0"}),
-       "rank 1, op 0 (1RECV_F1): error: RECV 0 of the channel from rank 0 to rank 1, whose SEND 0 "
-       "is 0SEND_F0; its own, 0SEND_F1, is number 1 [channel-order]\n"
+       "rank 1, op 0 (1RECV_F1): error: the 1st receive on the channel from rank 0 to rank 1 gets "
+       "0SEND_F0, but 1RECV_F1 needs 0SEND_F1, which is sent 2nd [channel-order]\n"
        "  rank 1 | 1RECV_F1 1RECV_F0 1F0@0 1B0@0 1SEND_B0 ...\n"
        "           ^\n"
-       "rank 1, op 1 (1RECV_F0): error: RECV 1 of the channel from rank 0 to rank 1, whose SEND 1 "
-       "is 0SEND_F1; its own, 0SEND_F0, is number 0 [channel-order]\n",
+       "rank 1, op 1 (1RECV_F0): error: the 2nd receive on the channel from rank 0 to rank 1 gets "
+       "0SEND_F1, but 1RECV_F0 needs 0SEND_F0, which is sent 1st [channel-order]\n",
        Programs(2, {"0: 0F0@0 0SEND_F0 0F1@0 0SEND_F1 0RECV_B0 0B0@0 0RECV_B1 0B1@0 0S@0",
                     "1: 1RECV_F0 1RECV_F1 1F0@0 1B0@0 1SEND_B0 1F1@0 1B1@0 1SEND_B1 1S@0"})},
       {"collective-order", "AMemberIsMissing",
@@ -242,12 +242,12 @@ TEST(VerifyCommunication, AChannelIsOneFifoForAllKindsAndStages) {
             "1RECV_F0 1F0@0 2F0@0 2SEND_F0 2RECV_B0 2B0@0 1B0@0 1SEND_B0 1RECV_F1 1F1@0 2F1@0 "
             "2SEND_F1 2RECV_B1 2B1@0 1B1@0 1SEND_B1 1S@0 2S@0");
   EXPECT_EQ(test::Texts(Verify(lowered)),
-            "rank 1, op 4 (2RECV_B0): error: RECV 1 of the channel from rank 0 to rank 1, whose "
-            "SEND 1 is 0SEND_F1; its own, 3SEND_B0, is number 2 [channel-order]\n"
+            "rank 1, op 4 (2RECV_B0): error: the 2nd receive on the channel from rank 0 to rank 1 "
+            "gets 0SEND_F1, but 2RECV_B0 needs 3SEND_B0, which is sent 3rd [channel-order]\n"
             "  rank 1 | 1RECV_F0 1F0@0 2F0@0 2SEND_F0 2RECV_B0 2B0@0 1B0@0 1SEND_B0 1RECV_F1 ...\n"
             "                                         ^\n"
-            "rank 1, op 8 (1RECV_F1): error: RECV 2 of the channel from rank 0 to rank 1, whose "
-            "SEND 2 is 3SEND_B0; its own, 0SEND_F1, is number 1 [channel-order]\n");
+            "rank 1, op 8 (1RECV_F1): error: the 3rd receive on the channel from rank 0 to rank 1 "
+            "gets 3SEND_B0, but 1RECV_F1 needs 0SEND_F1, which is sent 2nd [channel-order]\n");
 }
 
 TEST(VerifyCommunication, TheOrderOfChannelsAmongEachOtherIsFree) {

@@ -145,6 +145,18 @@ TEST(CompareCommand, SearchesForTheCostsThatAreCompared) {
                              "no order within the limit takes less than "),
             std::string::npos)
       << outcome.err;
+  EXPECT_NE(outcome.err.find(" orders tried)\n"), std::string::npos) << outcome.err;
+}
+
+TEST(CompareCommand, SaysWhichOrderIsOptimal) {
+  const Outcome outcome = Stagecraft("compare zb-auto -p 2 -m 2 -n 1 --forward 1ms --backward 2ms");
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  // Rank 0 works for 6 ms and waits for 1 ms: I0 of rank 1 ends at 3 ms, and only F0 and F1 can run
+  // before it.
+  EXPECT_NE(outcome.err.find("zb-auto: optimal: a batch takes 7 ms within the window of the worst "
+                             "rank, which equals the lower bound ("),
+            std::string::npos)
+      << outcome.err;
 }
 
 TEST(CompareCommand, UnitBatchLetsWholeBatchesThrough) {

@@ -86,9 +86,9 @@ TEST(TorchFiles, ChannelsOutOfOrderAreRefusedWithBothOps) {
   const Outcome outcome = Stagecraft("check " + kDeferred);
   EXPECT_EQ(outcome.code, 1);
   EXPECT_NE(outcome.err.find(
-                "zb_v_deferred.csv, rank 1, cell 11 (2RECV_B0): error: RECV 2 of the channel "
-                "from rank 0 to rank 1, whose SEND 2 is 0SEND_F2; its own, 3SEND_B0, is "
-                "number 3 [channel-order]"),
+                "zb_v_deferred.csv, rank 1, cell 11 (2RECV_B0): error: the 3rd receive on the "
+                "channel from rank 0 to rank 1 gets 0SEND_F2, but 2RECV_B0 needs 3SEND_B0, "
+                "which is sent 4th [channel-order]"),
             std::string::npos)
       << outcome.err;
   EXPECT_EQ(Stagecraft("simulate " + kDeferred).code, 1);

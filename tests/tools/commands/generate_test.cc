@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "schedules/text.h"
 #include "tests/tools/program.h"
 
 namespace stagecraft {
@@ -82,7 +83,7 @@ TEST(GenerateCommand, CostsAreForSchedulesThatAreSearchedFor) {
       "generate zb-auto -p 2 -m 4 --limit 3 --forward 1ms --backward-input 2ms --backward-weight "
       "1ms");
   EXPECT_EQ(found.code, 0) << found.err;
-  EXPECT_NE(found.err.find("zb-auto: a batch takes "), std::string::npos) << found.err;
+  EXPECT_NE(found.err.find("zb-auto: optimal: a batch takes "), std::string::npos) << found.err;
   EXPECT_EQ(Stagecraft("generate gpipe -p 2 -m 4 --forward 1ms").err,
             "gpipe: error: does not depend on costs; expected none of their flags\n");
   EXPECT_NE(Stagecraft("generate zb-auto -p 2 -m 4")
@@ -124,6 +125,29 @@ TEST(GenerateCommand, LimitsAreSetsTimesRanksOrBytes) {
       Stagecraft("generate zb-auto -p 2 -m 4 --limit 5MB --activation 10MB").err,
       "zb-auto: error: a --limit of 5000000 bytes, but one micro-batch keeps 10000000 on rank "
       "0; expected at least that\n");
+}
+
+TEST(GenerateCommand, ATemplateIsRightAndHasEveryKeyword) {
+  const Outcome made = Stagecraft("generate --template -o my.sched");
+  ASSERT_EQ(made.code, 0) << made.err;
+  const Outcome check = Stagecraft("check my.sched");
+  EXPECT_EQ(check.code, 0) << check.err;
+  EXPECT_EQ(check.err, "");
+  EXPECT_EQ(Stagecraft("simulate my.sched --forward 1ms").code, 0);
+
+  const std::string text = ReadTestFile(TestPath("my.sched"));
+  EXPECT_EQ(Stagecraft("generate --template").out, text);
+  for (const std::string_view keyword : kTextKeywords) {
+    EXPECT_NE(text.find("\n" + std::string(keyword) + " "), std::string::npos) << keyword;
+  }
+}
+
+TEST(GenerateCommand, NeedsANameOrTheTemplate) {
+  const Outcome none = Stagecraft("generate");
+  EXPECT_EQ(none.code, 2);
+  EXPECT_EQ(none.err,
+            "error: NAME|FILE is required, or --template; see `stagecraft generate --help`\n");
+  EXPECT_EQ(Stagecraft("generate 1f1b --template").code, 2);
 }
 
 }  // namespace

@@ -9,16 +9,21 @@
 namespace stagecraft {
 namespace {
 
-/// The lines below `Examples:` in a help text, without their indentation.
+/// The commands below `Examples:` in a help text, as they stand there: without their indentation,
+/// but with backslashes where they go on in the next line.
 std::vector<std::string> ExamplesIn(const std::string& help) {
   std::vector<std::string> examples;
   std::istringstream lines(help);
   bool inside = false;
+  bool goes_on = false;
   for (std::string line; std::getline(lines, line);) {
-    if (inside && line.rfind("  stagecraft ", 0) == 0) {
+    if (goes_on) {
+      examples.back() += "\n" + line;
+    } else if (inside && line.rfind("  stagecraft ", 0) == 0) {
       examples.push_back(line.substr(2));
     }
-    inside = inside || line.rfind("Examples:", 0) == 0;
+    goes_on = inside && line.ends_with('\\');
+    inside = line.rfind("Examples:", 0) == 0 || (inside && !line.empty());
   }
   return examples;
 }

@@ -40,5 +40,18 @@ TEST(SchedulesCommand, WhereItsBoundDoesNotHoldAWarningSaysByHowMuch) {
   }
 }
 
+TEST(SchedulesCommand, ListsThoseThatAreNamed) {
+  const Outcome two = Stagecraft("schedules zb-auto 1f1b");
+  EXPECT_EQ(two.code, 0) << two.err;
+  EXPECT_EQ(two.out.rfind("1f1b ", 0), 0U) << two.out;
+  EXPECT_NE(two.out.find("\nzb-auto "), std::string::npos) << two.out;
+  EXPECT_EQ(two.out.find("\ngpipe "), std::string::npos) << two.out;
+
+  const Outcome none = Stagecraft("schedules 1f1");
+  EXPECT_EQ(none.code, 2);
+  EXPECT_EQ(none.out, "");
+  EXPECT_EQ(none.err, "error: '1f1' is not the name of a schedule; did you mean '1f1b'?\n");
+}
+
 }  // namespace
 }  // namespace stagecraft

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "tools/arguments/idle_flag.h"
+
+namespace CLI {  // NOLINT(readability-identifier-naming): the name is the library's
+class App;
+}
+
+namespace stagecraft {
+
+/// The flags that change nothing for the schedules, the model, the data and the optimizer that the
+/// command line of `app` names, as far as names alone tell; nothing if it names none of them. Asks
+/// the tables of generators, options, costs and optimizers. A schedule from a file may hold any op.
+std::optional<std::vector<IdleFlag>> FlagsWithoutEffect(const CLI::App& app);
+
+}  // namespace stagecraft
