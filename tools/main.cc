@@ -169,11 +169,15 @@ ExitCode RunProgram(std::vector<std::string> words) {
                    "stagecraft");
   SetUp(program);
   std::vector<ParsedCommand> commands = AddCommands(program);
+
+  // Without a command the help is shown, but as bad usage.
   if (words.empty()) {
     PrintError(program.help());
     return ExitCode::kUsage;
   }
   TurnIntoFlags(words);
+
+  // CLI11 says by exceptions what it found, and does not see words that are left over.
   try {
     return Parse(program, commands, std::move(words)).Run();
   } catch (const CLI::CallForHelp&) {

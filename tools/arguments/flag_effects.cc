@@ -68,6 +68,8 @@ void AddGeneratorFlags(const NamedSchedules& named, std::vector<IdleFlag>& idle)
       idle.push_back({std::string(FlagOf(option.name)), "no schedule that is named takes it"});
     }
   }
+
+  // Sizes are a generator's, repetitions a file's.
   for (const char* const flag : {"-p", "-m", "-n"}) {
     if (named.generators.empty()) {
       idle.push_back({flag, "a file says it"});
@@ -89,17 +91,14 @@ void AddCostFlags(const std::vector<Schedule>& samples, std::vector<IdleFlag>& i
   }
   each.emplace_back().joined = {Nanoseconds(1)};
 
+  // What has an effect on one of several schedules is no idle flag.
   for (const InlineCosts& given : each) {
-    std::vector<IdleFlag> everywhere;
-    for (std::size_t i = 0; i < samples.size(); ++i) {
-      std::vector<IdleFlag> here = IdleFlags(given, samples[i]);
-      if (here.empty()) {
-        everywhere.clear();
-        break;
-      }
-      everywhere = std::move(here);
+    const bool is_idle = std::all_of(samples.begin(), samples.end(), [&](const Schedule& schedule) {
+      return !IdleFlags(given, schedule).empty();
+    });
+    if (is_idle) {
+      idle.push_back(IdleFlags(given, samples.front()).front());
     }
-    idle.insert(idle.end(), everywhere.begin(), everywhere.end());
   }
 }
 
@@ -118,6 +117,7 @@ void AddOptimizerFlags(const CLI::App& app, bool predicts, std::vector<IdleFlag>
   constexpr std::pair<const char*, OptimizerKind> kKinds[] = {{"sgd", OptimizerKind::kSgd},
                                                               {"adam", OptimizerKind::kAdam},
                                                               {"adamw", OptimizerKind::kAdamW}};
+
   std::vector<std::vector<IdleFlag>> by_kind;
   for (const auto& [name, kind] : kKinds) {
     if (GivenFor(app, "--optimizer", name) == name) {
@@ -159,18 +159,21 @@ std::optional<std::vector<IdleFlag>> FlagsWithoutEffect(const CLI::App& app) {
   }
 
   std::vector<IdleFlag> idle;
-  bool predicts = !named.Any() || named.has_file;
   if (named.Any()) {
     AddGeneratorFlags(named, idle);
-    std::vector<Schedule> samples;
-    for (const Generator* const generator : named.generators) {
-      samples.push_back(SampleOf(*generator));
-      predicts = predicts || PredictsUpdates(samples.back());
-    }
-    if (!named.has_file) {
-      AddCostFlags(samples, idle);
-    }
   }
+
+  // What ops there are tells which costs matter; a file may hold any.
+  std::vector<Schedule> samples;
+  for (const Generator* const generator : named.generators) {
+    samples.push_back(SampleOf(*generator));
+  }
+  if (named.Any() && !named.has_file) {
+    AddCostFlags(samples, idle);
+  }
+
+  const bool predicts = !named.Any() || named.has_file ||
+                        std::any_of(samples.begin(), samples.end(), PredictsUpdates);
   AddOptimizerFlags(app, predicts, idle);
   if (names_model) {
     AddModelFlags(app, idle);

@@ -51,6 +51,7 @@ std::vector<Group> GroupsOf(const CLI::App& app) {
     if (title.empty() || flags.empty()) {
       continue;
     }
+
     const std::string key = KeyOf(title);
     const auto same = std::find_if(groups.begin(), groups.end(),
                                    [&](const Group& group) { return group.key == key; });
@@ -141,6 +142,8 @@ class Page {
     topic_ = help == nullptr || help->empty() ? "true" : help->results().back();
     topic_ = topic_ == "true" ? "" : topic_;
     groups_ = GroupsOf(app_);
+
+    // A group that there is not is a mistake, and no reason to show everything.
     if (topic_.empty() || topic_ == "all") {
       return;
     }
@@ -175,6 +178,7 @@ class Page {
       usage += argument->get_required() ? name + " " : "[" + name + "] ";
     }
     Head(usage + "[FLAGS]");
+
     if (!arguments.empty()) {
       out_ += "\nArguments:\n";
       for (const CLI::Option* const argument : arguments) {
@@ -199,6 +203,8 @@ class Page {
       More();
       return;
     }
+
+    // What stands among the usual flags is not said twice.
     for (const Group& group : groups_) {
       if (topic_.empty() || topic_ == "all") {
         Flags(group.title, group.flags, usual_);
@@ -206,6 +212,7 @@ class Page {
         Flags(group.title, group.flags, {});
       }
     }
+
     if (idle_ && hidden_ > 0) {
       out_ += "\n" + Wrapped(fmt::format("{} flags that change nothing here are not shown; --help="
                                          "all shows every flag.",
@@ -230,6 +237,7 @@ class Page {
         Entry("--help=" + group.key, fmt::format("{}", fmt::join(names, " ")));
       }
     }
+
     if (app_.get_option_no_throw("NAME|FILE") != nullptr) {
       Entry("NAME --help", "only the flags that change something for NAME");
     }
@@ -263,6 +271,7 @@ class Page {
     const auto shows = [&](const char* type) {
       return shown_types_.find(type) != std::string::npos;
     };
+
     std::string units;
     if (shows("DURATION")) {
       units += "DURATION: a number and ns, us, ms, s or min, such as 2.5ms.\n";
@@ -272,6 +281,7 @@ class Page {
           "BYTES: a number, alone or with kB, MB, GB, TB (powers of 1000) or KiB, MiB, GiB, "
           "TiB (of 1024).\n";
     }
+
     for (std::size_t begin = 0; begin < units.size();) {
       const std::size_t end = units.find('\n', begin);
       out_ += (begin == 0 ? "\n" : "") + Wrapped(units.substr(begin, end - begin), width_) + "\n";

@@ -34,6 +34,7 @@ std::string Filled(std::string_view text, std::size_t width, std::size_t begin, 
   std::string out;
   std::size_t column = begin;
   bool is_first_of_line = true;
+
   for (const std::string_view word : WordsOf(text)) {
     const std::size_t columns = ColumnsOf(word);
     if (!is_first_of_line && column + 1 + columns + gap.columns_before > width) {
@@ -41,6 +42,7 @@ std::string Filled(std::string_view text, std::size_t width, std::size_t begin, 
       column = gap.columns_behind;
       is_first_of_line = true;
     }
+
     out += is_first_of_line ? "" : " ";
     column += is_first_of_line ? 0 : 1;
     out += word;
@@ -80,13 +82,16 @@ std::string WrappedProse(std::string_view prose, std::size_t width) {
       paragraph.append(paragraph.empty() ? "" : " ").append(line);
       continue;
     }
+
+    // A command, which may go on in the next line, or an empty line.
     end_paragraph();
     const std::size_t begin = std::min(line.find_first_not_of(' '), line.size());
     command.append(command.empty() ? "" : " ").append(line.substr(begin));
     if (command.ends_with(" \\")) {
-      command.resize(command.size() - 2);  // It goes on in the next line.
+      command.resize(command.size() - 2);
       continue;
     }
+
     out += command.empty() ? "\n" : WrappedCommand(command, width) + "\n";
     command.clear();
   }

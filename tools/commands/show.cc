@@ -186,11 +186,13 @@ class ShowCommand : public Command {
     const Schedule& schedule = given.schedule;
     const Schedule lowered =
         LowerAndVerify(schedule, {.receive = {}, .generated = given.generator != nullptr}).schedule;
+
     std::vector<RankMemory> memory;
     const Costs costs = source.For(schedule);
     if (costs_.AnySizes()) {
       memory = PeakMemory(lowered, SizesOf(costs));
     }
+
     PrintHead(schedule);
     diagram_.max_columns = columns_.value_or(kDefaultColumns);
     if (!columns_) {
@@ -199,6 +201,7 @@ class ShowCommand : public Command {
     stagecraft::Print(RenderSchedule(EraseCommunication(schedule), diagram_) + "\n");
     stagecraft::Print(StagesToText(schedule) + "\n" + VersionsToText(schedule) + "\n" +
                       RanksToText(schedule, memory));
+
     if (const std::string cut = CutToText(costs); !cut.empty()) {
       stagecraft::Print("\n" + cut);
     }

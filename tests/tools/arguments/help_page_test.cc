@@ -83,6 +83,7 @@ TEST(HelpPage, NoLineIsWiderThanAFileOrTheTerminal) {
       }
     }
   }
+
   for (const int columns : {50, 200}) {
     std::istringstream lines(StagecraftOnTerminal("show --help=all", columns));
     std::size_t longest = 0;
@@ -180,6 +181,10 @@ TEST(HelpPage, OfANameHasTheCostsOfItsOps) {
   EXPECT_EQ(LinesWith(Help("simulate pipeoptim --help"), "--predict"), 1);
   EXPECT_EQ(LinesWith(Help("simulate pipedream --help"), "--allreduce"), 1);
   EXPECT_EQ(LinesWith(Help("simulate dualpipe --help"), "--joined"), 1);
+  for (const Generator& generator : Generators()) {
+    const std::string page = Help("simulate " + std::string(generator.name) + " --help");
+    EXPECT_EQ(LinesWith(page, "--forward") + LinesWith(page, "--step"), 2) << page;
+  }
 }
 
 TEST(HelpPage, OfATrainingHasWhatItsOptimizerAndModelTake) {
