@@ -24,7 +24,7 @@ TEST(OptionFlags, TakeTheirNamesPlacesInATextOfTheLibrary) {
 }
 
 TEST(OptionFlags, NoOptionIsNamedToAUserOfTheProgram) {
-  const test::Outcome outcome = test::Stagecraft("schedules");
+  const Outcome outcome = Stagecraft("schedules");
   for (const Generator& generator : Generators()) {
     EXPECT_NE(outcome.out.find(WithFlags(generator.summary)), std::string::npos);
   }
