@@ -40,10 +40,12 @@ TEST(Chimera, HoldsAtMostTheRanks) {
 }
 
 TEST(Chimera, SaysWhatItNeeds) {
-  EXPECT_EQ(Texts(Generate("chimera", {.ranks = 3, .microbatches = 6}).diagnostics),
-            "chimera: error: 3 ranks; expected an even -p, two directions over the same ranks\n");
+  EXPECT_EQ(
+      Texts(Generate("chimera", {.ranks = 3, .microbatches = 6}).diagnostics),
+      "chimera: error: 3 ranks; expected an even `ranks`, two directions over the same ranks\n");
   EXPECT_EQ(Texts(Generate("chimera", {.ranks = 4, .microbatches = 6}).diagnostics),
-            "chimera: error: 6 micro-batches on 4 ranks; expected -m to be a multiple of -p\n");
+            "chimera: error: 6 micro-batches on 4 ranks; expected `microbatches` to be a multiple "
+            "of `ranks`\n");
 }
 
 }  // namespace

@@ -38,13 +38,13 @@ TEST(DualPipe, SaysWhatItNeeds) {
     return Texts(Generate("dualpipe", {.ranks = p, .microbatches = m}).diagnostics);
   };
   EXPECT_EQ(faults(3, 12),
-            "dualpipe: error: 3 ranks; expected an even -p, half for each direction\n");
-  EXPECT_EQ(
-      faults(4, 9),
-      "dualpipe: error: 9 micro-batches on 4 ranks; expected an even -m of at least 2p = 8\n");
-  EXPECT_EQ(
-      faults(4, 6),
-      "dualpipe: error: 6 micro-batches on 4 ranks; expected an even -m of at least 2p = 8\n");
+            "dualpipe: error: 3 ranks; expected an even `ranks`, half for each direction\n");
+  EXPECT_EQ(faults(4, 9),
+            "dualpipe: error: 9 micro-batches on 4 ranks; expected an even `microbatches` of at "
+            "least 2p = 8\n");
+  EXPECT_EQ(faults(4, 6),
+            "dualpipe: error: 6 micro-batches on 4 ranks; expected an even `microbatches` of at "
+            "least 2p = 8\n");
 }
 
 }  // namespace

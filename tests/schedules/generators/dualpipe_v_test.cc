@@ -43,7 +43,8 @@ TEST(DualPipeV, HoldsOneChunkMoreThanZeroBubbleV) {
 
 TEST(DualPipeV, SaysWhatItNeeds) {
   EXPECT_EQ(Texts(Generate("dualpipe-v", {.ranks = 4, .microbatches = 7}).diagnostics),
-            "dualpipe-v: error: 7 micro-batches on 4 ranks; expected -m of at least 2p = 8\n");
+            "dualpipe-v: error: 7 micro-batches on 4 ranks; expected `microbatches` of at least 2p "
+            "= 8\n");
 }
 
 }  // namespace

@@ -57,21 +57,22 @@ TEST(Greedy, SaysWhatItNeeds) {
   GeneratorOptions options{.ranks = 3, .microbatches = 4};
   options.placement = PlacementKind::kBidirectional;
   EXPECT_EQ(Texts(Generate("greedy", options).diagnostics),
-            "greedy: error: 3 ranks; expected an even -p for a bidirectional placement\n");
+            "greedy: error: 3 ranks; expected an even `ranks` for a bidirectional placement\n");
   options.ranks = 4;
   options.chunks = 2;
   EXPECT_EQ(Texts(Generate("greedy", options).diagnostics),
-            "greedy: error: --chunks with a bidirectional placement, which has 2; expected one of "
+            "greedy: error: `chunks` with a bidirectional placement, which has 2; expected one of "
             "the two\n");
   options = {.ranks = 4, .microbatches = 1};
   options.placement = PlacementKind::kBidirectional;
-  EXPECT_EQ(Texts(Generate("greedy", options).diagnostics),
-            "greedy: error: 1 micro-batch in two directions; expected -m of at least 2\n");
+  EXPECT_EQ(
+      Texts(Generate("greedy", options).diagnostics),
+      "greedy: error: 1 micro-batch in two directions; expected `microbatches` of at least 2\n");
   options = {.ranks = 4, .microbatches = 4};
   options.limit = ActivationLimit{1e9, ActivationLimit::Unit::kBytes};
   EXPECT_EQ(Texts(Generate("greedy", options).diagnostics),
-            "greedy: error: a --limit in bytes, but no activations are said to take any; expected "
-            "--activation or a profile, or a limit in sets, such as 8 or 2p\n");
+            "greedy: error: a `limit` in bytes, but no activations are said to take any; expected "
+            "`activation` or a profile, or a limit in sets, such as 8 or 2p\n");
 }
 
 }  // namespace

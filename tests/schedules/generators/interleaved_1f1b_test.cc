@@ -56,10 +56,10 @@ TEST(InterleavedOneFOneB, HoldsTheWarmUpAndOneMore) {
 TEST(InterleavedOneFOneB, SaysWhatItNeeds) {
   EXPECT_EQ(
       Texts(Generate("interleaved-1f1b", {.ranks = 2, .microbatches = 4, .chunks = 1}).diagnostics),
-      "interleaved-1f1b: error: 1 stage per rank is 1f1b; expected --chunks of at least 2\n");
+      "interleaved-1f1b: error: 1 stage per rank is 1f1b; expected `chunks` of at least 2\n");
   EXPECT_EQ(
       Texts(Generate("interleaved-1f1b", {.ranks = 2, .microbatches = 4, .group = 0}).diagnostics),
-      "interleaved-1f1b: error: groups of 0 micro-batches; expected --group of at least 1\n");
+      "interleaved-1f1b: error: groups of 0 micro-batches; expected `group` of at least 1\n");
 }
 
 }  // namespace

@@ -58,7 +58,7 @@ TEST(RefuseAutomatic, SaysWhatDoesNotFit) {
   options.estimates = {{5, 5, 5, 0, 100, 20}, {5, 5, 5, 0, 50, 0}};
   options.limit = ActivationLimit{99, ActivationLimit::Unit::kBytes};
   EXPECT_EQ(Texts(Generate("zb-auto", options).diagnostics),
-            "zb-auto: error: a --limit of 99 bytes, but one micro-batch keeps 100 on rank 0; "
+            "zb-auto: error: a `limit` of 99 bytes, but one micro-batch keeps 100 on rank 0; "
             "expected at least that\n");
 }
 

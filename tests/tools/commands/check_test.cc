@@ -134,8 +134,8 @@ TEST(CheckCommand, ShowsTheCutThatALimitOfMemoryRestsOn) {
   EXPECT_EQ(json["schedules"][1]["cut"][1]["forward_ns"], 1'000'000);
   EXPECT_TRUE(
       nlohmann::json::parse(Stagecraft(arguments + "--json").out)["schedules"][0]["cut"].is_null());
-  const nlohmann::ordered_json schema =
-      nlohmann::ordered_json::parse(ReadTestFile(STAGECRAFT_SOURCE_DIR "/tools/check.schema.json"));
+  const nlohmann::ordered_json schema = nlohmann::ordered_json::parse(
+      ReadTestFile(STAGECRAFT_SOURCE_DIR "/tools/schemas/check.schema.json"));
   EXPECT_EQ(test::SchemaCheck(schema).Faults(nlohmann::ordered_json::parse(
                 Stagecraft(arguments + "--max-memory 1GB --json").out)),
             std::vector<std::string>{});

@@ -66,8 +66,7 @@ TEST(GenerateCommand, EveryGeneratorOptionChangesTheSchedule) {
 TEST(GenerateCommand, RefusesArgumentsThatMakeNoSense) {
   const Outcome outcome = Stagecraft("generate gpipe --vertical-sync -o x.sched");
   EXPECT_EQ(outcome.code, 2);
-  EXPECT_EQ(outcome.err,
-            "gpipe: error: does not take --vertical-sync; see `stagecraft schedules`\n");
+  EXPECT_EQ(outcome.err, "gpipe: error: does not take --vertical-sync; it takes --checkpoint\n");
   EXPECT_EQ(ReadTestFile(TestPath("x.sched")), "");
 }
 
