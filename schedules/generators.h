@@ -9,6 +9,7 @@
 #include "schedules/schedule.h"
 #include "schedules/search/activation_limit.h"
 #include "schedules/search/problem.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 
@@ -42,15 +43,15 @@ struct GeneratorOptions {
   Checkpoint checkpoint = Checkpoint::kNone;
   std::optional<std::int32_t> warmup{};  ///< Forwards before the first backward on rank 0.
   bool vertical_sync = false;
-  std::vector<std::int32_t> replicas{};  ///< Ranks per stage; empty: one each.
+  Table<std::int32_t> replicas{};  ///< Ranks per stage; empty: one each.
   Rounding rounding = Rounding::kFloor;
   std::optional<std::int32_t> chunks{};  ///< Stages per rank; default `kDefaultChunks`.
   std::optional<std::int32_t> group{};   ///< Micro-batches before the next chunk; default: ranks.
   Cells cells = Cells::kJoined;
   PlacementKind placement = PlacementKind::kZigzag;
   std::optional<ActivationLimit> limit{};
-  std::vector<StageEstimate> estimates{};  ///< For `Generator::placement`; empty: all 1.
-  std::vector<std::int64_t> room{};  ///< For activations on each rank, as `kept`; empty: unlimited.
+  Table<StageEstimate> estimates{};  ///< For `Generator::placement`; empty: all 1.
+  Table<std::int64_t> room{};        ///< For activations on each rank, as `kept`; empty: unlimited.
   AutoWatch watch{};                 ///< Is told how such a search stands.
 };
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "schedules/activations.h"
+#include "schedules/tables.h"
 #include "traces/timeline.h"
 
 namespace stagecraft {
@@ -38,14 +39,14 @@ struct StageLayers {
 
 /// Costs of a pipeline for one micro-batch size.
 struct Costs {
-  std::vector<StageCosts> stages;
-  std::vector<StageLayers> layers;   ///< Of each stage, where a profile with layers was cut,
+  Table<StageCosts> stages;
+  Table<StageLayers> layers;         ///< Of each stage, where a profile with layers was cut,
   std::string cut;                   ///< and a sentence on who or what cut them there.
   double microbatch_size = 1;        ///< Samples per micro-batch.
   std::vector<std::string> derived;  ///< One sentence per number that was not measured.
 };
 
 /// The sizes of all stages, for the analyses in `schedules`.
-std::vector<StageSizes> SizesOf(const Costs& costs);
+Table<StageSizes> SizesOf(const Costs& costs);
 
 }  // namespace stagecraft

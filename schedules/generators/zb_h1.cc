@@ -3,6 +3,7 @@
 #include "schedules/generators.h"
 #include "schedules/generators/batch_writer.h"
 #include "schedules/generators/flush_batches.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 
@@ -40,9 +41,9 @@ Schedule ZeroBubbleH1(const GeneratorOptions& options) {
 }
 
 Bounds ZeroBubbleH1Bounds(const GeneratorOptions& options) {
-  return FlushedBounds(options.ranks,
-                       std::vector<std::int32_t>(static_cast<std::size_t>(options.ranks),
-                                                 std::min(options.ranks, options.microbatches)));
+  return FlushedBounds(
+      options.ranks,
+      Table<std::int32_t>(options.ranks, std::min(options.ranks, options.microbatches)));
 }
 
 }  // namespace stagecraft

@@ -3,6 +3,7 @@
 #include "schedules/generators.h"
 #include "schedules/generators/batch_writer.h"
 #include "schedules/generators/flush_batches.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 
@@ -41,9 +42,9 @@ Schedule ZeroBubbleH2(const GeneratorOptions& options) {
 }
 
 Bounds ZeroBubbleH2Bounds(const GeneratorOptions& options) {
-  return FlushedBounds(options.ranks, std::vector<std::int32_t>(
-                                          static_cast<std::size_t>(options.ranks),
-                                          std::min(2 * options.ranks - 1, options.microbatches)));
+  return FlushedBounds(
+      options.ranks,
+      Table<std::int32_t>(options.ranks, std::min(2 * options.ranks - 1, options.microbatches)));
 }
 
 }  // namespace stagecraft

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "schedules/schedule.h"
+#include "schedules/tables.h"
 #include "sim/topology.h"
 #include "tools/arguments/cost_source.h"
 #include "tools/arguments/schedule_arguments.h"
@@ -63,7 +64,7 @@ class CostArguments {
 
   /// `MemoryOf` every rank; empty without `--memory`. Throws `CommandFailure` (usage), too, if
   /// durations are given and no sizes, since all would fit.
-  std::vector<std::int64_t> MemoryOfRanks(std::int32_t ranks) const;
+  Table<std::int64_t> MemoryOfRanks(std::int32_t ranks) const;
 
   /// Flags that were given although nothing in `schedule` depends on them.
   std::vector<IdleFlag> IdleFlags(const CostSource& source, const Schedule& schedule) const;
@@ -95,7 +96,7 @@ class CostArguments {
   std::vector<std::int32_t> cut_;
   std::optional<double> memory_bandwidth_;
   std::optional<double> microbatch_size_;
-  std::vector<std::int64_t> memory_;
+  Table<std::int64_t> memory_;
   Nanoseconds latency_{0};
   double bandwidth_ = 0;
   SendMode send_ = SendMode::kEager;

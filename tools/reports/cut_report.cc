@@ -31,7 +31,7 @@ std::string CutToText(const Costs& costs) {
     return "";
   }
 
-  Table table;
+  TextTable table;
   table.columns = {{"stage"},
                    {"first layer", Align::kLeft},
                    {"last layer", Align::kLeft},
