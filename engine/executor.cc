@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "schedules/check.h"
+#include "schedules/schedule.h"
 
 namespace stagecraft {
 namespace {
@@ -22,22 +23,6 @@ Tag TagOf(const Op& op) {
     default:
       return {op.kind, op.stage, op.microbatch};
   }
-}
-
-/// Which forwards of `program` are followed by an R of their stage and micro-batch.
-std::vector<bool> FindRecomputed(const std::vector<Op>& program) {
-  std::set<std::pair<std::int32_t, std::int32_t>> recomputed;
-  for (const Op& op : program) {
-    if (op.kind == OpKind::kRecompute) {
-      recomputed.insert({op.stage, op.microbatch});
-    }
-  }
-  std::vector<bool> result(program.size(), false);
-  for (std::size_t i = 0; i < program.size(); ++i) {
-    result[i] = program[i].kind == OpKind::kForward &&
-                recomputed.contains({program[i].stage, program[i].microbatch});
-  }
-  return result;
 }
 
 }  // namespace
@@ -61,13 +46,13 @@ Executor::Executor(const ExecutionPlan& plan, std::int32_t rank,
                    Recorder* recorder, std::atomic<std::int32_t>* position)
     : plan_(plan),
       rank_(rank),
-      program_(plan.schedule.programs[static_cast<std::size_t>(rank)]),
+      program_(plan.schedule.programs[rank]),
       parts_(parts),
       transport_(transport),
       recorder_(recorder),
       position_(position),
-      recomputed_(FindRecomputed(program_)),
-      samples_(static_cast<std::size_t>(plan.schedule.shape.stages), 0) {}
+      recomputed_(plan.schedule),
+      samples_(plan.schedule.shape.stages) {}
 
 template <typename Call>
 void Executor::Guarded(const Call& call) {
@@ -78,9 +63,9 @@ void Executor::Guarded(const Call& call) {
   } catch (const std::exception& error) {
     transport_.Abort();
     const auto* const of_op = dynamic_cast<const OpError*>(&error);
-    const std::int32_t last = static_cast<std::int32_t>(program_.size()) - 1;
+    const std::int32_t last = program_.Count() - 1;
     const std::int32_t index = of_op != nullptr ? of_op->Index() : std::min(next_, last);
-    const std::string op = index < 0 ? "end" : ToString(program_[static_cast<std::size_t>(index)]);
+    const std::string op = index < 0 ? "end" : ToString(program_[index]);
     throw JobError(
         {rank_, index, op, error.what(), dynamic_cast<const PeerLost*>(&error) != nullptr});
   }
@@ -102,7 +87,7 @@ void Executor::Drain() {
 }
 
 void Executor::ShareFirst(std::int32_t stage, std::span<double> values) {
-  const std::vector<std::int32_t>& members = plan_.ranks_of_stage[static_cast<std::size_t>(stage)];
+  const std::vector<std::int32_t>& members = plan_.ranks_of_stage[stage];
   if (members.front() != rank_) {
     std::fill(values.begin(), values.end(), -0.0);  // Which changes no bit of what it is added to.
   }
@@ -110,7 +95,7 @@ void Executor::ShareFirst(std::int32_t stage, std::span<double> values) {
 }
 
 void Executor::RunOp(std::int32_t index) {
-  const Op& op = program_[static_cast<std::size_t>(index)];
+  const Op& op = program_[index];
   if (IsCompute(op.kind)) {
     Compute(index, op);
     return;
@@ -159,9 +144,7 @@ void Executor::Compute(std::int32_t index, const Op& op) {
   const Nanoseconds begin = Begin(index);
   switch (op.kind) {
     case OpKind::kForward:
-      Keep(index, op,
-           stage.Forward(op.microbatch, slot, std::move(input),
-                         recomputed_[static_cast<std::size_t>(index)]));
+      Keep(index, op, stage.Forward(op.microbatch, slot, std::move(input), recomputed_.Has(op)));
       break;
     case OpKind::kBackward:
       Keep(index, op, stage.Backward(op.microbatch, slot, std::move(input)));
@@ -176,7 +159,7 @@ void Executor::Compute(std::int32_t index, const Op& op) {
       stage.Recompute(op.microbatch, slot);
   }
   if (TraitsOf(op.kind).accumulates) {
-    samples_[static_cast<std::size_t>(op.stage)] += stage.Samples(op.microbatch);
+    samples_[op.stage] += stage.Samples(op.microbatch);
   }
   End(index, begin);
   if (recorder_ != nullptr) {
@@ -187,19 +170,14 @@ void Executor::Compute(std::int32_t index, const Op& op) {
 }
 
 void Executor::Communicate(std::int32_t index, const Op& op) {
-  const OpRef other =
-      TraitsOf(op.kind).is_send
-          ? plan_.dependencies
-                .matching_recv[static_cast<std::size_t>(rank_)][static_cast<std::size_t>(index)]
-          : plan_.dependencies
-                .input[static_cast<std::size_t>(rank_)][static_cast<std::size_t>(index)];
+  const OpRef other = TraitsOf(op.kind).is_send ? plan_.dependencies.matching_recv[{rank_, index}]
+                                                : plan_.dependencies.input[{rank_, index}];
   if (TraitsOf(op.kind).is_recv) {
     transport_.PostReceive(other.rank, TagOf(op),
                            PartOf(op).stage->ReceivedBytes(op.kind, op.microbatch));
     return;
   }
-  const OpRef producer =
-      plan_.dependencies.input[static_cast<std::size_t>(rank_)][static_cast<std::size_t>(index)];
+  const OpRef producer = plan_.dependencies.input[{rank_, index}];
   const auto kept = kept_.find(producer.index);
   STAGECRAFT_CHECK(kept != kept_.end(), "a SEND comes after the op whose tensor it sends");
   transport_.Send(other.rank, TagOf(op), std::move(kept->second));
@@ -208,7 +186,7 @@ void Executor::Communicate(std::int32_t index, const Op& op) {
 
 void Executor::Update(std::int32_t index, const Op& op) {
   Weights& weights = *PartOf(op).weights;
-  std::int64_t& samples = samples_[static_cast<std::size_t>(op.stage)];
+  std::int64_t& samples = samples_[op.stage];
   if (op.kind == OpKind::kPredict) {
     if (index != predicted_) {
       weights.Predict({op.version, op.horizon, BaseOf(index), SlotOf(index)});
@@ -219,15 +197,14 @@ void Executor::Update(std::int32_t index, const Op& op) {
     if (behind < 0) {
       weights.Step(step);
     } else {
-      const Op& prediction = program_[static_cast<std::size_t>(behind)];
+      const Op& prediction = program_[behind];
       weights.StepAndPredict(
           step, {prediction.version, prediction.horizon, BaseOf(behind), SlotOf(behind)});
       predicted_ = behind;
     }
     samples = 0;
   } else {
-    const std::vector<std::int32_t>& members =
-        plan_.ranks_of_stage[static_cast<std::size_t>(op.stage)];
+    const std::vector<std::int32_t>& members = plan_.ranks_of_stage[op.stage];
     const std::optional<DeviceValues> on_device = weights.GradientOnDevice();
     if (!on_device || !transport_.AllReduceOnDevice(members, op.stage, *on_device)) {
       transport_.AllReduce(members, op.stage, weights.Gradient());
@@ -240,33 +217,30 @@ void Executor::Update(std::int32_t index, const Op& op) {
 }
 
 std::int32_t Executor::PredictionBehind(std::int32_t index) const {
-  const Op& step = program_[static_cast<std::size_t>(index)];
-  for (auto next = static_cast<std::size_t>(index) + 1; next < program_.size(); ++next) {
+  const Op& step = program_[index];
+  for (std::int32_t next = index + 1; next < program_.Count(); ++next) {
     const Op& op = program_[next];
     if (!TraitsOf(op.kind).is_recv) {
       const bool follows =
           op.kind == OpKind::kPredict && op.stage == step.stage && op.version == step.version + 1;
-      return follows ? static_cast<std::int32_t>(next) : -1;
+      return follows ? next : -1;
     }
   }
   return -1;
 }
 
 std::int32_t Executor::BaseOf(std::int32_t index) const {
-  return plan_.slots.base[static_cast<std::size_t>(rank_)][static_cast<std::size_t>(index)];
+  return plan_.slots.base[{rank_, index}];
 }
 
 Boundary Executor::InputOf(std::int32_t index) {
-  const OpRef input =
-      plan_.dependencies.input[static_cast<std::size_t>(rank_)][static_cast<std::size_t>(index)];
+  const OpRef input = plan_.dependencies.input[{rank_, index}];
   if (!input) {
     return {};
   }
   const Op& source = plan_.schedule.At(input);
   if (TraitsOf(source.kind).is_recv) {
-    const OpRef send =
-        plan_.dependencies
-            .input[static_cast<std::size_t>(rank_)][static_cast<std::size_t>(input.index)];
+    const OpRef send = plan_.dependencies.input[input];
     Received received = transport_.Receive(send.rank, TagOf(source));
     if (queue_ != nullptr) {
       queue_->Arrive(input, received.tensor);
@@ -291,7 +265,7 @@ void Executor::Keep(std::int32_t index, const Op& op, Boundary tensor) {
 }
 
 std::int32_t Executor::SlotOf(std::int32_t index) const {
-  return plan_.slots.slot[static_cast<std::size_t>(rank_)][static_cast<std::size_t>(index)];
+  return plan_.slots.slot[{rank_, index}];
 }
 
 }  // namespace stagecraft

@@ -13,8 +13,10 @@
 #include "engine/stage.h"
 #include "engine/transport.h"
 #include "engine/weights.h"
+#include "schedules/activations.h"
 #include "schedules/dependencies.h"
 #include "schedules/schedule.h"
+#include "schedules/tables.h"
 #include "schedules/weight_slots.h"
 
 namespace stagecraft {
@@ -25,7 +27,7 @@ struct ExecutionPlan {
   Schedule schedule;
   Dependencies dependencies;
   WeightSlots slots;
-  std::vector<std::vector<std::int32_t>> ranks_of_stage;
+  Table<Table<std::int32_t>> ranks_of_stage;
 };
 
 /// Requires `Verify(lowered)` empty, with all its SENDs and RECVs.
@@ -58,7 +60,7 @@ class Executor {
 
   /// Runs what is left of the program. Throws `JobError` for whatever goes wrong on this rank,
   /// having ended the job for all others, and `Aborted` if another rank did that.
-  void Run() { RunUntil(static_cast<std::int32_t>(program_.size())); }
+  void Run() { RunUntil(program_.Count()); }
 
   /// Runs the ops before the one at index `end` that have not run yet.
   void RunUntil(std::int32_t end);
@@ -97,17 +99,17 @@ class Executor {
 
   const ExecutionPlan& plan_;
   std::int32_t rank_;
-  const std::vector<Op>& program_;
+  const Program& program_;
   std::map<std::int32_t, StagePart>& parts_;
   Transport& transport_;
   Recorder* recorder_;
   std::atomic<std::int32_t>* position_;
   DeviceQueue* queue_ = nullptr;
   std::int32_t next_ = 0;
-  std::int32_t predicted_ = -1;            ///< Index of the last P that was done with its S.
-  std::vector<bool> recomputed_;           ///< Per op: an F that an R follows.
+  std::int32_t predicted_ = -1;  ///< Index of the last P that was done with its S.
+  RecomputedForwards recomputed_;
   std::map<std::int32_t, Boundary> kept_;  ///< By index of the op that made it.
-  std::vector<std::int64_t> samples_;      ///< Per stage: of the gradients since its last S.
+  Table<std::int64_t> samples_;            ///< Per stage: of the gradients since its last S.
 };
 
 }  // namespace stagecraft

@@ -9,6 +9,7 @@
 
 #include "engine/transport.h"
 #include "engine/weights.h"
+#include "schedules/op_tables.h"
 #include "schedules/schedule.h"
 #include "traces/timeline.h"
 
@@ -18,11 +19,8 @@ namespace stagecraft {
 /// need no lock. The schedule must live on.
 class Recorder {
  public:
-  explicit Recorder(const Schedule& lowered) : lowered_(lowered), ids_(lowered) {
-    timeline_.spans.resize(static_cast<std::size_t>(ids_.Size()));
-    reads_.resize(static_cast<std::size_t>(ids_.Size()), kNoRead);
-    arrivals_.resize(static_cast<std::size_t>(ids_.Size()));
-  }
+  explicit Recorder(const Schedule& lowered)
+      : lowered_(lowered), spans_(lowered), reads_(lowered, kNoRead), arrivals_(lowered) {}
 
   /// Time 0 of the record.
   void Begin(std::chrono::steady_clock::time_point time = std::chrono::steady_clock::now()) {
@@ -32,18 +30,14 @@ class Recorder {
   Nanoseconds Now() const { return At(std::chrono::steady_clock::now()); }
   Nanoseconds At(std::chrono::steady_clock::time_point time) const { return time - begin_; }
 
-  void Record(OpRef op, Span span) {
-    timeline_.spans[static_cast<std::size_t>(ids_.Of(op))] = span;
-  }
+  void Record(OpRef op, Span span) { spans_[op] = span; }
 
   /// What an op found in the slot that it read.
-  void RecordRead(OpRef op, SlotContent content) {
-    reads_[static_cast<std::size_t>(ids_.Of(op))] = content;
-  }
+  void RecordRead(OpRef op, SlotContent content) { reads_[op] = content; }
 
   /// When the tensor of a RECV was there.
   void RecordArrival(OpRef recv, Nanoseconds time, std::size_t bytes) {
-    arrivals_[static_cast<std::size_t>(ids_.Of(recv))] = {time, static_cast<std::int64_t>(bytes)};
+    arrivals_[recv] = {time, static_cast<std::int64_t>(bytes)};
   }
 
   /// All that is known of one rank as bytes, for another process of this program, and how many
@@ -57,9 +51,9 @@ class Recorder {
   /// Of all ops and transfers; a transfer starts with its SEND. O(ops).
   Timeline Recorded() const;
 
-  /// Per op id: what it found in the slot that it read; `kNoRead` for ops that read none, and where
+  /// What each op found in the slot that it read; `kNoRead` for ops that read none, and where
   /// nobody keeps account.
-  const std::vector<SlotContent>& Reads() const { return reads_; }
+  const OpTable<SlotContent>& Reads() const { return reads_; }
   static constexpr SlotContent kNoRead{-1, 0};
 
  private:
@@ -69,11 +63,10 @@ class Recorder {
   };
 
   const Schedule& lowered_;
-  OpIds ids_;
   std::chrono::steady_clock::time_point begin_;
-  Timeline timeline_;
-  std::vector<SlotContent> reads_;
-  std::vector<Arrival> arrivals_;  ///< Per op id, of RECVs.
+  OpTable<Span> spans_;
+  OpTable<SlotContent> reads_;
+  OpTable<Arrival> arrivals_;  ///< Of RECVs.
 };
 
 }  // namespace stagecraft

@@ -14,6 +14,7 @@
 #include <fmt/ranges.h>
 
 #include "schedules/diagnostic.h"
+#include "schedules/tables.h"
 #include "schedules/visible_text.h"
 
 namespace stagecraft {
@@ -96,8 +97,8 @@ Cut CutOf(const Safetensors& weights) {
 
 Cut CutOf(const Model& model) {
   std::map<LayerName, CutLayer> layers;
-  for (std::size_t stage = 0; stage < model.stages.size(); ++stage) {
-    const StageLayout layout = LayoutOf(model, static_cast<std::int32_t>(stage));
+  for (std::int32_t stage = 0; stage < model.stages.Count(); ++stage) {
+    const StageLayout layout = LayoutOf(model, stage);
     for (const std::vector<PlacedParameter>* placed : {&layout.parameters, &layout.buffers}) {
       for (const PlacedParameter& each : *placed) {
         Add(each.name, each.shape, layers);
@@ -105,9 +106,7 @@ Cut CutOf(const Model& model) {
     }
   }
   for (auto& [name, layer] : layers) {  // The layer by itself takes as much room as in its stage.
-    const Model alone{"",
-                      {{model.stages[static_cast<std::size_t>(name.stage)]
-                                    [static_cast<std::size_t>(name.layer)]}}};
+    const Model alone{"", {{model.stages[name.stage].at(static_cast<std::size_t>(name.layer))}}};
     layer.elements = LayoutOf(alone, 0).elements;
   }
   return InOrder(std::move(layers));
@@ -115,9 +114,9 @@ Cut CutOf(const Model& model) {
 
 /// `2 stages (2 and 1 layers with weights)`.
 std::string ToText(const Cut& cut, std::int32_t stages) {
-  std::vector<std::int32_t> layers(static_cast<std::size_t>(stages), 0);
+  Table<std::int32_t> layers(stages);
   for (const CutLayer& layer : cut) {
-    ++layers.at(static_cast<std::size_t>(layer.name.stage));
+    ++layers[layer.name.stage];
   }
   return fmt::format("{} stage{} ({} layers with weights)", stages, stages == 1 ? "" : "s",
                      fmt::join(layers, " + "));
@@ -167,7 +166,7 @@ class Recutter {
         from_(CutOf(snapshot_.weights)),
         to_(CutOf(model)),
         from_stages_(StagesOf(snapshot_, from_)),
-        to_stages_(static_cast<std::int32_t>(model.stages.size())),
+        to_stages_(model.stages.Count()),
         type_(type) {}
 
   /// Throws `Fault`.
@@ -241,10 +240,10 @@ class Recutter {
 
   /// Where each layer is in the flat buffer of its stage: its first element.
   std::vector<std::int64_t> Offsets(const Cut& cut, std::int32_t stages) const {
-    std::vector<std::int64_t> filled(static_cast<std::size_t>(stages), 0);
+    Table<std::int64_t> filled(stages);
     std::vector<std::int64_t> offsets;
     for (std::size_t i = 0; i < cut.size(); ++i) {
-      std::int64_t& of_stage = filled[static_cast<std::size_t>(cut[i].name.stage)];
+      std::int64_t& of_stage = filled[cut[i].name.stage];
       offsets.push_back(of_stage);
       of_stage += to_[i].elements;
     }
@@ -324,7 +323,7 @@ class Recutter {
   }
 
   void MoveUpdates() {
-    std::vector<std::int64_t> before;
+    Table<std::int64_t> before;
     for (std::int32_t stage = 0; stage < from_stages_; ++stage) {
       before.push_back(UpdatesOf(snapshot_, stage));
       snapshot_.state->metadata.erase(fmt::format("stage{}.updates", stage));
@@ -336,7 +335,7 @@ class Recutter {
       std::set<std::int64_t> counts;
       for (std::size_t i = 0; i < to_.size(); ++i) {
         if (to_[i].name.stage == stage) {
-          counts.insert(before[static_cast<std::size_t>(from_[i].name.stage)]);
+          counts.insert(before[from_[i].name.stage]);
         }
       }
 

@@ -72,8 +72,8 @@ MakeWork RehearsalOf(const ExecutionPlan& plan, const Costs& costs) {
   return RunProgramOf(plan, [&](std::int32_t rank) {
     WakeUpInTime();
     std::map<std::int32_t, StagePart> parts;
-    for (const std::int32_t stage : plan.schedule.placement[static_cast<std::size_t>(rank)]) {
-      const StageCosts& of_stage = costs.stages[static_cast<std::size_t>(stage)];
+    for (const std::int32_t stage : plan.schedule.placement[rank]) {
+      const StageCosts& of_stage = costs.stages[stage];
       parts[stage] = {std::make_unique<RehearsedStage>(of_stage),
                       std::make_unique<RehearsedWeights>(of_stage)};
     }

@@ -14,6 +14,7 @@
 #include "engine/model/initial_weights.h"
 #include "engine/ranks/brief_wait.h"
 #include "schedules/check.h"
+#include "schedules/schedule.h"
 
 namespace stagecraft {
 namespace {
@@ -41,7 +42,7 @@ class TrainingRank : public RankWork {
       evaluation_ = setup.task->evaluation();
     }
     start_ = setup.start != nullptr ? PositionOf(*setup.start) : 0;
-    for (const std::int32_t stage : Plan().schedule.placement[static_cast<std::size_t>(rank)]) {
+    for (const std::int32_t stage : Plan().schedule.placement[rank]) {
       Hold(stage);
     }
   }
@@ -77,9 +78,7 @@ class TrainingRank : public RankWork {
 
  private:
   const ExecutionPlan& Plan() const { return setup_.plan->training; }
-  const std::vector<Op>& Program() const {
-    return Plan().schedule.programs[static_cast<std::size_t>(rank_)];
-  }
+  const Program& ProgramOfRank() const { return Plan().schedule.programs[rank_]; }
   std::int64_t MicrobatchesOfRound() const { return Plan().schedule.shape.microbatches; }
 
   /// This rank's part of a snapshot whose training goes on with micro-batch `position`.
@@ -201,7 +200,7 @@ class TrainingRank : public RankWork {
     }
     ReportClock();
     for (const Drain& pause : setup_.plan->pauses) {
-      const std::int32_t end = pause.end[static_cast<std::size_t>(rank_)];
+      const std::int32_t end = pause.end[rank_];
       while (executor.Next() < end) {
         if (setup_.stop != nullptr && setup_.stop->load()) {
           seat_->transport.Abort();  // Wakes up who waits; they see that it was meant.
@@ -210,7 +209,7 @@ class TrainingRank : public RankWork {
         }
         executor.RunUntil(executor.Next() + 1);
         next_ = executor.Next();
-        TellOfStep(Program()[static_cast<std::size_t>(next_ - 1)]);
+        TellOfStep(ProgramOfRank()[next_ - 1]);
       }
       ReportClock();  // While it is at work.
       executor.Drain();
@@ -240,7 +239,7 @@ class TrainingRank : public RankWork {
   /// micro-batches. All go on with those of the first, which are what a snapshot has.
   void ShareStatistics(Executor& executor) {
     for (auto& [stage, held] : held_) {
-      const bool is_replicated = Plan().ranks_of_stage[static_cast<std::size_t>(stage)].size() > 1;
+      const bool is_replicated = Plan().ranks_of_stage[stage].size() > 1;
       if (is_replicated && held.layout.buffer_elements > 0) {
         WeightMemory& memory = held.weights->Memory();
         const DeviceValues place{held.statistics.get(), held.layout.buffer_elements,
@@ -333,14 +332,14 @@ class TrainingRank : public RankWork {
   std::int64_t FirstUnapplied() const {
     std::set<std::pair<std::int32_t, std::int32_t>> missing;  // Micro-batch, stage.
     std::set<std::pair<std::int32_t, std::int32_t>> added;
-    for (std::size_t i = 0; i < Program().size(); ++i) {
-      const Op& op = Program()[i];
+    for (std::int32_t i = 0; i < ProgramOfRank().Count(); ++i) {
+      const Op& op = ProgramOfRank()[i];
       if (TraitsOf(op.kind).accumulates) {
         missing.insert({op.microbatch, op.stage});
-        if (static_cast<std::int32_t>(i) < next_) {
+        if (i < next_) {
           added.insert({op.microbatch, op.stage});
         }
-      } else if (op.kind == OpKind::kStep && static_cast<std::int32_t>(i) < next_) {
+      } else if (op.kind == OpKind::kStep && i < next_) {
         std::erase_if(added, [&](const auto& work) {
           return work.second == op.stage && missing.erase(work) > 0;
         });

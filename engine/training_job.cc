@@ -62,8 +62,8 @@ std::vector<std::string> RunTrainingJob(TrainingSetup setup, const TrainingRanks
   }
 
   // Threads share their devices' memory; processes need NCCL, where they have devices.
-  job.connect_devices = OverNccl(*setup.framework, plan,
-                                 {.deadline = job.deadline, .spins = MaySpin(ranks_here)});
+  job.connect_devices =
+      OverNccl(*setup.framework, plan, {.deadline = job.deadline, .spins = MaySpin(ranks_here)});
 
   if (ranks.launch) {
     return RunLaunched(setup, *ranks.launch, ranks, job);

@@ -4,7 +4,9 @@
 #include <span>
 #include <vector>
 
+#include "schedules/op_tables.h"
 #include "schedules/schedule.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 
@@ -36,16 +38,28 @@ struct RankMemory {
 /// takes the set; B gives all back at its end; I gives back a stated part and W the rest; a RECV
 /// takes a boundary buffer that its consumer's start gives back. `sizes` has one entry per stage.
 /// Requires `Verify(schedule)` empty.
-std::vector<RankMemory> PeakMemory(const Schedule& schedule, std::span<const StageSizes> sizes);
+Table<RankMemory> PeakMemory(const Schedule& schedule, TableView<const StageSizes> sizes);
+
+/// Which forwards run again before their backwards: those of a stage and micro-batch with an R.
+class RecomputedForwards {
+ public:
+  explicit RecomputedForwards(const Schedule& schedule);
+
+  /// `op` is of such a stage and micro-batch.
+  bool Has(const Op& op) const { return !pairs_.empty() && pairs_[op] != 0; }
+
+ private:
+  PairTable<char> pairs_;  ///< Empty if there is no R at all.
+};
 
 /// Level around every op of `rank`, static bytes included.
-std::vector<MemoryLevel> MemoryLevels(const Schedule& schedule, std::span<const StageSizes> sizes,
-                                      std::int32_t rank);
+Table<MemoryLevel> MemoryLevels(const Schedule& schedule, TableView<const StageSizes> sizes,
+                                std::int32_t rank);
 
 /// Full activation sets that each stage holds at most on one rank.
-std::vector<std::int32_t> PeakActivationSets(const Schedule& schedule);
+Table<std::int32_t> PeakActivationSets(const Schedule& schedule);
 
 /// Full activation sets of all stages of `rank` around each op: what the trace's counter shows.
-std::vector<MemoryLevel> ActivationSetLevels(const Schedule& schedule, std::int32_t rank);
+Table<MemoryLevel> ActivationSetLevels(const Schedule& schedule, std::int32_t rank);
 
 }  // namespace stagecraft

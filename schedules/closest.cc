@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <vector>
 
+#include "schedules/tables.h"
+
 namespace stagecraft {
 namespace {
 
@@ -13,7 +15,7 @@ char Lower(char c) {
 
 /// Optimal string alignment distance, three rows of the usual table.
 std::size_t Distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
+  Table<std::size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) {
     last[j] = j;
   }

@@ -8,6 +8,8 @@
 
 #include "schedules/dependencies.h"
 #include "schedules/progress.h"
+#include "schedules/schedule.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 namespace {
@@ -83,101 +85,83 @@ std::string LabelOf(const Op& op, bool with_stage, bool with_version) {
 class Ticks {
  public:
   Ticks(const Schedule& schedule, bool updates)
-      : schedule_(schedule), dependencies_(FindDependencies(schedule)), ids_(schedule) {
-    end_.resize(static_cast<std::size_t>(ids_.Size()), 0);
-    start_ = end_;
-    lane_.resize(schedule.programs.size(), 0);
+      : schedule_(schedule),
+        dependencies_(FindDependencies(schedule)),
+        start_(schedule),
+        end_(schedule),
+        lane_(schedule.programs.Count()),
+        meeting_(dependencies_.collectives.Count(), -1) {
     const ExecutionOrder order = OrderOps(schedule, dependencies_, SendMode::kEager);
-    collective_of_ = CollectiveOf();
-    meeting_.resize(dependencies_.collectives.size(), -1);
-    for (std::size_t i = 0; i < order.order.size();) {
+    for (std::int32_t i = 0; i < order.order.Count();) {
       i += RunCell(order.order[i], updates);
     }
   }
 
-  std::int64_t Start(OpRef ref) const { return start_[Id(ref)]; }
-  std::int64_t End(OpRef ref) const { return end_[Id(ref)]; }
+  std::int64_t Start(OpRef ref) const { return start_[ref]; }
+  std::int64_t End(OpRef ref) const { return end_[ref]; }
 
  private:
-  std::size_t Id(OpRef ref) const { return static_cast<std::size_t>(ids_.Of(ref)); }
-
-  /// Per op: the collective of an A, else -1.
-  std::vector<std::int64_t> CollectiveOf() const {
-    std::vector<std::int64_t> of(static_cast<std::size_t>(ids_.Size()), -1);
-    for (std::size_t i = 0; i < dependencies_.collectives.size(); ++i) {
-      for (const OpRef member : dependencies_.collectives[i].members) {
-        of[Id(member)] = static_cast<std::int64_t>(i);
-      }
-    }
-    return of;
-  }
-
-  OpRef Input(OpRef ref) const {
-    return dependencies_
-        .input[static_cast<std::size_t>(ref.rank)][static_cast<std::size_t>(ref.index)];
-  }
-
   /// When the input of the op at `ref` is there. A RECV may have been posted long before its SEND
   /// runs, so who consumes from it looks at the SEND.
   std::int64_t InputEnd(OpRef ref) const {
-    OpRef input = Input(ref);
+    OpRef input = dependencies_.input[ref];
     if (input && TraitsOf(schedule_.At(input).kind).is_recv) {
-      input = Input(input);
+      input = dependencies_.input[input];
     }
-    return input ? end_[Id(input)] : 0;
+    return input ? end_[input] : 0;
   }
 
   /// When the last member of the all-reduce at `ref` came to it; found when the first one runs,
   /// while all the others still stand at theirs.
   std::int64_t Meeting(OpRef ref) {
-    const std::int64_t collective = collective_of_[Id(ref)];
+    const std::int32_t collective = dependencies_.collective[ref];
     if (collective < 0) {
       return 0;
     }
-    std::int64_t& time = meeting_[static_cast<std::size_t>(collective)];
+    std::int64_t& time = meeting_[collective];
     if (time < 0) {
-      for (const OpRef member :
-           dependencies_.collectives[static_cast<std::size_t>(collective)].members) {
-        time = std::max(time, lane_[static_cast<std::size_t>(member.rank)]);
+      for (const OpRef member : dependencies_.collectives[collective].members) {
+        time = std::max(time, lane_[member.rank]);
       }
     }
     return time;
   }
 
   /// Runs the cell that starts at `first`; gives the number of its ops.
-  std::size_t RunCell(OpRef first, bool updates) {
-    std::int64_t& lane = lane_[static_cast<std::size_t>(first.rank)];
-    const std::vector<Op>& program = schedule_.programs[static_cast<std::size_t>(first.rank)];
+  std::int32_t RunCell(OpRef first, bool updates) {
+    std::int64_t& lane = lane_[first.rank];
+    const Program& program = schedule_.programs[first.rank];
     const std::int32_t end_index = CellEnd(program, first.index);
     std::int64_t start = std::max(lane, Meeting(first));
     std::int64_t ticks = 0;
+
     for (std::int32_t index = first.index; index < end_index; ++index) {
-      const Op& op = program[static_cast<std::size_t>(index)];
+      const Op& op = program[index];
       ticks += TicksOf(op.kind, updates);
       if (TraitsOf(op.kind).is_recv) {
         return 1;  // Posting takes no time and waits for nothing.
       }
       start = std::max(start, InputEnd({first.rank, index}));
     }
+
     for (std::int32_t index = first.index; index < end_index; ++index) {
-      start_[Id({first.rank, index})] = start;
-      end_[Id({first.rank, index})] = start + ticks;
+      start_[{first.rank, index}] = start;
+      end_[{first.rank, index}] = start + ticks;
     }
     lane = start + ticks;
-    return static_cast<std::size_t>(end_index - first.index);
+    return end_index - first.index;
   }
 
   const Schedule& schedule_;
   Dependencies dependencies_;
-  OpIds ids_;
-  std::vector<std::int64_t> start_, end_, lane_;
-  std::vector<std::int64_t> collective_of_;  ///< Per op.
-  std::vector<std::int64_t> meeting_;        ///< Per collective; -1 before it has run.
+  OpTable<std::int64_t> start_, end_;
+  Table<std::int64_t> lane_;     ///< Per rank: the end of what it has run.
+  Table<std::int64_t> meeting_;  ///< Per collective; -1 before it has run.
 };
 
 bool SomeRankHoldsSeveral(const Schedule& schedule) {
   return std::any_of(schedule.placement.begin(), schedule.placement.end(),
-                     [](const std::vector<std::int32_t>& stages) { return stages.size() != 1; });
+                     [](const Table<std::int32_t>& stages) { return stages.size() != 1; });
 }
 
 /// The block of the cell [begin, end) of one program, its members' labels joined by '&'.
@@ -220,24 +204,28 @@ std::string RenderGrid(const std::vector<DiagramCell>& cells, std::int32_t ranks
   for (const DiagramCell& cell : cells) {
     columns = std::max(columns, cell.end);
   }
+
+  // Empty rows, into which the cells are written.
   std::string idle(1, '.');
   idle.resize(width + 1, ' ');
-  std::vector<std::string> rows(static_cast<std::size_t>(ranks));
+  Table<std::string> rows(ranks);
   for (std::string& row : rows) {
     for (std::int64_t column = 0; column < columns; ++column) {
       row += idle;
     }
   }
+
   for (const DiagramCell& cell : cells) {
     const std::size_t begin = static_cast<std::size_t>(cell.begin) * (width + 1);
     const std::size_t length = static_cast<std::size_t>(cell.end - cell.begin) * (width + 1) - 1;
     std::string text = cell.label;
     text.resize(length, cell.end - cell.begin > 1 ? '-' : ' ');
-    rows[static_cast<std::size_t>(cell.rank)].replace(begin, length, text);
+    rows[cell.rank].replace(begin, length, text);
   }
+
   std::string out;
-  for (std::size_t rank = 0; rank < rows.size(); ++rank) {
-    std::string row = RowHead(static_cast<std::int32_t>(rank), ranks) + rows[rank];
+  for (std::int32_t rank = 0; rank < rows.Count(); ++rank) {
+    std::string row = RowHead(rank, ranks) + rows[rank];
     row.erase(row.find_last_not_of(' ') + 1);
     out += row + '\n';
   }
@@ -281,20 +269,21 @@ std::string RenderSchedule(const Schedule& schedule, const DiagramOptions& optio
 }
 
 std::string RenderProgram(const Schedule& schedule, OpRef marked, std::int32_t context) {
-  const std::vector<Op>& program = schedule.programs[static_cast<std::size_t>(marked.rank)];
+  const Program& program = schedule.programs[marked.rank];
   const std::int32_t begin = std::max(0, marked.index - context);
-  const std::int32_t end = static_cast<std::int32_t>(std::min<std::int64_t>(
-      static_cast<std::int64_t>(program.size()), std::int64_t{marked.index} + context + 1));
+  const std::int32_t behind = program.Count() - 1 - marked.index;
+  const std::int32_t end = marked.index + 1 + std::min(behind, context);
   std::string line = fmt::format("  rank {} |{}", marked.rank, begin > 0 ? " ..." : "");
+
   std::size_t caret = 0;
   for (std::int32_t index = begin; index < end; ++index) {
     line += ' ';
     if (index == marked.index) {
       caret = line.size();
     }
-    AppendTo(line, program[static_cast<std::size_t>(index)]);
+    AppendTo(line, program[index]);
   }
-  if (end < static_cast<std::int32_t>(program.size())) {
+  if (end < program.Count()) {
     line += " ...";
   }
   return line + '\n' + std::string(caret, ' ') + '^';

@@ -4,6 +4,9 @@
 #include <cstddef>
 #include <limits>
 
+#include "schedules/schedule.h"
+#include "schedules/tables.h"
+
 namespace stagecraft {
 namespace {
 
@@ -17,27 +20,26 @@ struct Cut {
 /// Which stages have gradients that no S has applied yet.
 class Pending {
  public:
-  explicit Pending(std::int32_t stages) : pending_(static_cast<std::size_t>(stages), false) {}
+  explicit Pending(std::int32_t stages) : pending_(stages, false) {}
 
   void Take(const Op& op) {
     const bool accumulates = TraitsOf(op.kind).accumulates;
     if (!accumulates && op.kind != OpKind::kStep) {
       return;
     }
-    const auto stage = static_cast<std::size_t>(op.stage);
-    count_ += (accumulates ? 1 : 0) - (pending_[stage] ? 1 : 0);
-    pending_[stage] = accumulates;
+    count_ += (accumulates ? 1 : 0) - (pending_[op.stage] ? 1 : 0);
+    pending_[op.stage] = accumulates;
   }
   bool IsEmpty() const { return count_ == 0; }
 
  private:
-  std::vector<bool> pending_;
+  Table<bool> pending_;
   std::int32_t count_ = 0;
 };
 
 /// Per position: the smallest micro-batch of an op from there on.
-std::vector<std::int32_t> LeastFrom(const std::vector<Op>& program) {
-  std::vector<std::int32_t> least(program.size() + 1, std::numeric_limits<std::int32_t>::max());
+Table<std::int32_t> LeastFrom(const Program& program) {
+  Table<std::int32_t> least(program.size() + 1, std::numeric_limits<std::int32_t>::max());
   for (std::size_t i = program.size(); i-- > 0;) {
     least[i] = TraitsOf(program[i].kind).has_microbatch
                    ? std::min(least[i + 1], program[i].microbatch)
@@ -47,22 +49,24 @@ std::vector<std::int32_t> LeastFrom(const std::vector<Op>& program) {
 }
 
 /// Behind an op, the S and A that follow belong to it.
-bool BelongsToOpsBefore(const std::vector<Op>& program, std::size_t index) {
-  return index < program.size() &&
+bool BelongsToOpsBefore(const Program& program, std::int32_t index) {
+  return index < program.Count() &&
          (program[index].kind == OpKind::kStep || program[index].kind == OpKind::kAllReduce);
 }
 
-std::vector<Cut> FindCuts(const std::vector<Op>& program, std::int32_t stages) {
-  const std::vector<std::int32_t> least = LeastFrom(program);
+std::vector<Cut> FindCuts(const Program& program, std::int32_t stages) {
+  const Table<std::int32_t> least = LeastFrom(program);
   std::vector<Cut> cuts;
   Pending pending(stages);
   std::int32_t most = -1;
-  for (std::size_t i = 0; i <= program.size(); ++i) {
+
+  for (std::int32_t i = 0; i <= program.Count(); ++i) {
     const bool is_clean = pending.IsEmpty() && most < least[i] && !BelongsToOpsBefore(program, i);
     if (is_clean && (cuts.empty() || cuts.back().most_before < most)) {
-      cuts.push_back({most, least[i], static_cast<std::int32_t>(i)});
+      cuts.push_back({most, least[i], i});
     }
-    if (i < program.size()) {
+
+    if (i < program.Count()) {
       most =
           TraitsOf(program[i].kind).has_microbatch ? std::max(most, program[i].microbatch) : most;
       pending.Take(program[i]);
@@ -75,11 +79,13 @@ std::vector<Cut> FindCuts(const std::vector<Op>& program, std::int32_t stages) {
 
 std::vector<Drain> FindDrains(const Schedule& schedule) {
   std::vector<std::vector<Cut>> cuts;
-  for (const std::vector<Op>& program : schedule.programs) {
+  for (const Program& program : schedule.programs) {
     cuts.push_back(FindCuts(program, schedule.shape.stages));
   }
+
+  // Per rank, the last cut with fewer micro-batches before it; all must agree.
   std::vector<Drain> drains;
-  std::vector<std::size_t> at(cuts.size(), 0);
+  Table<std::size_t> at(cuts.size(), 0);
   for (std::int32_t count = 1; count <= schedule.shape.microbatches; ++count) {
     Drain drain{count, {}};
     for (std::size_t rank = 0; rank < cuts.size(); ++rank) {
@@ -93,6 +99,7 @@ std::vector<Drain> FindDrains(const Schedule& schedule) {
       }
       drain.end.push_back(of_rank[at[rank]].index);
     }
+
     if (drain.end.size() == cuts.size()) {
       drains.push_back(std::move(drain));
     }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "schedules/schedule.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 
@@ -15,7 +16,7 @@ namespace stagecraft {
 ///                                2                     4
 struct Drain {
   std::int32_t microbatches = 0;
-  std::vector<std::int32_t> end;  ///< Per rank: index of the first op behind it.
+  Table<std::int32_t> end;  ///< Per rank: index of the first op behind it.
 };
 
 /// All drains, ascending; the last is the end of the schedule. Works with and without

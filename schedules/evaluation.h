@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "schedules/schedule.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 
@@ -15,7 +16,7 @@ namespace stagecraft {
 ///   rank 2 | .  .  F0 F1 F2 F3
 ///
 /// Requires: each stage is on some rank; `microbatches` at least 1.
-Schedule EvaluationSchedule(const std::vector<std::vector<std::int32_t>>& placement,
-                            std::int32_t stages, std::int32_t microbatches);
+Schedule EvaluationSchedule(const Table<Table<std::int32_t>>& placement, std::int32_t stages,
+                            std::int32_t microbatches);
 
 }  // namespace stagecraft

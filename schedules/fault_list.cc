@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "schedules/tables.h"
+
 namespace stagecraft {
 namespace {
 
@@ -38,7 +40,7 @@ std::size_t NumberEnd(std::string_view text, std::size_t begin) {
 struct Numbered {
   std::string key;
   std::vector<std::string> numbers;
-  std::vector<std::size_t> begins;
+  Table<std::size_t> begins;
 };
 
 Numbered TakeApart(std::string_view text) {

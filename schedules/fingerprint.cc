@@ -6,6 +6,9 @@
 
 #include <fmt/format.h>
 
+#include "schedules/schedule.h"
+#include "schedules/tables.h"
+
 namespace stagecraft {
 namespace {
 
@@ -22,7 +25,7 @@ class Fnv1a {
   std::uint64_t hash_ = 0xcbf29ce484222325U;
 };
 
-std::int32_t OpsOf(const std::vector<Op>& program, bool with_communication) {
+std::int32_t OpsOf(const Program& program, bool with_communication) {
   const auto kept = with_communication
                         ? static_cast<std::int64_t>(program.size())
                         : std::count_if(program.begin(), program.end(),
@@ -36,13 +39,13 @@ std::string Hash(const Schedule& schedule, bool with_communication) {
   hash.Add(schedule.shape.stages);
   hash.Add(schedule.shape.microbatches);
   hash.Add(static_cast<std::int32_t>(schedule.mode));
-  for (const std::vector<std::int32_t>& stages : schedule.placement) {
-    hash.Add(static_cast<std::int32_t>(stages.size()));
+  for (const Table<std::int32_t>& stages : schedule.placement) {
+    hash.Add(stages.Count());
     for (const std::int32_t stage : stages) {
       hash.Add(stage);
     }
   }
-  for (const std::vector<Op>& program : schedule.programs) {
+  for (const Program& program : schedule.programs) {
     hash.Add(OpsOf(program, with_communication));
     for (const Op& op : program) {
       if (!with_communication && IsCommunication(op.kind)) {

@@ -10,6 +10,7 @@
 #include "schedules/schedule.h"
 #include "schedules/search/activation_limit.h"
 #include "schedules/search/problem.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 
@@ -44,30 +45,30 @@ struct GeneratorOptions {
   Checkpoint checkpoint = Checkpoint::kNone;
   std::optional<std::int32_t> warmup{};  ///< Forwards before the first backward on rank 0.
   bool vertical_sync = false;
-  std::vector<std::int32_t> replicas{};  ///< Ranks per stage; empty: one each.
+  Table<std::int32_t> replicas{};  ///< Ranks per stage; empty: one each.
   Rounding rounding = Rounding::kFloor;
   std::optional<std::int32_t> chunks{};  ///< Stages per rank; default `kDefaultChunks`.
   std::optional<std::int32_t> group{};   ///< Micro-batches before the next chunk; default: ranks.
   Cells cells = Cells::kJoined;
   PlacementKind placement = PlacementKind::kZigzag;
   std::optional<ActivationLimit> limit{};
-  std::vector<StageEstimate> estimates{};  ///< For `Generator::placement`; empty: all 1.
-  std::vector<std::int64_t> room{};  ///< For activations on each rank, as `kept`; empty: unlimited.
+  Table<StageEstimate> estimates{};  ///< For `Generator::placement`; empty: all 1.
+  Table<std::int64_t> room{};        ///< For activations on each rank, as `kept`; empty: unlimited.
   AutoWatch watch{};                 ///< Is told how such a search stands.
 };
 
 /// What a generated schedule never exceeds: the statement that `stagecraft schedules` prints, for
 /// given options. Long runs reach it, unless the generator says otherwise.
 struct Bounds {
-  std::vector<std::int32_t> weight_copies;  ///< Per stage, on each rank that holds it.
-  std::vector<std::int32_t> staleness;      ///< Per stage, over all micro-batches.
+  Table<std::int32_t> weight_copies;  ///< Per stage, on each rank that holds it.
+  Table<std::int32_t> staleness;      ///< Per stage, over all micro-batches.
 
   /// Per rank, all its stages together: sets of one micro-batch on one stage. Empty if they are
   /// limited in bytes.
-  std::vector<std::int32_t> activation_sets;
+  Table<std::int32_t> activation_sets;
 
   /// Per stage: the nominal staleness, exactly, of every update. Empty if nothing is stated.
-  std::vector<std::int32_t> nominal_staleness{};
+  Table<std::int32_t> nominal_staleness{};
 };
 
 /// The options beside -p, -m, -n that a generator may take: bits of `Generator::takes`.

@@ -1,6 +1,7 @@
 #include "schedules/lower.h"
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <cstddef>
 #include <limits>
@@ -10,11 +11,14 @@
 
 #include "schedules/check.h"
 #include "schedules/dependencies.h"
+#include "schedules/op_tables.h"
+#include "schedules/schedule.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 namespace {
 
-using Programs = std::vector<std::vector<Op>>;
+using Programs = Table<Program>;
 
 Op SendOf(const Op& producer) {
   return {.kind = producer.kind == OpKind::kForward ? OpKind::kSendForward : OpKind::kSendBackward,
@@ -29,18 +33,13 @@ Op RecvOf(const Op& consumer) {
 }
 
 /// Per op: who consumes its result on another rank; `kNoOp` if nobody does.
-std::vector<std::vector<OpRef>> RemoteConsumers(const Schedule& schedule,
-                                                const Dependencies& dependencies) {
-  std::vector<std::vector<OpRef>> consumers(schedule.programs.size());
-  for (std::size_t rank = 0; rank < consumers.size(); ++rank) {
-    consumers[rank].resize(schedule.programs[rank].size());
-  }
-  for (std::size_t rank = 0; rank < consumers.size(); ++rank) {
-    for (std::size_t i = 0; i < dependencies.input[rank].size(); ++i) {
-      const OpRef producer = dependencies.input[rank][i];
-      if (producer && producer.rank != static_cast<std::int32_t>(rank)) {
-        consumers[static_cast<std::size_t>(producer.rank)][static_cast<std::size_t>(
-            producer.index)] = {static_cast<std::int32_t>(rank), static_cast<std::int32_t>(i)};
+OpTable<OpRef> RemoteConsumers(const Schedule& schedule, const Dependencies& dependencies) {
+  OpTable<OpRef> consumers(schedule);
+  for (std::int32_t rank = 0; rank < schedule.programs.Count(); ++rank) {
+    const TableView<const OpRef> inputs = dependencies.input.Of(rank);
+    for (std::int32_t i = 0; i < inputs.Count(); ++i) {
+      if (inputs[i] && inputs[i].rank != rank) {
+        consumers[inputs[i]] = {rank, i};
       }
     }
   }
@@ -64,19 +63,12 @@ class EarlySweep {
         consumers_(RemoteConsumers(schedule, dependencies)),
         cursor_(schedule.programs.size(), 0),
         runnable_((schedule.programs.size() + 63) / 64, 0),
-        missing_(dependencies.collectives.size()),
-        at_collective_(schedule.programs.size()),
         result_(schedule.programs.size()) {
-    for (std::size_t i = 0; i < missing_.size(); ++i) {
-      missing_[i] = dependencies.collectives[i].members.size();
-      for (const OpRef member : dependencies.collectives[i].members) {
-        at_collective_[static_cast<std::size_t>(member.rank)].push_back(
-            {member.index, static_cast<std::int32_t>(i)});
-      }
+    for (const Collective& collective : dependencies.collectives) {
+      missing_.push_back(collective.members.Count());
     }
-    for (std::size_t rank = 0; rank < result_.size(); ++rank) {
-      result_[rank].reserve(schedule.programs[rank].size() + CountTransfers(rank));
-      std::sort(at_collective_[rank].begin(), at_collective_[rank].end());
+    for (std::int32_t rank = 0; rank < result_.Count(); ++rank) {
+      result_[rank].reserve(schedule.programs[rank].Count() + CountTransfers(rank));
       SetRunnable(rank, !schedule.programs[rank].empty());
     }
   }
@@ -85,74 +77,69 @@ class EarlySweep {
     bool any = true;
     while (any) {
       any = false;
-      for (std::size_t word = 0; word < runnable_.size(); ++word) {
+      for (std::int32_t word = 0; word < runnable_.Count(); ++word) {
         any |= SweepWord(word);
       }
     }
-    for (std::size_t rank = 0; rank < cursor_.size(); ++rank) {
-      STAGECRAFT_CHECK(cursor_[rank] == schedule_.programs[rank].size(),
+    for (std::int32_t rank = 0; rank < cursor_.Count(); ++rank) {
+      STAGECRAFT_CHECK(cursor_[rank] == schedule_.programs[rank].Count(),
                        "only a verified schedule can be lowered");
     }
     return std::move(result_);
   }
 
  private:
-  using Place = std::pair<std::int32_t, std::int32_t>;  ///< Op index and collective.
-
-  std::size_t CountTransfers(std::size_t rank) const {
-    const auto sends = std::count_if(consumers_[rank].begin(), consumers_[rank].end(),
-                                     [](OpRef consumer) { return static_cast<bool>(consumer); });
-    const auto receives = std::count_if(
-        dependencies_.input[rank].begin(), dependencies_.input[rank].end(),
-        [&](OpRef input) { return input && input.rank != static_cast<std::int32_t>(rank); });
-    return static_cast<std::size_t>(sends + receives);
+  std::ptrdiff_t CountTransfers(std::int32_t rank) const {
+    const auto is_send = [](OpRef consumer) { return static_cast<bool>(consumer); };
+    const auto is_receive = [&](OpRef input) { return input && input.rank != rank; };
+    return std::ranges::count_if(consumers_.Of(rank), is_send) +
+           std::ranges::count_if(dependencies_.input.Of(rank), is_receive);
   }
 
-  void SetRunnable(std::size_t rank, bool on) {
-    const std::uint64_t bit = std::uint64_t{1} << (rank % 64);
+  void SetRunnable(std::int32_t rank, bool on) {
+    const std::uint64_t bit = std::uint64_t{1} << static_cast<unsigned>(rank % 64);
     std::uint64_t& word = runnable_[rank / 64];
     word = on ? word | bit : word & ~bit;
   }
 
   /// Gives every runnable rank of 64 its turn, ascending; ranks woken on the way too if they are
   /// still ahead.
-  bool SweepWord(std::size_t word) {
+  bool SweepWord(std::int32_t word) {
     bool any = false;
     std::uint64_t ahead = ~std::uint64_t{0};
     while ((runnable_[word] & ahead) != 0) {
-      const auto bit = static_cast<std::size_t>(__builtin_ctzll(runnable_[word] & ahead));
-      const std::size_t rank = word * 64 + bit;
-      any |= Turn(rank);
-      ahead = bit == 63 ? 0 : ~std::uint64_t{0} << (bit + 1);
+      const int bit = std::countr_zero(runnable_[word] & ahead);
+      any |= Turn(word * 64 + bit);
+      ahead = bit == 63 ? 0 : ~std::uint64_t{0} << static_cast<unsigned>(bit + 1);
     }
     return any;
   }
 
   /// Emits the next compute op or A of `rank`, with what rides along; false if it must wait.
-  bool Turn(std::size_t rank) {
-    const std::vector<Op>& program = schedule_.programs[rank];
-    std::size_t main = cursor_[rank];
-    while (main < program.size() && RidesWithNext(program[main].kind)) {
+  bool Turn(std::int32_t rank) {
+    const Program& program = schedule_.programs[rank];
+    std::int32_t& cursor = cursor_[rank];
+    std::int32_t main = cursor;
+    while (main < program.Count() && RidesWithNext(program[main].kind)) {
       ++main;
     }
     if (!Ready(rank, main)) {
       SetRunnable(rank, false);
       return false;
     }
-    const std::size_t end =
-        main == program.size()
-            ? main
-            : static_cast<std::size_t>(CellEnd(program, static_cast<std::int32_t>(main)));
-    for (; cursor_[rank] < end; ++cursor_[rank]) {
-      result_[rank].push_back(program[cursor_[rank]]);
+
+    // The op or cell with what rides along, then its SENDs, then the S behind it.
+    const std::int32_t end = main == program.Count() ? main : CellEnd(program, main);
+    for (; cursor < end; ++cursor) {
+      result_[rank].push_back(program[cursor]);
     }
-    for (std::size_t index = main; index < end; ++index) {
-      Transfer(rank, index);
+    for (std::int32_t index = main; index < end; ++index) {
+      Transfer({rank, index});
     }
-    while (cursor_[rank] < program.size() && program[cursor_[rank]].kind == OpKind::kStep) {
-      result_[rank].push_back(program[cursor_[rank]++]);
+    for (; cursor < program.Count() && program[cursor].kind == OpKind::kStep; ++cursor) {
+      result_[rank].push_back(program[cursor]);
     }
-    SetRunnable(rank, cursor_[rank] < program.size());
+    SetRunnable(rank, cursor < program.Count());
     return true;
   }
 
@@ -160,64 +147,60 @@ class EarlySweep {
     return kind == OpKind::kPredict || kind == OpKind::kRecompute;
   }
 
-  bool Ready(std::size_t rank, std::size_t main) {
-    const std::vector<Op>& program = schedule_.programs[rank];
-    if (main == program.size()) {
+  bool Ready(std::int32_t rank, std::int32_t main) {
+    const Program& program = schedule_.programs[rank];
+    if (main == program.Count()) {
       return true;
     }
     if (program[main].kind == OpKind::kAllReduce) {
-      return Arrive(rank, main);
+      return Arrive({rank, main});
     }
-    const auto end = static_cast<std::size_t>(CellEnd(program, static_cast<std::int32_t>(main)));
-    for (std::size_t index = main; index < end; ++index) {
-      const OpRef input = dependencies_.input[rank][index];
-      if (input && input.rank != static_cast<std::int32_t>(rank) &&
-          cursor_[static_cast<std::size_t>(input.rank)] <= static_cast<std::size_t>(input.index)) {
+
+    const std::int32_t end = CellEnd(program, main);
+    for (std::int32_t index = main; index < end; ++index) {
+      const OpRef input = dependencies_.input[{rank, index}];
+      if (input && input.rank != rank && cursor_[input.rank] <= input.index) {
         return false;
       }
     }
     return true;
   }
 
-  /// Counts the first visit of `rank` to its A; true once all members have come.
-  bool Arrive(std::size_t rank, std::size_t index) {
-    std::vector<Place>& places = at_collective_[rank];
-    const auto place =
-        std::lower_bound(places.begin(), places.end(), Place{static_cast<std::int32_t>(index), 0});
-    STAGECRAFT_CHECK(place != places.end(), "every A belongs to a collective");
-    const auto collective = static_cast<std::size_t>(place->second);
-    if (arrived_.size() < cursor_.size()) {
+  /// Counts the first visit of a rank to its A; true once all members have come.
+  bool Arrive(OpRef op) {
+    const std::int32_t collective = dependencies_.collective[op];
+    STAGECRAFT_CHECK(collective >= 0, "every A belongs to a collective");
+    if (arrived_.empty()) {
       arrived_.resize(cursor_.size(), -1);
     }
-    if (arrived_[rank] != static_cast<std::int32_t>(index)) {
-      arrived_[rank] = static_cast<std::int32_t>(index);
+    if (arrived_[op.rank] != op.index) {
+      arrived_[op.rank] = op.index;
       if (--missing_[collective] == 0) {
         for (const OpRef member : dependencies_.collectives[collective].members) {
-          SetRunnable(static_cast<std::size_t>(member.rank), true);
+          SetRunnable(member.rank, true);
         }
       }
     }
     return missing_[collective] == 0;
   }
 
-  void Transfer(std::size_t rank, std::size_t index) {
-    const OpRef consumer = consumers_[rank][index];
+  void Transfer(OpRef producer) {
+    const OpRef consumer = consumers_[producer];
     if (consumer) {
-      const auto to = static_cast<std::size_t>(consumer.rank);
-      result_[rank].push_back(SendOf(schedule_.programs[rank][index]));
+      const std::int32_t to = consumer.rank;
+      result_[producer.rank].push_back(SendOf(schedule_.At(producer)));
       result_[to].push_back(RecvOf(schedule_.At(consumer)));
-      SetRunnable(to, cursor_[to] < schedule_.programs[to].size());
+      SetRunnable(to, cursor_[to] < schedule_.programs[to].Count());
     }
   }
 
   const Schedule& schedule_;
   const Dependencies& dependencies_;
-  std::vector<std::vector<OpRef>> consumers_;
-  std::vector<std::size_t> cursor_;      ///< Per rank: ops emitted.
-  std::vector<std::uint64_t> runnable_;  ///< One bit per rank.
-  std::vector<std::size_t> missing_;     ///< Per collective: members that have not come yet.
-  std::vector<std::vector<Place>> at_collective_;
-  std::vector<std::int32_t> arrived_;  ///< Per rank: the A that it was counted at last.
+  OpTable<OpRef> consumers_;
+  Table<std::int32_t> cursor_;     ///< Per rank: ops emitted.
+  Table<std::uint64_t> runnable_;  ///< One bit per rank.
+  Table<std::int32_t> missing_;    ///< Per collective: members that have not come yet.
+  Table<std::int32_t> arrived_;    ///< Per rank: the A that it was counted at last.
   Programs result_;
 };
 
@@ -230,26 +213,27 @@ struct Receive {
 };
 
 /// Where the RECV for the consumer at `index` goes: before the compute op `lookahead` ahead of it.
-std::int32_t Position(const std::vector<Op>& program, std::int32_t index, std::int32_t lookahead) {
+std::int32_t Position(const Program& program, std::int32_t index, std::int32_t lookahead) {
   std::int32_t position = CellBegin(program, index);
   for (std::int32_t left = lookahead; left > 0 && position > 0;) {
     --position;
-    left -= IsCompute(program[static_cast<std::size_t>(position)].kind) ? 1 : 0;
+    left -= IsCompute(program[position].kind) ? 1 : 0;
   }
   return CellBegin(program, position);
 }
 
-std::vector<Receive> PlaceReceives(const Schedule& schedule, const Dependencies& dependencies,
-                                   std::size_t rank, std::int32_t lookahead) {
-  std::vector<Receive> receives;
-  const std::vector<Op>& program = schedule.programs[rank];
-  for (std::size_t i = 0; i < program.size(); ++i) {
-    const OpRef producer = dependencies.input[rank][i];
-    if (producer && producer.rank != static_cast<std::int32_t>(rank)) {
-      receives.push_back({Position(program, static_cast<std::int32_t>(i), lookahead), producer.rank,
-                          producer.index, RecvOf(program[i])});
+Table<Receive> PlaceReceives(const Schedule& schedule, const Dependencies& dependencies,
+                             std::int32_t rank, std::int32_t lookahead) {
+  Table<Receive> receives;
+  const Program& program = schedule.programs[rank];
+  for (std::int32_t i = 0; i < program.Count(); ++i) {
+    const OpRef producer = dependencies.input[OpRef{rank, i}];
+    if (producer && producer.rank != rank) {
+      receives.push_back(
+          {Position(program, i, lookahead), producer.rank, producer.index, RecvOf(program[i])});
     }
   }
+
   // No RECV of a channel may stand behind a later one: go back from the last SEND of each.
   std::sort(receives.begin(), receives.end(), [](const Receive& a, const Receive& b) {
     return std::pair(a.from, a.producer) < std::pair(b.from, b.producer);
@@ -259,6 +243,7 @@ std::vector<Receive> PlaceReceives(const Schedule& schedule, const Dependencies&
       receives[i - 1].position = std::min(receives[i - 1].position, receives[i].position);
     }
   }
+
   std::stable_sort(receives.begin(), receives.end(),
                    [](const Receive& a, const Receive& b) { return a.position < b.position; });
   return receives;
@@ -266,26 +251,28 @@ std::vector<Receive> PlaceReceives(const Schedule& schedule, const Dependencies&
 
 Programs LowerLate(const Schedule& schedule, const Dependencies& dependencies,
                    std::int32_t lookahead) {
-  const std::vector<std::vector<OpRef>> consumers = RemoteConsumers(schedule, dependencies);
+  const OpTable<OpRef> consumers = RemoteConsumers(schedule, dependencies);
   Programs result(schedule.programs.size());
-  for (std::size_t rank = 0; rank < result.size(); ++rank) {
-    const std::vector<Op>& program = schedule.programs[rank];
-    const std::vector<Receive> receives = PlaceReceives(schedule, dependencies, rank, lookahead);
-    std::vector<Op>& out = result[rank];
+  for (std::int32_t rank = 0; rank < result.Count(); ++rank) {
+    const Program& program = schedule.programs[rank];
+    const Table<Receive> receives = PlaceReceives(schedule, dependencies, rank, lookahead);
+    Program& out = result[rank];
     out.reserve(program.size() + 2 * receives.size());
-    std::size_t next = 0;
-    std::size_t cell = 0;
-    for (std::size_t i = 0; i < program.size(); ++i) {
-      for (; next < receives.size() && receives[next].position == static_cast<std::int32_t>(i);
-           ++next) {
+
+    std::int32_t next = 0;
+    std::int32_t cell = 0;
+    for (std::int32_t i = 0; i < program.Count(); ++i) {
+      for (; next < receives.Count() && receives[next].position == i; ++next) {
         out.push_back(receives[next].op);
       }
       out.push_back(program[i]);
-      if (program[i].joined && i + 1 < program.size()) {
+      if (program[i].joined && i + 1 < program.Count()) {
         continue;
       }
+
+      // What the cell sends leaves when all its members have run.
       for (; cell <= i; ++cell) {
-        if (consumers[rank][cell]) {
+        if (consumers[{rank, cell}]) {
           out.push_back(SendOf(program[cell]));
         }
       }
@@ -348,7 +335,7 @@ Schedule Lower(const Schedule& schedule, const ReceivePolicy& policy) {
 
 Schedule EraseCommunication(const Schedule& schedule) {
   Schedule erased = schedule;
-  for (std::vector<Op>& program : erased.programs) {
+  for (Program& program : erased.programs) {
     program.erase(std::remove_if(program.begin(), program.end(),
                                  [](const Op& op) { return IsCommunication(op.kind); }),
                   program.end());

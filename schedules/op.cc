@@ -36,7 +36,15 @@ constexpr OpTraits Traits(OpKind kind, std::string_view text, std::string_view m
           .is_recv = (set & kRecv) != 0};
 }
 
-constexpr std::array<OpTraits, kOpKinds> kTraits = {{
+void AppendNumber(std::string& out, std::int32_t number) {
+  std::array<char, 12> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+  out.append(digits.data(), end);
+}
+
+}  // namespace
+
+constexpr KindTable<OpTraits> kOpTraits = {{
     Traits(kForward, "F", "forward of one micro-batch", kCompute),
     Traits(kBackward, "B", "full backward, for input and weights",
            kCompute | kAccumulates | kInputGradient),
@@ -54,9 +62,9 @@ constexpr std::array<OpTraits, kOpKinds> kTraits = {{
            kMicrobatch | kRecv),
 }};
 
-constexpr bool TraitsAreInKindOrder() {
-  for (std::size_t i = 0; i < kTraits.size(); ++i) {
-    if (kTraits[i].kind != static_cast<OpKind>(i)) {
+static constexpr bool TraitsAreInKindOrder() {
+  for (int i = 0; i < kOpKinds; ++i) {
+    if (kOpTraits[static_cast<OpKind>(i)].kind != static_cast<OpKind>(i)) {
       return false;
     }
   }
@@ -64,20 +72,8 @@ constexpr bool TraitsAreInKindOrder() {
 }
 static_assert(TraitsAreInKindOrder());
 
-void AppendNumber(std::string& out, std::int32_t number) {
-  std::array<char, 12> digits{};
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
-  out.append(digits.data(), end);
-}
-
-}  // namespace
-
-const OpTraits& TraitsOf(OpKind kind) {
-  return kTraits[static_cast<std::size_t>(kind)];
-}
-
 std::span<const OpTraits> AllOpTraits() {
-  return kTraits;
+  return kOpTraits;
 }
 
 void AppendTo(std::string& out, const Op& op) {

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <type_traits>
 
+#include "schedules/tables.h"
+
 namespace stagecraft {
 
 /// What an op does. Letters are those of torch.distributed.pipelining.
@@ -25,6 +27,10 @@ enum class OpKind : std::uint8_t {
   kRecvBackward,    ///< RECV_B: the gradient for a stage's output arrives.
 };
 inline constexpr int kOpKinds = 12;
+
+/// One entry for every kind of op.
+template <typename T>
+using KindTable = EnumTable<OpKind, T, kOpKinds>;
 
 /// One step of one rank's program; see design in schedules/README.md.
 ///
@@ -69,7 +75,11 @@ struct OpTraits {
   bool is_recv;
 };
 
-const OpTraits& TraitsOf(OpKind kind);
+extern const KindTable<OpTraits> kOpTraits;
+
+inline const OpTraits& TraitsOf(OpKind kind) {
+  return kOpTraits[kind];
+}
 std::span<const OpTraits> AllOpTraits();
 
 inline bool IsCommunication(OpKind kind) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "schedules/schedule.h"
+
 namespace stagecraft {
 namespace {
 
@@ -17,16 +19,19 @@ bool IsBackward(const Op& op) {
 std::vector<RankPhases> FindPhases(const Schedule& schedule) {
   std::vector<RankPhases> phases;
   phases.reserve(schedule.programs.size());
-  for (const std::vector<Op>& program : schedule.programs) {
+  for (const Program& program : schedule.programs) {
     RankPhases& rank = phases.emplace_back();
     for (const Op& op : program) {
-      ++rank.counts[static_cast<std::size_t>(op.kind)];
+      ++rank.counts[op.kind];
     }
+
     const auto first_backward = std::find_if(program.begin(), program.end(), IsBackward);
     if (first_backward == program.end()) {
-      rank.steady = rank.cool_down = static_cast<std::int32_t>(program.size());
+      rank.steady = rank.cool_down = program.Count();
       continue;
     }
+
+    // Steady is from the F before the first backward to the backward behind the last F.
     const auto last_forward = std::find_if(program.rbegin(), program.rend(), IsForward).base();
     const auto end_of_steady =
         std::max(first_backward, std::find_if(last_forward, program.end(), IsBackward));

@@ -14,7 +14,7 @@ struct RankPhases {
   std::int32_t steady = 0;     ///< From the last op that leads to the first backward: its F, if one
                                ///< stands right before it, else that backward.
   std::int32_t cool_down = 0;  ///< After the last forward and the backward that pairs with it.
-  std::array<std::int64_t, kOpKinds> counts{};  ///< Ops by kind.
+  KindTable<std::int64_t> counts{};  ///< Ops by kind.
 };
 
 /// O(ops).

@@ -6,10 +6,10 @@ namespace {
 /// `stage(rank, chunk)` for all of them.
 template <typename Stage>
 Placement Place(std::int32_t ranks, std::int32_t chunks, Stage stage) {
-  Placement placement(static_cast<std::size_t>(ranks));
+  Placement placement(ranks);
   for (std::int32_t rank = 0; rank < ranks; ++rank) {
     for (std::int32_t chunk = 0; chunk < chunks; ++chunk) {
-      placement[static_cast<std::size_t>(rank)].push_back(stage(rank, chunk));
+      placement[rank].push_back(stage(rank, chunk));
     }
   }
   return placement;

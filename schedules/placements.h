@@ -3,10 +3,12 @@
 #include <cstdint>
 #include <vector>
 
+#include "schedules/tables.h"
+
 namespace stagecraft {
 
 /// The stages of each rank, in chunk order.
-using Placement = std::vector<std::vector<std::int32_t>>;
+using Placement = Table<Table<std::int32_t>>;
 
 /// Stage r on rank r, for `stages` ranks: every straight pipeline.
 Placement StraightPlacement(std::int32_t stages);

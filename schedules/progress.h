@@ -6,6 +6,7 @@
 
 #include "schedules/dependencies.h"
 #include "schedules/schedule.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 
@@ -23,10 +24,10 @@ struct Wait {
 
 /// An order in which all ops can run, or why there is none.
 struct ExecutionOrder {
-  std::vector<OpRef> order;  ///< Every op that can run, each after all it waits for; a RECV stands
-                             ///< where it is posted. The ops of a cell stand together.
-  std::vector<Wait> cycle;   ///< A shortest cycle of waits; empty unless ops wait for each other.
-  std::vector<Wait> stuck;   ///< First op that cannot run on each rank that stops, with its wait.
+  Table<OpRef> order;  ///< Every op that can run, each after all it waits for; a RECV stands
+                       ///< where it is posted. The ops of a cell stand together.
+  Table<Wait> cycle;   ///< A shortest cycle of waits; empty unless ops wait for each other.
+  Table<Wait> stuck;   ///< First op that cannot run on each rank that stops, with its wait.
 };
 
 /// Runs the programs against each other without time. A RECV only posts: what waits for the data

@@ -7,22 +7,23 @@
 
 #include <fmt/format.h>
 
+#include "schedules/schedule.h"
+#include "schedules/tables.h"
+
 namespace stagecraft {
 namespace {
 
 constexpr std::int64_t kMostOps = std::int64_t{1} << 27;  ///< 2 GB of them.
 
 /// Optimizer steps of each stage, on a rank that holds it.
-std::vector<std::int32_t> StepsOfStages(const Schedule& schedule) {
-  const auto stages = static_cast<std::size_t>(schedule.shape.stages);
-  std::vector<std::int32_t> most(stages, 0);
-  for (const std::vector<Op>& program : schedule.programs) {
-    std::vector<std::int32_t> steps(stages, 0);
+Table<std::int32_t> StepsOfStages(const Schedule& schedule) {
+  Table<std::int32_t> most(schedule.shape.stages);
+  for (const Program& program : schedule.programs) {
+    Table<std::int32_t> steps(schedule.shape.stages);
     for (const Op& op : program) {
       if (op.kind == OpKind::kStep) {
-        std::int32_t& count = steps[static_cast<std::size_t>(op.stage)];
-        most[static_cast<std::size_t>(op.stage)] =
-            std::max(most[static_cast<std::size_t>(op.stage)], ++count);
+        std::int32_t& count = steps[op.stage];
+        most[op.stage] = std::max(most[op.stage], ++count);
       }
     }
   }
@@ -33,7 +34,7 @@ std::vector<std::int32_t> StepsOfStages(const Schedule& schedule) {
 
 Result<Schedule> Repeat(const Schedule& schedule, std::int32_t times) {
   std::int64_t ops = schedule.shape.microbatches;
-  for (const std::vector<Op>& program : schedule.programs) {
+  for (const Program& program : schedule.programs) {
     ops += static_cast<std::int64_t>(program.size());
   }
   if (times < 1 || ops > kMostOps / times) {
@@ -45,17 +46,17 @@ Result<Schedule> Repeat(const Schedule& schedule, std::int32_t times) {
     return {std::nullopt, {std::move(fault)}};
   }
 
-  const std::vector<std::int32_t> steps = StepsOfStages(schedule);
+  const Table<std::int32_t> steps = StepsOfStages(schedule);
   Schedule repeated = schedule;
   repeated.shape.microbatches *= times;
-  for (std::vector<Op>& program : repeated.programs) {
-    const std::vector<Op> once = program;
-    program.reserve(once.size() * static_cast<std::size_t>(times));
+  for (Program& program : repeated.programs) {
+    const Program once = program;
+    program.reserve(std::int64_t{once.Count()} * times);
     for (std::int32_t round = 1; round < times; ++round) {
       for (Op op : once) {
         const OpTraits& traits = TraitsOf(op.kind);
         op.microbatch += traits.has_microbatch ? round * schedule.shape.microbatches : 0;
-        op.version += traits.has_version ? round * steps[static_cast<std::size_t>(op.stage)] : 0;
+        op.version += traits.has_version ? round * steps[op.stage] : 0;
         program.push_back(op);
       }
     }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "schedules/tables.h"
+
 namespace stagecraft {
 
 bool operator==(const Schedule& a, const Schedule& b) {
@@ -10,11 +12,11 @@ bool operator==(const Schedule& a, const Schedule& b) {
          a.programs == b.programs;
 }
 
-std::vector<std::vector<std::int32_t>> RanksOfStages(const Schedule& schedule) {
-  std::vector<std::vector<std::int32_t>> ranks(static_cast<std::size_t>(schedule.shape.stages));
-  for (std::size_t rank = 0; rank < schedule.placement.size(); ++rank) {
+Table<Table<std::int32_t>> RanksOfStages(const Schedule& schedule) {
+  Table<Table<std::int32_t>> ranks(schedule.shape.stages);
+  for (std::int32_t rank = 0; rank < schedule.placement.Count(); ++rank) {
     for (const std::int32_t stage : schedule.placement[rank]) {
-      ranks[static_cast<std::size_t>(stage)].push_back(static_cast<std::int32_t>(rank));
+      ranks[stage].push_back(rank);
     }
   }
   return ranks;
@@ -25,7 +27,7 @@ namespace {
 template <typename Predicate>
 bool AnyOp(const Schedule& schedule, Predicate predicate) {
   return std::any_of(schedule.programs.begin(), schedule.programs.end(),
-                     [&](const std::vector<Op>& program) {
+                     [&](const Program& program) {
                        return std::any_of(program.begin(), program.end(), predicate);
                      });
 }
@@ -34,7 +36,7 @@ bool AnyOp(const Schedule& schedule, Predicate predicate) {
 
 OpKinds KindsOf(const Schedule& schedule) {
   OpKinds kinds;
-  for (const std::vector<Op>& program : schedule.programs) {
+  for (const Program& program : schedule.programs) {
     for (const Op& op : program) {
       kinds.Add(op.kind);
     }
@@ -76,9 +78,8 @@ bool HasCells(const Schedule& schedule) {
 
 OpIds::OpIds(const Schedule& schedule) {
   begin_.reserve(schedule.programs.size() + 1);
-  begin_.push_back(0);
-  for (const std::vector<Op>& program : schedule.programs) {
-    begin_.push_back(begin_.back() + static_cast<std::int32_t>(program.size()));
+  for (const Program& program : schedule.programs) {
+    begin_.push_back(begin_.back() + program.Count());
   }
 }
 

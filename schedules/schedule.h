@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "schedules/op.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 
@@ -23,6 +24,9 @@ enum class Mode : std::uint8_t {
   kForward,   ///< Evaluation: forwards only.
 };
 
+/// What one rank does, in order.
+using Program = Table<Op>;
+
 /// What every pipeline rank does, in which order, with which version of its weights.
 ///
 /// A value: generators write it, the verifier judges it, the simulator times it, the engine
@@ -32,21 +36,19 @@ enum class Mode : std::uint8_t {
 struct Schedule {
   Shape shape;
   Mode mode = Mode::kTraining;
-  std::vector<std::vector<std::int32_t>> placement;
-  std::vector<std::vector<Op>> programs;
+  Table<Table<std::int32_t>> placement;
+  Table<Program> programs;
   std::string name;
   std::string source;
 
-  const Op& At(OpRef ref) const {
-    return programs[static_cast<std::size_t>(ref.rank)][static_cast<std::size_t>(ref.index)];
-  }
+  const Op& At(OpRef ref) const { return programs[ref.rank][ref.index]; }
 };
 
 /// Same shape, mode, placement and programs.
 bool operator==(const Schedule& a, const Schedule& b);
 
 /// The ranks that hold each stage, ascending. Requires stages in range.
-std::vector<std::vector<std::int32_t>> RanksOfStages(const Schedule& schedule);
+Table<Table<std::int32_t>> RanksOfStages(const Schedule& schedule);
 
 /// The kinds of ops that stand in its programs.
 OpKinds KindsOf(const Schedule& schedule);
@@ -64,16 +66,16 @@ bool HasCells(const Schedule& schedule);
 /// Numbers the ops of all ranks consecutively, rank by rank: the index of an op in a timeline.
 class OpIds {
  public:
+  OpIds() = default;
   explicit OpIds(const Schedule& schedule);
-  std::int32_t Of(OpRef ref) const {
-    return begin_[static_cast<std::size_t>(ref.rank)] + ref.index;
-  }
-  std::int32_t Begin(std::int32_t rank) const { return begin_[static_cast<std::size_t>(rank)]; }
+  std::int32_t Of(OpRef ref) const { return begin_[ref.rank] + ref.index; }
+  /// The id of the first op of `rank`; of the number of ranks: what `Size` is.
+  std::int32_t Begin(std::int32_t rank) const { return begin_[rank]; }
   std::int32_t Size() const { return begin_.back(); }
   OpRef At(std::int32_t id) const;  ///< O(log ranks).
 
  private:
-  std::vector<std::int32_t> begin_;  ///< One entry per rank and the total behind.
+  Table<std::int32_t> begin_ = {0};  ///< One entry per rank and the total behind.
 };
 
 }  // namespace stagecraft

@@ -5,6 +5,10 @@
 #include <cstdlib>
 #include <utility>
 
+#include "schedules/op_tables.h"
+#include "schedules/schedule.h"
+#include "schedules/tables.h"
+
 namespace stagecraft {
 namespace {
 
@@ -18,23 +22,28 @@ struct Read {
 class UseWalk {
  public:
   explicit UseWalk(const Schedule& schedule)
-      : schedule_(schedule), local_(static_cast<std::size_t>(schedule.shape.stages), 0) {}
+      : schedule_(schedule), local_(schedule.shape.stages, 0) {}
 
   template <typename Visit>
-  void Walk(std::size_t rank, const Visit& visit) {
-    const std::vector<std::int32_t>& stages = schedule_.placement[rank];
-    for (std::size_t i = 0; i < stages.size(); ++i) {
-      local_[static_cast<std::size_t>(stages[i])] = i;
+  void Walk(std::int32_t rank, const Visit& visit) {
+    const Table<std::int32_t>& stages = schedule_.placement[rank];
+    for (std::int32_t i = 0; i < stages.Count(); ++i) {
+      local_[stages[i]] = i;
     }
+
     // A gradient's F is on its own rank and before it, so entries of other ranks are never read.
-    reads_.resize(std::max(reads_.size(), stages.size() * Microbatches()));
+    if (stages.Count() > places_) {
+      places_ = stages.Count();
+      reads_ = PairTable<Read>(places_, schedule_.shape.microbatches);
+    }
     pending_.assign(stages.size(), {});
-    const std::vector<Op>& program = schedule_.programs[rank];
-    for (std::size_t i = 0; i < program.size(); ++i) {
+
+    const Program& program = schedule_.programs[rank];
+    for (std::int32_t i = 0; i < program.Count(); ++i) {
       const Op& op = program[i];
-      const OpRef ref{static_cast<std::int32_t>(rank), static_cast<std::int32_t>(i)};
+      const OpRef ref{rank, i};
       if (op.kind == OpKind::kForward) {
-        reads_[PairOf(op)] = {ref, op.version, op.horizon};
+        reads_(LocalOf(op), op.microbatch) = {ref, op.version, op.horizon};
       } else if (TraitsOf(op.kind).accumulates) {
         pending_[LocalOf(op)].push_back(ref);
       } else if (op.kind == OpKind::kStep) {
@@ -44,20 +53,14 @@ class UseWalk {
   }
 
  private:
-  std::size_t Microbatches() const {
-    return static_cast<std::size_t>(schedule_.shape.microbatches);
-  }
-  std::size_t LocalOf(const Op& op) const { return local_[static_cast<std::size_t>(op.stage)]; }
-  std::size_t PairOf(const Op& op) const {
-    return LocalOf(op) * Microbatches() + static_cast<std::size_t>(op.microbatch);
-  }
+  std::int32_t LocalOf(const Op& op) const { return local_[op.stage]; }
 
   template <typename Visit>
   void Step(const Op& step, const Visit& visit) {
-    std::vector<OpRef>& pending = pending_[LocalOf(step)];
+    Table<OpRef>& pending = pending_[LocalOf(step)];
     for (const OpRef gradient : pending) {
       const Op& op = schedule_.At(gradient);
-      const Read read = reads_[PairOf(op)];
+      const Read read = reads_(LocalOf(op), op.microbatch);
       visit(GradientUse{.gradient = gradient,
                         .forward = read.forward,
                         .stage = step.stage,
@@ -70,25 +73,28 @@ class UseWalk {
   }
 
   const Schedule& schedule_;
-  std::vector<std::size_t> local_;           ///< Per stage: its place on the rank being walked.
-  std::vector<Read> reads_;                  ///< Per such place and micro-batch: what its F reads.
-  std::vector<std::vector<OpRef>> pending_;  ///< Per such place: gradients since the last S.
+  Table<std::int32_t> local_;    ///< Per stage: its place on the rank being walked.
+  std::int32_t places_ = 0;      ///< Most of any rank so far.
+  PairTable<Read> reads_;        ///< Per such place and micro-batch: what its F reads.
+  Table<Table<OpRef>> pending_;  ///< Per such place: gradients since the last S.
 };
 
 /// Of one stage: staleness while its uses come in.
 struct Tally {
   StageStaleness result;
   std::int32_t last_step = -1;
-  std::vector<std::int64_t> counts;  ///< Staleness 0, 1, ...: kept out of the map while counting.
+  Table<std::int64_t> counts;  ///< Staleness 0, 1, ...: kept out of the map while counting.
 
   void Add(const GradientUse& use) {
     const std::int32_t missed = use.step_version - use.version;
     const std::int32_t nominal = missed - use.horizon;
     result.max = std::max(result.max, missed);
-    if (static_cast<std::size_t>(missed) >= counts.size()) {
-      counts.resize(static_cast<std::size_t>(missed) + 1, 0);
+    if (missed >= counts.Count()) {
+      counts.resize(missed + 1, 0);
     }
-    ++counts[static_cast<std::size_t>(missed)];
+    ++counts[missed];
+
+    // The last S that uses any says what is steady.
     if (use.step_version > last_step) {
       last_step = use.step_version;
       result.steady = missed;
@@ -102,9 +108,9 @@ struct Tally {
   }
 
   StageStaleness Finish() {
-    for (std::size_t missed = 0; missed < counts.size(); ++missed) {
+    for (std::int32_t missed = 0; missed < counts.Count(); ++missed) {
       if (counts[missed] > 0) {
-        result.histogram[static_cast<std::int32_t>(missed)] = counts[missed];
+        result.histogram[missed] = counts[missed];
       }
     }
     return std::move(result);
@@ -113,15 +119,13 @@ struct Tally {
 
 }  // namespace
 
-std::vector<StageStaleness> FindStaleness(const Schedule& schedule) {
-  std::vector<Tally> tallies(static_cast<std::size_t>(schedule.shape.stages));
+Table<StageStaleness> FindStaleness(const Schedule& schedule) {
+  Table<Tally> tallies(schedule.shape.stages);
   UseWalk walk(schedule);
-  for (std::size_t rank = 0; rank < schedule.programs.size(); ++rank) {
-    walk.Walk(rank, [&](const GradientUse& use) {
-      tallies[static_cast<std::size_t>(use.stage)].Add(use);
-    });
+  for (std::int32_t rank = 0; rank < schedule.programs.Count(); ++rank) {
+    walk.Walk(rank, [&](const GradientUse& use) { tallies[use.stage].Add(use); });
   }
-  std::vector<StageStaleness> stages;
+  Table<StageStaleness> stages;
   stages.reserve(tallies.size());
   for (Tally& tally : tallies) {
     stages.push_back(tally.Finish());
@@ -132,7 +136,7 @@ std::vector<StageStaleness> FindStaleness(const Schedule& schedule) {
 std::vector<GradientUse> GradientUses(const Schedule& schedule) {
   std::vector<GradientUse> uses;
   UseWalk walk(schedule);
-  for (std::size_t rank = 0; rank < schedule.programs.size(); ++rank) {
+  for (std::int32_t rank = 0; rank < schedule.programs.Count(); ++rank) {
     walk.Walk(rank, [&](const GradientUse& use) { uses.push_back(use); });
   }
   return uses;

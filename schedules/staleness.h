@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "schedules/schedule.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 
@@ -19,7 +20,7 @@ struct StageStaleness {
 };
 
 /// Per stage. Micro-batches that no S follows are not counted. Requires `Verify(schedule)` empty.
-std::vector<StageStaleness> FindStaleness(const Schedule& schedule);
+Table<StageStaleness> FindStaleness(const Schedule& schedule);
 
 /// Staleness of one gradient-bearing op (B or W), for those who want each: what was read and the S
 /// that used it.

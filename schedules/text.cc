@@ -5,13 +5,15 @@
 
 #include <fmt/format.h>
 
+#include "schedules/schedule.h"
+
 namespace stagecraft {
 namespace {
 
 /// Longest line of a program; the next op goes on another line of the same rank.
 constexpr std::size_t kProgramColumns = 100;
 
-void AppendProgram(std::string& out, std::size_t rank, const std::vector<Op>& program) {
+void AppendProgram(std::string& out, std::int32_t rank, const Program& program) {
   const std::string head = fmt::format("rank {:<4}", rank);
   std::size_t line = out.size();
   out += head;
@@ -64,14 +66,14 @@ std::string Print(const Schedule& schedule) {
   if (schedule.mode == Mode::kForward) {
     out += "mode      forward\n";
   }
-  for (std::size_t rank = 0; rank < schedule.placement.size(); ++rank) {
+  for (std::int32_t rank = 0; rank < schedule.placement.Count(); ++rank) {
     out += fmt::format("place     {}:", rank);
     for (const std::int32_t stage : schedule.placement[rank]) {
       out += fmt::format(" {}", stage);
     }
     out += '\n';
   }
-  for (std::size_t rank = 0; rank < schedule.programs.size(); ++rank) {
+  for (std::int32_t rank = 0; rank < schedule.programs.Count(); ++rank) {
     AppendProgram(out, rank, schedule.programs[rank]);
   }
   return out;

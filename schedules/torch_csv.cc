@@ -10,6 +10,8 @@
 #include <fmt/format.h>
 
 #include "schedules/fault_list.h"
+#include "schedules/schedule.h"
+#include "schedules/tables.h"
 #include "schedules/text/csv_cells.h"
 #include "schedules/text/op_reader.h"
 #include "schedules/visible_text.h"
@@ -144,8 +146,10 @@ class Reader {
       return;
     }
 
-    for (cell_ = 1; static_cast<std::size_t>(cell_) <= row.size(); ++cell_) {
-      const std::string_view cell = Trim(row[static_cast<std::size_t>(cell_ - 1)]);
+    cell_ = 0;
+    for (const std::string& text : row) {
+      ++cell_;
+      const std::string_view cell = Trim(text);
       if (!cell.empty()) {
         ReadCell(cell);
       } else if (first_idle_.first == 0) {
@@ -262,19 +266,19 @@ class Reader {
     std::int32_t microbatches = 0;
     schedule.placement.resize(schedule.programs.size());
     for (rank_ = 0; rank_ < ranks; ++rank_) {
-      const auto rank = static_cast<std::size_t>(rank_);
+      const Program& program = schedule.programs[rank_];
       cell_ = 0;
-      if (schedule.programs[rank].empty()) {
+      if (program.empty()) {
         Fault(fmt::format("row {} has no actions; expected those of the stages of rank {}",
                           rank_ + 1, rank_));
       }
-      for (std::size_t i = 0; i < schedule.programs[rank].size(); ++i) {
-        const Op& op = schedule.programs[rank][i];
-        cell_ = read_.cells[rank][i];
+      for (std::int32_t i = 0; i < program.Count(); ++i) {
+        const Op& op = program[i];
+        cell_ = read_.cells[rank_][i];
         microbatches = std::max(microbatches, op.microbatch + 1);
         const auto [at, added] = rank_of.emplace(op.stage, rank_);
         if (added) {
-          schedule.placement[rank].push_back(op.stage);
+          schedule.placement[rank_].push_back(op.stage);
         } else if (at->second != rank_) {
           Fault(
               fmt::format("stage {} stands on rank {} already; expected all of a stage's actions "
@@ -286,7 +290,7 @@ class Reader {
     CheckWithoutEffect(rank_of, microbatches);
     cell_ = 0;
     const std::int32_t stages = rank_of.empty() ? 0 : rank_of.rbegin()->first + 1;
-    if (static_cast<std::size_t>(stages) != rank_of.size()) {
+    if (std::cmp_not_equal(stages, rank_of.size())) {
       Fault(fmt::format("stages up to {}, but only {} of them have actions; expected all from 0",
                         stages - 1, rank_of.size()));
       return;
@@ -316,7 +320,7 @@ class Reader {
     Placement sorted_given = given;
     Placement sorted_read = read_.schedule.placement;
     for (Placement* placement : {&sorted_given, &sorted_read}) {
-      for (std::vector<std::int32_t>& stages : *placement) {
+      for (Table<std::int32_t>& stages : *placement) {
         std::sort(stages.begin(), stages.end());
       }
     }
@@ -329,19 +333,19 @@ class Reader {
 
   /// An S per stage behind its last gradient, the rest of that cell and what is sent of it.
   void AddSteps() {
-    for (std::size_t rank = 0; rank < read_.schedule.programs.size(); ++rank) {
-      std::vector<Op>& program = read_.schedule.programs[rank];
-      const std::map<std::size_t, std::vector<std::int32_t>> places = StepPlaces(program);
-      std::vector<Op> with_steps;
-      std::vector<std::int32_t> cells;
-      for (std::size_t i = 0; i <= program.size(); ++i) {
+    for (std::int32_t rank = 0; rank < read_.schedule.programs.Count(); ++rank) {
+      Program& program = read_.schedule.programs[rank];
+      const std::map<std::int32_t, Table<std::int32_t>> places = StepPlaces(program);
+      Program with_steps;
+      Table<std::int32_t> cells;
+      for (std::int32_t i = 0; i <= program.Count(); ++i) {
         if (const auto steps = places.find(i); steps != places.end()) {
           for (const std::int32_t stage : steps->second) {
             with_steps.push_back({.kind = OpKind::kStep, .stage = stage});
             cells.push_back(0);
           }
         }
-        if (i < program.size()) {
+        if (i < program.Count()) {
           with_steps.push_back(program[i]);
           cells.push_back(read_.cells[rank][i]);
         }
@@ -353,17 +357,16 @@ class Reader {
 
   /// Before which op the steps of which stages stand. A stage without gradients has none: `Verify`
   /// says what is missing.
-  static std::map<std::size_t, std::vector<std::int32_t>> StepPlaces(
-      const std::vector<Op>& program) {
-    std::map<std::int32_t, std::size_t> last;
-    for (std::size_t i = 0; i < program.size(); ++i) {
+  static std::map<std::int32_t, Table<std::int32_t>> StepPlaces(const Program& program) {
+    std::map<std::int32_t, std::int32_t> last;
+    for (std::int32_t i = 0; i < program.Count(); ++i) {
       if (TraitsOf(program[i].kind).accumulates) {
         last[program[i].stage] = i + 1;
       }
     }
-    std::map<std::size_t, std::vector<std::int32_t>> places;
+    std::map<std::int32_t, Table<std::int32_t>> places;
     for (auto [stage, at] : last) {
-      while (at < program.size() &&
+      while (at < program.Count() &&
              (program[at - 1].joined || TraitsOf(program[at].kind).is_send)) {
         ++at;
       }

@@ -9,6 +9,7 @@
 #include "schedules/diagnostic.h"
 #include "schedules/placements.h"
 #include "schedules/schedule.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 
@@ -22,7 +23,7 @@ enum class TorchFormat : std::uint8_t {
 /// A schedule read from such a file, and where its ops stand in it.
 struct TorchSchedule {
   Schedule schedule;
-  std::vector<std::vector<std::int32_t>> cells;  ///< Cell of each op, from 1; 0: not in the file.
+  Table<Table<std::int32_t>> cells;  ///< Cell of each op, from 1; 0: not in the file.
 };
 
 /// Reads such a file as a flush schedule of one batch: all reads are of version 0, and a stage

@@ -47,6 +47,8 @@ void CheckProgress(const Schedule& schedule, const ExecutionOrder& order, SendMo
   if (order.cycle.empty()) {
     return;
   }
+
+  // Link by link, back to the op where the cycle closes.
   std::string text = fmt::format("deadlock with {} sends: waits for {}", ToString(mode),
                                  Name(schedule, order.cycle.front().waits_for));
   for (std::size_t i = 1; i < order.cycle.size(); ++i) {
@@ -57,6 +59,7 @@ void CheckProgress(const Schedule& schedule, const ExecutionOrder& order, SendMo
                 : fmt::format(", which stands behind {}, which waits for {}",
                               ToString(schedule.At(wait.op)), Name(schedule, wait.waits_for));
   }
+
   if (order.cycle.back().waits_for != order.cycle.front().op) {
     text += fmt::format(", which stands behind {}", ToString(schedule.At(order.cycle.front().op)));
   }
@@ -77,7 +80,7 @@ Examination Examine(const Schedule& schedule, SendMode mode) {
   Examination result;
   Findings findings(schedule);
   if (CheckShape(schedule, findings)) {
-    const std::vector<PairPlaces> pairs = CheckPairs(schedule, findings);
+    const PairTable<PairPlaces> pairs = CheckPairs(schedule, findings);
     CheckVersions(schedule, findings);
     result.dependencies = FindDependencies(schedule);
     CheckCommunication(schedule, result.dependencies, pairs, findings);

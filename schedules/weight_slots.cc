@@ -7,23 +7,26 @@
 #include <unordered_map>
 #include <utility>
 
+#include "schedules/schedule.h"
+#include "schedules/tables.h"
+
 namespace stagecraft {
 namespace {
 
 /// The versions and predictions of one rank, numbered in the order in which they are written, and
 /// which op reads and writes which. Slots are given within a stage.
 struct Lifetimes {
-  std::vector<std::int32_t> reads;           ///< Per op: what it reads; -1 nothing.
-  std::vector<std::int32_t> writes;          ///< Per op: what it writes; -1 nothing.
-  std::vector<std::int32_t> last;            ///< Per version or prediction: its last reader.
-  std::vector<std::int32_t> first_of_stage;  ///< Version 0 of each stage, in placement order.
-  std::vector<std::int32_t> older;           ///< Of a window: versions before 0, of any stage ...
-  std::vector<std::size_t> local_of_older;   ///< ... and its place on the rank.
+  Table<std::int32_t> reads;           ///< Per op: what it reads; -1 nothing.
+  Table<std::int32_t> writes;          ///< Per op: what it writes; -1 nothing.
+  Table<std::int32_t> last;            ///< Per version or prediction: its last reader.
+  Table<std::int32_t> first_of_stage;  ///< Version 0 of each stage, in placement order.
+  Table<std::int32_t> older;           ///< Of a window: versions before 0, of any stage ...
+  Table<std::int32_t> local_of_older;  ///< ... and its place on the rank.
 };
 
 /// The weights that exist of one stage while its rank's program is walked.
 struct Known {
-  std::vector<std::int32_t> versions;
+  Table<std::int32_t> versions;
   std::map<std::int32_t, std::int32_t> older;                   ///< By version, below 0.
   std::unordered_map<std::uint64_t, std::int32_t> predictions;  ///< Latest of each key.
 };
@@ -36,29 +39,31 @@ std::uint64_t KeyOf(const Op& op) {
 class LifetimeWalk {
  public:
   explicit LifetimeWalk(const Schedule& schedule)
-      : schedule_(schedule), local_(static_cast<std::size_t>(schedule.shape.stages), 0) {}
+      : schedule_(schedule), local_(schedule.shape.stages, 0) {}
 
-  Lifetimes Walk(std::size_t rank) {
-    const std::vector<std::int32_t>& stages = schedule_.placement[rank];
-    const std::vector<Op>& program = schedule_.programs[rank];
+  Lifetimes Walk(std::int32_t rank) {
+    const Table<std::int32_t>& stages = schedule_.placement[rank];
+    const Program& program = schedule_.programs[rank];
     found_ = {};
     known_.assign(stages.size(), {});
-    for (std::size_t i = 0; i < stages.size(); ++i) {
-      local_[static_cast<std::size_t>(stages[i])] = i;
+    for (std::int32_t i = 0; i < stages.Count(); ++i) {
+      local_[stages[i]] = i;
       found_.first_of_stage.push_back(Born(-1));
       known_[i].versions.push_back(found_.first_of_stage.back());
     }
     for (const Op& op : program) {
       AddOlder(op);
     }
+
     found_.reads.assign(program.size(), -1);
     found_.writes.assign(program.size(), -1);
-    for (std::size_t i = 0; i < program.size(); ++i) {
+    for (std::int32_t i = 0; i < program.Count(); ++i) {
       Visit(i, program[i]);
     }
+
+    // The newest version always lives.
     for (const Known& known : known_) {
-      found_.last[static_cast<std::size_t>(known.versions.back())] =
-          static_cast<std::int32_t>(program.size());  // The newest version always lives.
+      found_.last[known.versions.back()] = program.Count();
     }
     return std::move(found_);
   }
@@ -66,7 +71,7 @@ class LifetimeWalk {
  private:
   std::int32_t Born(std::int32_t at) {
     found_.last.push_back(at);
-    return static_cast<std::int32_t>(found_.last.size()) - 1;
+    return found_.last.Count() - 1;
   }
 
   /// A window of a schedule may read versions of before its begin.
@@ -74,7 +79,7 @@ class LifetimeWalk {
     if (!TraitsOf(op.kind).reads_weights || op.version >= 0) {
       return;
     }
-    const std::size_t local = local_[static_cast<std::size_t>(op.stage)];
+    const std::int32_t local = local_[op.stage];
     if (!known_[local].older.contains(op.version)) {
       known_[local].older[op.version] = Born(-1);
       found_.older.push_back(known_[local].older[op.version]);
@@ -83,33 +88,32 @@ class LifetimeWalk {
   }
 
   std::int32_t VersionOf(const Known& known, std::int32_t version) const {
-    return version < 0 ? known.older.at(version)
-                       : known.versions[static_cast<std::size_t>(version)];
+    return version < 0 ? known.older.at(version) : known.versions[version];
   }
 
-  void Visit(std::size_t index, const Op& op) {
+  void Visit(std::int32_t index, const Op& op) {
     const bool writes = op.kind == OpKind::kStep || op.kind == OpKind::kPredict;
     if (!writes && !TraitsOf(op.kind).reads_weights) {
       return;
     }
-    Known& known = known_[local_[static_cast<std::size_t>(op.stage)]];
+    Known& known = known_[local_[op.stage]];
     const std::int32_t read =
         writes || op.horizon == 0 ? VersionOf(known, op.version) : known.predictions[KeyOf(op)];
-    const auto at = static_cast<std::int32_t>(index);
     found_.reads[index] = read;
-    found_.last[static_cast<std::size_t>(read)] = at;
+    found_.last[read] = index;
+
     if (op.kind == OpKind::kStep) {
-      found_.writes[index] = Born(at);
+      found_.writes[index] = Born(index);
       known.versions.push_back(found_.writes[index]);
     } else if (op.kind == OpKind::kPredict) {
-      found_.writes[index] = Born(at);
+      found_.writes[index] = Born(index);
       known.predictions[KeyOf(op)] = found_.writes[index];
     }
   }
 
   const Schedule& schedule_;
-  std::vector<std::size_t> local_;  ///< Per stage: its place on the rank being walked.
-  std::vector<Known> known_;
+  Table<std::int32_t> local_;  ///< Per stage: its place on the rank being walked.
+  Table<Known> known_;
   Lifetimes found_;
 };
 
@@ -132,28 +136,27 @@ class SlotPool {
   }
 
   std::int32_t Size() const { return size_; }
-  std::int32_t InUse() const { return size_ - static_cast<std::int32_t>(free_.size()); }
+  std::int32_t InUse() const { return size_ - free_.Count(); }
 
  private:
-  std::vector<std::int32_t> free_;
+  Table<std::int32_t> free_;
   std::int32_t size_ = 0;
 };
 
 /// Gives the slots of one rank, op by op.
 class SlotScan {
  public:
-  SlotScan(const Schedule& schedule, std::size_t rank, Lifetimes lifetimes)
+  SlotScan(const Schedule& schedule, std::int32_t rank, Lifetimes lifetimes)
       : program_(schedule.programs[rank]),
         stages_(schedule.placement[rank]),
         lifetimes_(std::move(lifetimes)),
         pools_(stages_.size()),
         slot_of_(lifetimes_.last.size(), -1) {
-    for (std::size_t i = 0; i < stages_.size(); ++i) {
-      slot_of_[static_cast<std::size_t>(lifetimes_.first_of_stage[i])] = pools_[i].Take();
+    for (std::int32_t i = 0; i < stages_.Count(); ++i) {
+      slot_of_[lifetimes_.first_of_stage[i]] = pools_[i].Take();
     }
-    for (std::size_t i = 0; i < lifetimes_.older.size(); ++i) {
-      slot_of_[static_cast<std::size_t>(lifetimes_.older[i])] =
-          pools_[lifetimes_.local_of_older[i]].Take();
+    for (std::int32_t i = 0; i < lifetimes_.older.Count(); ++i) {
+      slot_of_[lifetimes_.older[i]] = pools_[lifetimes_.local_of_older[i]].Take();
     }
   }
 
@@ -162,28 +165,26 @@ class SlotScan {
     std::int32_t base = -1;
   };
 
-  Given Next(std::size_t index) {
+  Given Next(std::int32_t index) {
     const std::int32_t read = lifetimes_.reads[index];
     if (read < 0) {
       return {};
     }
     SlotPool& pool = pools_[LocalOf(program_[index].stage)];
     const std::int32_t written = lifetimes_.writes[index];
-    const std::int32_t base = slot_of_[static_cast<std::size_t>(read)];
-    const bool last_read =
-        lifetimes_.last[static_cast<std::size_t>(read)] == static_cast<std::int32_t>(index);
+    const std::int32_t base = slot_of_[read];
+    const bool last_read = lifetimes_.last[read] == index;
     if (written < 0) {
       Release(pool, read, last_read);
       return {base, -1};
     }
+
     std::int32_t slot = base;  // An S that is the last reader of its base writes in place.
     if (!last_read) {
       slot = pool.Take();
     }
-    slot_of_[static_cast<std::size_t>(written)] = slot;
-    Release(pool, written,
-            lifetimes_.last[static_cast<std::size_t>(written)] ==
-                static_cast<std::int32_t>(index));  // A prediction that nothing reads.
+    slot_of_[written] = slot;
+    Release(pool, written, lifetimes_.last[written] == index);  // A prediction that nothing reads.
     return {slot, base};
   }
 
@@ -196,70 +197,67 @@ class SlotScan {
     return copies;
   }
 
-  std::int32_t Slots(std::size_t local) const { return pools_[local].Size(); }
+  std::int32_t Slots(std::int32_t local) const { return pools_[local].Size(); }
 
  private:
-  std::size_t LocalOf(std::int32_t stage) const {
-    if (stages_.size() == 1) {
-      return 0;
-    }
-    return static_cast<std::size_t>(std::find(stages_.begin(), stages_.end(), stage) -
-                                    stages_.begin());
+  std::ptrdiff_t LocalOf(std::int32_t stage) const {
+    return stages_.size() == 1 ? 0 : std::ranges::find(stages_, stage) - stages_.begin();
   }
 
   void Release(SlotPool& pool, std::int32_t weights, bool now) {
     if (now) {
-      pool.Give(slot_of_[static_cast<std::size_t>(weights)]);
+      pool.Give(slot_of_[weights]);
     }
   }
 
-  const std::vector<Op>& program_;
-  const std::vector<std::int32_t>& stages_;
+  const Program& program_;
+  const Table<std::int32_t>& stages_;
   Lifetimes lifetimes_;
-  std::vector<SlotPool> pools_;        ///< Per stage of the rank.
-  std::vector<std::int32_t> slot_of_;  ///< Per version or prediction.
+  Table<SlotPool> pools_;        ///< Per stage of the rank.
+  Table<std::int32_t> slot_of_;  ///< Per version or prediction.
 };
 
-void AppendCounts(const Schedule& schedule, std::size_t rank, const SlotScan& scan,
-                  std::vector<StageSlots>& counts) {
-  for (std::size_t i = 0; i < schedule.placement[rank].size(); ++i) {
-    counts.push_back({static_cast<std::int32_t>(rank), schedule.placement[rank][i], scan.Slots(i)});
+void AppendCounts(const Schedule& schedule, std::int32_t rank, const SlotScan& scan,
+                  Table<StageSlots>& counts) {
+  for (std::int32_t i = 0; i < schedule.placement[rank].Count(); ++i) {
+    counts.push_back({rank, schedule.placement[rank][i], scan.Slots(i)});
   }
 }
 
 }  // namespace
 
-std::int32_t WeightSlots::OfStage(std::int32_t stage) const {
-  std::int32_t most = 0;
-  for (const StageSlots& slots : stages) {
-    most = slots.stage == stage ? std::max(most, slots.slots) : most;
+Table<std::int32_t> WeightCopiesOfStages(const Table<StageSlots>& slots) {
+  Table<std::int32_t> most;
+  for (const StageSlots& held : slots) {
+    most.resize(std::max(most.Count(), held.stage + 1));
+    most[held.stage] = std::max(most[held.stage], held.slots);
   }
   return most;
 }
 
 WeightSlots AssignWeightSlots(const Schedule& schedule) {
-  WeightSlots assigned;
+  WeightSlots assigned{.stages = {},
+                       .slot = OpTable<std::int32_t>(schedule, -1),
+                       .base = OpTable<std::int32_t>(schedule, -1)};
   LifetimeWalk walk(schedule);
-  for (std::size_t rank = 0; rank < schedule.programs.size(); ++rank) {
+  for (std::int32_t rank = 0; rank < schedule.programs.Count(); ++rank) {
     SlotScan scan(schedule, rank, walk.Walk(rank));
-    std::vector<std::int32_t>& slot = assigned.slot.emplace_back();
-    std::vector<std::int32_t>& base = assigned.base.emplace_back();
-    for (std::size_t i = 0; i < schedule.programs[rank].size(); ++i) {
+    for (std::int32_t i = 0; i < schedule.programs[rank].Count(); ++i) {
       const SlotScan::Given given = scan.Next(i);
-      slot.push_back(given.slot);
-      base.push_back(given.base);
+      assigned.slot[{rank, i}] = given.slot;
+      assigned.base[{rank, i}] = given.base;
     }
     AppendCounts(schedule, rank, scan, assigned.stages);
   }
   return assigned;
 }
 
-std::vector<StageSlots> CountWeightSlots(const Schedule& schedule) {
-  std::vector<StageSlots> counts;
+Table<StageSlots> CountWeightSlots(const Schedule& schedule) {
+  Table<StageSlots> counts;
   LifetimeWalk walk(schedule);
-  for (std::size_t rank = 0; rank < schedule.programs.size(); ++rank) {
+  for (std::int32_t rank = 0; rank < schedule.programs.Count(); ++rank) {
     SlotScan scan(schedule, rank, walk.Walk(rank));
-    for (std::size_t i = 0; i < schedule.programs[rank].size(); ++i) {
+    for (std::int32_t i = 0; i < schedule.programs[rank].Count(); ++i) {
       scan.Next(i);
     }
     AppendCounts(schedule, rank, scan, counts);
@@ -267,12 +265,11 @@ std::vector<StageSlots> CountWeightSlots(const Schedule& schedule) {
   return counts;
 }
 
-std::vector<std::int32_t> WeightCopiesAfter(const Schedule& schedule, std::int32_t rank) {
-  const auto index = static_cast<std::size_t>(rank);
-  SlotScan scan(schedule, index, LifetimeWalk(schedule).Walk(index));
-  std::vector<std::int32_t> copies;
-  copies.reserve(schedule.programs[index].size());
-  for (std::size_t i = 0; i < schedule.programs[index].size(); ++i) {
+Table<std::int32_t> WeightCopiesAfter(const Schedule& schedule, std::int32_t rank) {
+  SlotScan scan(schedule, rank, LifetimeWalk(schedule).Walk(rank));
+  Table<std::int32_t> copies;
+  copies.reserve(schedule.programs[rank].size());
+  for (std::int32_t i = 0; i < schedule.programs[rank].Count(); ++i) {
     scan.Next(i);
     copies.push_back(scan.InUse());
   }

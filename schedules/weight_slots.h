@@ -3,7 +3,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "schedules/op_tables.h"
 #include "schedules/schedule.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 
@@ -20,23 +22,23 @@ struct StageSlots {
 /// always lives. Slots are given by linear scan. An S writes in place when it is the last reader
 /// of its base; a P never does. The number of slots is the number of weight copies.
 struct WeightSlots {
-  std::vector<StageSlots> stages;               ///< By rank, then in placement order.
-  std::vector<std::vector<std::int32_t>> slot;  ///< Per op: F, B, I, W, R read it; S, P write it;
-                                                ///< -1 for other kinds. Version 0 is in slot 0.
-  std::vector<std::vector<std::int32_t>> base;  ///< Per S and P: the slot it reads; else -1.
-
-  /// Most copies over the ranks that hold `stage`.
-  std::int32_t OfStage(std::int32_t stage) const;
+  Table<StageSlots> stages;    ///< By rank, then in placement order.
+  OpTable<std::int32_t> slot;  ///< F, B, I, W, R read it; S, P write it; -1 for other kinds.
+                               ///< Version 0 is in slot 0.
+  OpTable<std::int32_t> base;  ///< Of S and P: the slot it reads; else -1.
 };
 
 /// Requires `Verify(schedule)` empty. O(ops * slots in use).
 WeightSlots AssignWeightSlots(const Schedule& schedule);
 
 /// Only the counts of `AssignWeightSlots`, without the per-op tables.
-std::vector<StageSlots> CountWeightSlots(const Schedule& schedule);
+Table<StageSlots> CountWeightSlots(const Schedule& schedule);
+
+/// Per stage: the most copies on any of the ranks that hold it.
+Table<std::int32_t> WeightCopiesOfStages(const Table<StageSlots>& slots);
 
 /// Weight copies of all stages of `rank` that are alive after each op of its program: what the
 /// trace's counter shows. Requires `Verify(schedule)` empty.
-std::vector<std::int32_t> WeightCopiesAfter(const Schedule& schedule, std::int32_t rank);
+Table<std::int32_t> WeightCopiesAfter(const Schedule& schedule, std::int32_t rank);
 
 }  // namespace stagecraft

@@ -1,6 +1,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "schedules/tables.h"
 #include "sim/replay.h"
 #include "sim/walk.h"
 #include "sim/walk_plan.h"
@@ -15,7 +16,7 @@ class Recorder {
   static constexpr Step kTimeZero = 0;
   static constexpr Step kUnknown = ~0U;
 
-  Recorder(std::size_t expected, std::int32_t no_op) {
+  Recorder(std::int32_t expected, std::int32_t no_op) {
     compiled_.instructions.reserve(expected + 1);
     compiled_.subject.reserve(expected + 1);
     Append({}, no_op);
@@ -25,9 +26,8 @@ class Recorder {
     return Append({inputs.first, inputs.second, lane, cost_class}, op);
   }
 
-  Step Carry(StepInputs<Step> inputs, TransferPlan plan, std::size_t transfer) {
-    return Append({inputs.first, inputs.second, plan.lane, plan.cost_class},
-                  static_cast<std::int32_t>(transfer));
+  Step Carry(StepInputs<Step> inputs, TransferPlan plan, std::int32_t transfer) {
+    return Append({inputs.first, inputs.second, plan.lane, plan.cost_class}, transfer);
   }
 
   void SameSpan(std::int32_t op, std::int32_t like) { compiled_.same_spans.push_back({op, like}); }
@@ -47,13 +47,14 @@ class Recorder {
 }  // namespace
 
 std::optional<CompiledSchedule> Compile(const Schedule& schedule, const Dependencies& dependencies,
-                                        SendMode send, std::span<const StageSizes> sizes) {
+                                        SendMode send, TableView<const StageSizes> sizes) {
   WalkPlan plan = PlanWalk(schedule, dependencies, sizes);
-  const std::size_t waits = send == SendMode::kBlocking ? plan.transfers.size() : 0;
-  Recorder recorder(static_cast<std::size_t>(plan.ids.Size()) + waits, plan.ids.Size());
+  const std::int32_t waits = send == SendMode::kBlocking ? plan.transfers.Count() : 0;
+  Recorder recorder(plan.ids.Size() + waits, plan.ids.Size());
   if (!Walk<Recorder>(schedule, dependencies, send, plan, recorder).Finish()) {
     return std::nullopt;
   }
+
   CompiledSchedule compiled = recorder.Take();
   compiled.send = send;
   compiled.ranks = plan.Ranks();

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "schedules/dependencies.h"
+#include "schedules/schedule.h"
+#include "schedules/tables.h"
 #include "sim/durations.h"
-#include "sim/transfer_index.h"
 
 namespace stagecraft {
 namespace {
@@ -13,9 +15,8 @@ constexpr std::int32_t kNone = -1;
 
 std::int64_t HoldOf(const CostClasses& classes, const CostClass& cost_class, const Costs& costs,
                     const Topology& topology) {
-  const auto begin = static_cast<std::size_t>(cost_class.begin);
-  const std::span<const Op> ops(classes.ops.data() + begin,
-                                static_cast<std::size_t>(cost_class.end) - begin);
+  const TableView<const Op> ops = classes.OpsOf(cost_class);
+  const TableView<const std::int32_t> ranks = classes.RanksOf(cost_class);
   switch (cost_class.rule) {
     case CostClass::Rule::kNothing:
       return 0;
@@ -26,19 +27,20 @@ std::int64_t HoldOf(const CostClasses& classes, const CostClass& cost_class, con
     case CostClass::Rule::kSlowest:
       break;
   }
+
   Nanoseconds slowest{0};
-  for (std::size_t i = 0; i < ops.size(); ++i) {
-    slowest = std::max(slowest, AtSpeed(CellCost(ops.subspan(i, 1), costs),
-                                        topology.SpeedOf(classes.ranks[begin + i])));
+  for (std::int32_t i = 0; i < ops.Count(); ++i) {
+    const Nanoseconds cost = CellCost({&ops[i], 1}, costs);
+    slowest = std::max(slowest, AtSpeed(cost, topology.SpeedOf(ranks[i])));
   }
   return slowest.count();
 }
 
 }  // namespace
 
-std::vector<ClassCost> CostsOfClasses(const CostClasses& classes, const Costs& costs,
-                                      const Topology& topology) {
-  std::vector<ClassCost> result;
+Table<ClassCost> CostsOfClasses(const CostClasses& classes, const Costs& costs,
+                                const Topology& topology) {
+  Table<ClassCost> result;
   result.reserve(classes.classes.size());
   for (const CostClass& cost_class : classes.classes) {
     const bool transfer = cost_class.rule == CostClass::Rule::kTransfer;
@@ -48,46 +50,46 @@ std::vector<ClassCost> CostsOfClasses(const CostClasses& classes, const Costs& c
   return result;
 }
 
-std::vector<std::int64_t> BytesOfClasses(const CostClasses& classes, const Costs& costs) {
-  std::vector<std::int64_t> bytes;
+Table<std::int64_t> BytesOfClasses(const CostClasses& classes, const Costs& costs) {
+  Table<std::int64_t> bytes;
   bytes.reserve(classes.classes.size());
   for (const CostClass& cost_class : classes.classes) {
     bytes.push_back(cost_class.rule == CostClass::Rule::kTransfer
-                        ? BytesOf(classes.ops[static_cast<std::size_t>(cost_class.begin)], costs)
+                        ? BytesOf(classes.ops[cost_class.begin], costs)
                         : 0);
   }
   return bytes;
 }
 
-ClassFinder::ClassFinder(const Schedule& schedule, std::span<const StageSizes> sizes)
-    : schedule_(schedule),
-      sizes_(sizes),
-      head_(static_cast<std::size_t>(schedule.shape.stages) * kOpKinds, kNone) {
+ClassFinder::ClassFinder(const Schedule& schedule, TableView<const StageSizes> sizes)
+    : schedule_(schedule), sizes_(sizes), head_(schedule.shape.stages) {
+  for (KindTable<std::int32_t>& of_stage : head_) {
+    of_stage.fill(kNone);
+  }
   Add(CostClass::Rule::kNothing, 0, {});
   found_.static_bytes.resize(schedule.programs.size(), 0);
   if (!sizes_.empty()) {
-    const std::vector<RankMemory> memory = PeakMemory(schedule_, sizes_);
-    for (std::size_t rank = 0; rank < memory.size(); ++rank) {
+    const Table<RankMemory> memory = PeakMemory(schedule_, sizes_);
+    for (std::int32_t rank = 0; rank < memory.Count(); ++rank) {
       found_.static_bytes[rank] = memory[rank].static_bytes;
     }
   }
 }
 
-void ClassFinder::Assign(std::int32_t rank, std::vector<std::uint32_t>& classes) {
-  const auto index = static_cast<std::size_t>(rank);
-  const std::vector<Op>& program = schedule_.programs[index];
+void ClassFinder::Assign(std::int32_t rank, Table<std::uint32_t>& classes) {
+  const Program& program = schedule_.programs[rank];
   ForgetRank(rank);
   classes.assign(program.size(), kNoCost);
-  std::vector<MemoryLevel> levels;
+  Table<MemoryLevel> levels;
   if (!sizes_.empty()) {
     levels = MemoryLevels(schedule_, sizes_, rank);
   }
-  std::int64_t level = found_.static_bytes[index];
-  for (std::size_t begin = 0; begin < program.size();) {
-    std::size_t end = begin + 1;
-    while (program[end - 1].joined && end < program.size()) {
-      ++end;
-    }
+  std::int64_t level = found_.static_bytes[rank];
+
+  // Every cell, or op of its own, and what it does to memory.
+  std::int32_t end = 0;
+  for (std::int32_t begin = 0; begin < program.Count(); begin = end) {
+    end = CellEnd(program, begin);
     Change change;
     if (!levels.empty()) {
       change = {levels[begin].during - level, levels[begin].after - levels[begin].during};
@@ -95,18 +97,17 @@ void ClassFinder::Assign(std::int32_t rank, std::vector<std::uint32_t>& classes)
     }
     classes[end - 1] = static_cast<std::uint32_t>(
         end - begin == 1 ? OfOp(program[begin], rank, change)
-                         : OfCell({program.data() + begin, end - begin}, rank, change));
-    begin = end;
+                         : OfCell(TableView<const Op>(program).Between(begin, end), rank, change));
   }
 }
 
 std::int32_t& ClassFinder::Head(OpKind kind, std::int32_t stage) {
-  return head_[static_cast<std::size_t>(stage) * kOpKinds + static_cast<std::size_t>(kind)];
+  return head_[stage][kind];
 }
 
 /// Classes belong to one rank, except those of SENDs: the next rank finds none of its own.
 void ClassFinder::ForgetRank(std::int32_t rank) {
-  for (const std::int32_t stage : schedule_.placement[static_cast<std::size_t>(rank)]) {
+  for (const std::int32_t stage : schedule_.placement[rank]) {
     for (const OpTraits& traits : AllOpTraits()) {
       if (!traits.is_send) {
         Head(traits.kind, stage) = kNone;
@@ -117,23 +118,24 @@ void ClassFinder::ForgetRank(std::int32_t rank) {
 }
 
 std::int32_t ClassFinder::OfOp(const Op& op, std::int32_t rank, Change change) {
-  if (IsRecv(op.kind) && sizes_.empty()) {
+  if (TraitsOf(op.kind).is_recv && sizes_.empty()) {
     return kNoCost;
   }
   std::int32_t& head = Head(op.kind, op.stage);
-  for (std::int32_t found = head; found != kNone; found = next_[static_cast<std::size_t>(found)]) {
-    const CostClass& candidate = found_.classes[static_cast<std::size_t>(found)];
+  for (std::int32_t found = head; found != kNone; found = next_[found]) {
+    const CostClass& candidate = found_.classes[found];
     if (candidate.take == change.take && candidate.give == change.give) {
       return found;
     }
   }
-  const CostClass::Rule rule = IsSend(op.kind)                 ? CostClass::Rule::kTransfer
-                               : IsRecv(op.kind)               ? CostClass::Rule::kNothing
+
+  const CostClass::Rule rule = TraitsOf(op.kind).is_send       ? CostClass::Rule::kTransfer
+                               : TraitsOf(op.kind).is_recv     ? CostClass::Rule::kNothing
                                : op.kind == OpKind::kAllReduce ? CostClass::Rule::kSlowest
                                                                : CostClass::Rule::kCell;
   const std::int32_t added = Add(rule, rank, change);
   AddMembers(op, rank);
-  next_[static_cast<std::size_t>(added)] = head;
+  next_[added] = head;
   head = added;
   return added;
 }
@@ -154,17 +156,17 @@ std::int32_t ClassFinder::OfCell(std::span<const Op> cell, std::int32_t rank, Ch
 }
 
 std::int32_t ClassFinder::Add(CostClass::Rule rule, std::int32_t rank, Change change) {
-  const auto begin = static_cast<std::int32_t>(found_.ops.size());
+  const std::int32_t begin = found_.ops.Count();
   found_.classes.push_back({rule, rank, begin, begin, change.take, change.give});
   next_.push_back(kNone);
-  return static_cast<std::int32_t>(found_.classes.size()) - 1;
+  return found_.classes.Count() - 1;
 }
 
 /// To the class added last.
 void ClassFinder::AddMember(const Op& op, std::int32_t rank) {
   found_.ops.push_back({.kind = op.kind, .stage = op.stage});
   found_.ranks.push_back(rank);
-  found_.classes.back().end = static_cast<std::int32_t>(found_.ops.size());
+  found_.classes.back().end = found_.ops.Count();
 }
 
 void ClassFinder::AddMembers(const Op& op, std::int32_t rank) {
@@ -175,7 +177,7 @@ void ClassFinder::AddMembers(const Op& op, std::int32_t rank) {
   if (ranks_of_stage_.empty()) {
     ranks_of_stage_ = RanksOfStages(schedule_);
   }
-  for (const std::int32_t member : ranks_of_stage_[static_cast<std::size_t>(op.stage)]) {
+  for (const std::int32_t member : ranks_of_stage_[op.stage]) {
     AddMember(op, member);
   }
 }

@@ -8,6 +8,7 @@
 
 #include "schedules/activations.h"
 #include "schedules/schedule.h"
+#include "schedules/tables.h"
 #include "sim/topology.h"
 #include "traces/costs.h"
 
@@ -31,10 +32,17 @@ struct CostClass {
 
 /// The cost classes of one schedule: few, whatever its length.
 struct CostClasses {
-  std::vector<CostClass> classes;          ///< [0] takes no time.
-  std::vector<Op> ops;                     ///< Of cells all members; SENDs; an A per member rank.
-  std::vector<std::int32_t> ranks;         ///< Of each of `ops`.
-  std::vector<std::int64_t> static_bytes;  ///< Per rank: memory before its first op.
+  Table<CostClass> classes;          ///< [0] takes no time.
+  Program ops;                       ///< Of cells all members; SENDs; an A per member rank.
+  Table<std::int32_t> ranks;         ///< Of each of `ops`.
+  Table<std::int64_t> static_bytes;  ///< Per rank: memory before its first op.
+
+  TableView<const Op> OpsOf(const CostClass& one) const {
+    return TableView<const Op>(ops).Between(one.begin, one.end);
+  }
+  TableView<const std::int32_t> RanksOf(const CostClass& one) const {
+    return TableView<const std::int32_t>(ranks).Between(one.begin, one.end);
+  }
 };
 inline constexpr std::uint32_t kNoCost = 0;  ///< The class that takes no time.
 
@@ -47,21 +55,21 @@ struct ClassCost {
 };
 
 /// Per class. Requires `CheckCosts` empty.
-std::vector<ClassCost> CostsOfClasses(const CostClasses& classes, const Costs& costs,
-                                      const Topology& topology);
+Table<ClassCost> CostsOfClasses(const CostClasses& classes, const Costs& costs,
+                                const Topology& topology);
 
 /// Bytes that the transfers of each class carry; 0 for other classes.
-std::vector<std::int64_t> BytesOfClasses(const CostClasses& classes, const Costs& costs);
+Table<std::int64_t> BytesOfClasses(const CostClasses& classes, const Costs& costs);
 
 /// Finds the classes, rank by rank.
 class ClassFinder {
  public:
   /// `sizes` may be empty: then nothing is known of memory.
-  ClassFinder(const Schedule& schedule, std::span<const StageSizes> sizes);
+  ClassFinder(const Schedule& schedule, TableView<const StageSizes> sizes);
 
   /// Class of every op of `rank`: of a cell at its last op, the others have `kNoCost`, as have
   /// RECVs if nothing is known of memory.
-  void Assign(std::int32_t rank, std::vector<std::uint32_t>& classes);
+  void Assign(std::int32_t rank, Table<std::uint32_t>& classes);
 
   CostClasses Take() { return std::move(found_); }
 
@@ -71,7 +79,7 @@ class ClassFinder {
     std::int64_t give = 0;
   };
   struct CellKey {
-    std::vector<Op> ops;  ///< With kind and stage only.
+    Program ops;  ///< With kind and stage only.
     std::int64_t take = 0;
     std::int64_t give = 0;
     friend auto operator<=>(const CellKey&, const CellKey&) = default;
@@ -86,12 +94,12 @@ class ClassFinder {
   void AddMembers(const Op& op, std::int32_t rank);
 
   const Schedule& schedule_;
-  std::span<const StageSizes> sizes_;
+  TableView<const StageSizes> sizes_;
   CostClasses found_;
-  std::vector<std::int32_t> head_;  ///< Per stage and kind: latest class on the rank at hand.
-  std::vector<std::int32_t> next_;  ///< Per class: another of the same stage, kind and rank.
-  std::map<CellKey, std::int32_t> cells_;                  ///< Of the rank at hand.
-  std::vector<std::vector<std::int32_t>> ranks_of_stage_;  ///< Filled when an A is seen.
+  Table<KindTable<std::int32_t>> head_;  ///< Per stage and kind: latest class on the rank at hand.
+  Table<std::int32_t> next_;             ///< Per class: another of the same stage, kind and rank.
+  std::map<CellKey, std::int32_t> cells_;      ///< Of the rank at hand.
+  Table<Table<std::int32_t>> ranks_of_stage_;  ///< Filled when an A is seen.
 };
 
 }  // namespace stagecraft

@@ -9,6 +9,8 @@
 
 #include "schedules/check.h"
 #include "schedules/dependencies.h"
+#include "schedules/schedule.h"
+#include "schedules/tables.h"
 #include "sim/durations.h"
 #include "sim/transfer_index.h"
 
@@ -28,21 +30,22 @@ class PathBack {
         topology_(topology),
         ids_(schedule),
         dependencies_(FindDependencies(schedule)),
+        transfer_of_(IndexTransfers(schedule, dependencies_).of_op),
         fronts_(schedule.programs.size()) {
-    IndexTransfers();
-    IndexCollectives();
+    FindNeighbours();
   }
 
-  std::vector<CriticalStep> Walk() {
+  Table<CriticalStep> Walk() {
     const Nanoseconds makespan = Makespan(timeline_);
-    for (std::size_t rank = 0; rank < schedule_.programs.size(); ++rank) {
-      const auto size = static_cast<std::int32_t>(schedule_.programs[rank].size());
-      const OpRef last{static_cast<std::int32_t>(rank), size - 1};
+    for (std::int32_t rank = 0; rank < schedule_.programs.Count(); ++rank) {
+      const std::int32_t size = schedule_.programs[rank].Count();
+      const OpRef last{rank, size - 1};
       if (size > 0 && SpanOf(last).end == makespan) {
         at_ = {last.rank, size};
         break;
       }
     }
+
     now_ = makespan;
     while (now_ > Nanoseconds(0)) {
       STAGECRAFT_CHECK(at_ || transfer_ >= 0, "every start has a cause in a simulated timeline");
@@ -65,36 +68,19 @@ class PathBack {
     bool held = false;
   };
 
-  const std::vector<Op>& Program(std::int32_t rank) const {
-    return schedule_.programs[static_cast<std::size_t>(rank)];
-  }
-  const Span& SpanOf(OpRef ref) const {
-    return timeline_.spans[static_cast<std::size_t>(ids_.Of(ref))];
-  }
-  const Transfer& TransferAt(std::int32_t index) const {
-    return timeline_.transfers[static_cast<std::size_t>(index)];
-  }
+  const Program& ProgramOf(std::int32_t rank) const { return schedule_.programs[rank]; }
+  const Span& SpanOf(OpRef ref) const { return timeline_.spans[ids_.Of(ref)]; }
+  const Transfer& TransferAt(std::int32_t index) const { return timeline_.transfers[index]; }
 
-  void IndexTransfers() {
-    transfer_of_.assign(timeline_.spans.size(), -1);
+  void FindNeighbours() {
     before_.reserve(timeline_.transfers.size());
-    std::vector<std::int32_t> last(schedule_.programs.size(), -1);  // Per receiver, of one sender.
-    for (std::size_t i = 0; i < timeline_.transfers.size(); ++i) {
-      const Transfer& transfer = timeline_.transfers[i];
-      transfer_of_[static_cast<std::size_t>(ids_.Of(transfer.send))] = static_cast<std::int32_t>(i);
-      transfer_of_[static_cast<std::size_t>(ids_.Of(transfer.recv))] = static_cast<std::int32_t>(i);
-      std::int32_t& before = last[static_cast<std::size_t>(transfer.recv.rank)];
+    Table<std::int32_t> last(schedule_.programs.Count(), -1);  // Per receiver, of one sender.
+    for (std::int32_t i = 0; i < timeline_.transfers.Count(); ++i) {
+      const Transfer& transfer = TransferAt(i);
+      std::int32_t& before = last[transfer.recv.rank];
       const bool same_sender = before >= 0 && TransferAt(before).send.rank == transfer.send.rank;
       before_.push_back(same_sender ? before : -1);
-      before = static_cast<std::int32_t>(i);
-    }
-  }
-
-  void IndexCollectives() {
-    for (std::size_t i = 0; i < dependencies_.collectives.size(); ++i) {
-      for (const OpRef member : dependencies_.collectives[i].members) {
-        collective_of_[member] = i;
-      }
+      before = i;
     }
   }
 
@@ -106,6 +92,7 @@ class PathBack {
       AddLaneStep({ref.rank, front.begin - 1});
       return;
     }
+
     const bool started = std::exchange(started_, false);
     if (started && BlameStart(ref)) {
       return;
@@ -118,11 +105,12 @@ class PathBack {
   }
 
   Front& FrontOf(OpRef ref) {
-    Front& front = fronts_[static_cast<std::size_t>(ref.rank)];
+    Front& front = fronts_[ref.rank];
     if (front.time == now_) {
       return front;  // Found from a later op: what lies before this one is the same.
     }
     front = {now_, ref.index, false};
+
     while (front.begin > 0) {
       const Span& span = SpanOf({ref.rank, front.begin - 1});
       if (span.start < now_) {
@@ -135,9 +123,9 @@ class PathBack {
   }
 
   void AddLaneStep(OpRef op) {
-    const std::vector<Op>& program = Program(op.rank);
-    if (IsSend(program[static_cast<std::size_t>(op.index)].kind)) {
-      AddTransferStep(transfer_of_[static_cast<std::size_t>(ids_.Of(op))]);
+    const Program& program = ProgramOf(op.rank);
+    if (TraitsOf(program[op.index].kind).is_send) {
+      AddTransferStep(transfer_of_[op]);
       return;
     }
     op.index = CellBegin(program, op.index);
@@ -162,7 +150,7 @@ class PathBack {
 
   /// The same as `Blame`, of all ops of the cell that begins at `ref`.
   bool BlameStart(OpRef ref) {
-    const std::int32_t end = CellEnd(Program(ref.rank), ref.index);
+    const std::int32_t end = CellEnd(ProgramOf(ref.rank), ref.index);
     for (OpRef op = ref; op.index < end; ++op.index) {
       if (Blame(op)) {
         return true;
@@ -176,25 +164,19 @@ class PathBack {
   /// something that the op waits for, so that the walk ends also where nothing takes time.
   bool Blame(OpRef ref) {
     const Op& op = schedule_.At(ref);
-    if (IsSend(op.kind)) {
+    if (TraitsOf(op.kind).is_send) {
       return topology_.send == SendMode::kBlocking && BlameTransfer(ref);
     }
     if (op.kind == OpKind::kAllReduce) {
       return BlameMember(ref);
     }
-    return !IsRecv(op.kind) && BlameInput(ref);
+    return !TraitsOf(op.kind).is_recv && BlameTransfer(ref);
   }
 
-  bool BlameInput(OpRef ref) {
-    const OpRef input =
-        dependencies_
-            .input[static_cast<std::size_t>(ref.rank)][static_cast<std::size_t>(ref.index)];
-    return input && IsRecv(schedule_.At(input).kind) && BlameTransfer(input);
-  }
-
-  bool BlameTransfer(OpRef send_or_recv) {
-    const std::int32_t transfer = transfer_of_[static_cast<std::size_t>(ids_.Of(send_or_recv))];
-    if (TransferAt(transfer).arrival != now_) {
+  /// The transfer that a SEND makes or another op waits for, if any.
+  bool BlameTransfer(OpRef ref) {
+    const std::int32_t transfer = transfer_of_[ref];
+    if (transfer == kNoTransfer || TransferAt(transfer).arrival != now_) {
       return false;
     }
     AddTransferStep(transfer);
@@ -202,7 +184,7 @@ class PathBack {
   }
 
   bool BlameMember(OpRef ref) {
-    const std::size_t collective = collective_of_.at(ref);
+    const std::int32_t collective = dependencies_.collective[ref];
     for (const OpRef member : dependencies_.collectives[collective].members) {
       const Nanoseconds reached =
           member.index > 0 ? SpanOf({member.rank, member.index - 1}).end : Nanoseconds(0);
@@ -222,7 +204,7 @@ class PathBack {
     } else if (topology_.send != SendMode::kEager && SpanOf(transfer.recv).start == now_) {
       at_ = transfer.recv;
     } else {
-      const std::int32_t before = before_[static_cast<std::size_t>(index)];
+      const std::int32_t before = before_[index];
       STAGECRAFT_CHECK(before >= 0, "every start has a cause in a simulated timeline");
       AddTransferStep(before);
     }
@@ -233,11 +215,10 @@ class PathBack {
   const Topology& topology_;
   OpIds ids_;
   Dependencies dependencies_;
-  std::vector<Front> fronts_;              ///< Per rank.
-  std::vector<std::int32_t> transfer_of_;  ///< Per op: transfer of a SEND or RECV.
-  std::vector<std::int32_t> before_;       ///< Per transfer: the one before it on its channel.
-  std::map<OpRef, std::size_t> collective_of_;
-  std::vector<CriticalStep> path_;  ///< Last step first.
+  OpTable<std::int32_t> transfer_of_;  ///< As in `TransferIndex`.
+  Table<Front> fronts_;                ///< Per rank.
+  Table<std::int32_t> before_;         ///< Per transfer: the one before it on its channel.
+  Table<CriticalStep> path_;           ///< Last step first.
   Nanoseconds now_{0};
   OpRef at_;                    ///< What is asked about next: an op that its rank reaches now, ...
   bool started_ = false;        ///< ... which also starts now; or ...
@@ -258,8 +239,8 @@ class Sums {
     sum.total += time;
   }
 
-  std::vector<Sensitivity> Take() const {
-    std::vector<Sensitivity> all;
+  Table<Sensitivity> Take() const {
+    Table<Sensitivity> all;
     for (const auto& [item, sum] : sums_) {
       all.push_back(sum);
     }
@@ -274,22 +255,21 @@ class Sums {
 
 }  // namespace
 
-std::vector<CriticalStep> CriticalPath(const Schedule& schedule, const Timeline& timeline,
-                                       const Topology& topology) {
+Table<CriticalStep> CriticalPath(const Schedule& schedule, const Timeline& timeline,
+                                 const Topology& topology) {
   return PathBack(schedule, timeline, topology).Walk();
 }
 
-std::vector<Sensitivity> Sensitivities(const Schedule& schedule, const Costs& costs,
-                                       const std::vector<CriticalStep>& path) {
+Table<Sensitivity> Sensitivities(const Schedule& schedule, const Costs& costs,
+                                 const Table<CriticalStep>& path) {
   Sums sums;
   for (const CriticalStep& step : path) {
-    const std::vector<Op>& program = schedule.programs[static_cast<std::size_t>(step.op.rank)];
+    const Program& program = schedule.programs[step.op.rank];
     const std::int32_t end =
         step.kind == CriticalStep::Kind::kOp ? CellEnd(program, step.op.index) : step.op.index + 1;
-    const std::span<const Op> cell(program.data() + step.op.index,
-                                   static_cast<std::size_t>(end - step.op.index));
+    const TableView<const Op> cell = TableView<const Op>(program).Between(step.op.index, end);
     const std::int32_t stage = cell.front().stage;
-    if (cell.size() > 1 && costs.stages[static_cast<std::size_t>(stage)].joined) {
+    if (cell.size() > 1 && costs.stages[stage].joined) {
       sums.Add({.what = CostItem::What::kCell, .index = stage}, step.end - step.start);
       continue;
     }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "schedules/schedule.h"
+#include "schedules/tables.h"
 #include "sim/cost_item.h"
 #include "sim/topology.h"
 #include "traces/costs.h"
@@ -24,8 +25,8 @@ struct CriticalStep {
 /// are left out. Of several binding reasons the rank's own previous op wins, then the input, then
 /// the channel. A transfer that only keeps the next one from starting ends where it leaves the
 /// channel. `timeline` must be that of `Simulate`. O(ops).
-std::vector<CriticalStep> CriticalPath(const Schedule& schedule, const Timeline& timeline,
-                                       const Topology& topology);
+Table<CriticalStep> CriticalPath(const Schedule& schedule, const Timeline& timeline,
+                                 const Topology& topology);
 
 /// How the makespan changes per nanosecond of one cost, from the critical path.
 struct Sensitivity {
@@ -37,7 +38,7 @@ struct Sensitivity {
 
 /// Adds up `path` by what its steps cost, the largest total first. A cell with a `joined` cost is
 /// booked as a cell; the time of one without is divided among its members by their costs.
-std::vector<Sensitivity> Sensitivities(const Schedule& schedule, const Costs& costs,
-                                       const std::vector<CriticalStep>& path);
+Table<Sensitivity> Sensitivities(const Schedule& schedule, const Costs& costs,
+                                 const Table<CriticalStep>& path);
 
 }  // namespace stagecraft

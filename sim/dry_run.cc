@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "schedules/dependencies.h"
+#include "schedules/schedule.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 namespace {
@@ -14,28 +16,29 @@ class DryRun {
   explicit DryRun(const Schedule& schedule)
       : schedule_(schedule),
         dependencies_(FindDependencies(schedule)),
-        ids_(schedule),
-        done_(static_cast<std::size_t>(ids_.Size())),
-        next_(schedule.programs.size()) {
-    for (std::size_t rank = 0; rank < next_.size(); ++rank) {
+        done_(schedule),
+        next_(schedule.programs.Count()) {
+    for (std::int32_t rank = 0; rank < next_.Count(); ++rank) {
       SkipSteps(rank);
     }
   }
 
   std::optional<std::int64_t> Run() {
     std::int64_t steps = 0;
-    std::vector<bool> ran(next_.size());
+    Table<bool> ran(next_.Count());
     while (!IsOver()) {
+      // Whoever cannot run at first tries once more: its input may have come in this step.
       bool progress = false;
-      for (std::size_t rank = 0; rank < next_.size(); ++rank) {
+      for (std::int32_t rank = 0; rank < next_.Count(); ++rank) {
         ran[rank] = TryNext(rank);
         progress = progress || ran[rank];
       }
-      for (std::size_t rank = 0; rank < next_.size(); ++rank) {
+      for (std::int32_t rank = 0; rank < next_.Count(); ++rank) {
         if (!ran[rank]) {
           TryNext(rank);
         }
       }
+
       if (!progress) {
         return std::nullopt;
       }
@@ -45,48 +48,46 @@ class DryRun {
   }
 
  private:
-  const std::vector<Op>& Program(std::size_t rank) const { return schedule_.programs[rank]; }
+  const Program& ProgramOf(std::int32_t rank) const { return schedule_.programs[rank]; }
 
   bool IsOver() const {
-    for (std::size_t rank = 0; rank < next_.size(); ++rank) {
-      if (next_[rank] < Program(rank).size()) {
+    for (std::int32_t rank = 0; rank < next_.Count(); ++rank) {
+      if (next_[rank] < ProgramOf(rank).Count()) {
         return false;
       }
     }
     return true;
   }
 
-  std::size_t IdOf(OpRef op) const { return static_cast<std::size_t>(ids_.Of(op)); }
-
   /// Runs the rank's next op if what it waits for has run.
-  bool TryNext(std::size_t rank) {
-    if (next_[rank] == Program(rank).size()) {
+  bool TryNext(std::int32_t rank) {
+    if (next_[rank] == ProgramOf(rank).Count()) {
       return false;
     }
-    const OpRef input = dependencies_.input[rank][next_[rank]];
-    if (input && !done_[IdOf(input)]) {
+    const OpRef op{rank, next_[rank]};
+    const OpRef input = dependencies_.input[op];
+    if (input && done_[input] == 0) {
       return false;
     }
-    done_[IdOf({static_cast<std::int32_t>(rank), static_cast<std::int32_t>(next_[rank])})] = true;
+    done_[op] = 1;
     ++next_[rank];
     SkipSteps(rank);
     return true;
   }
 
-  void SkipSteps(std::size_t rank) {
+  void SkipSteps(std::int32_t rank) {
     const auto is_step = [](const Op& op) {
       return op.kind == OpKind::kStep || op.kind == OpKind::kAllReduce;
     };
-    while (next_[rank] < Program(rank).size() && is_step(Program(rank)[next_[rank]])) {
+    while (next_[rank] < ProgramOf(rank).Count() && is_step(ProgramOf(rank)[next_[rank]])) {
       ++next_[rank];
     }
   }
 
   const Schedule& schedule_;
   Dependencies dependencies_;
-  OpIds ids_;
-  std::vector<bool> done_;
-  std::vector<std::size_t> next_;
+  OpTable<char> done_;
+  Table<std::int32_t> next_;  ///< Per rank: its next op.
 };
 
 }  // namespace

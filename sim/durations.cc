@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "schedules/schedule.h"
+
 namespace stagecraft {
 namespace {
 
@@ -50,12 +52,13 @@ class CostCheck {
   }
 
   void CheckStages() {
-    const auto stages = static_cast<std::size_t>(schedule_.shape.stages);
-    if (costs_.stages.size() != stages) {
+    const std::int32_t stages = schedule_.shape.stages;
+    if (costs_.stages.Count() != stages) {
       Fault("costs", fmt::format("costs of {} stages for a schedule of {}; expected one each",
                                  costs_.stages.size(), stages));
     }
-    for (std::size_t stage = 0; stage < costs_.stages.size(); ++stage) {
+
+    for (std::int32_t stage = 0; stage < costs_.stages.Count(); ++stage) {
       const std::string where = fmt::format("stage {}", stage);
       const StageCosts& c = costs_.stages[stage];
       CheckTime(where, "forward", c.forward);
@@ -96,12 +99,13 @@ class CostCheck {
                                     "transfers that take the latency only",
                                     topology_.bandwidth));
     }
-    const auto ranks = static_cast<std::size_t>(schedule_.shape.ranks);
-    if (topology_.speed.size() > ranks) {
+
+    const std::int32_t ranks = schedule_.shape.ranks;
+    if (topology_.speed.Count() > ranks) {
       Fault("topology", fmt::format("a speed for rank {}; expected ranks 0 to {}",
                                     topology_.speed.size() - 1, ranks - 1));
     }
-    for (std::size_t rank = 0; rank < topology_.speed.size(); ++rank) {
+    for (std::int32_t rank = 0; rank < topology_.speed.Count(); ++rank) {
       const double speed = topology_.speed[rank];
       if (!(std::isfinite(speed) && speed > 0)) {
         Fault(fmt::format("rank {}", rank), fmt::format("speed {}; expected more than 0", speed));
@@ -125,10 +129,12 @@ class CostCheck {
       longest = std::max(longest, ExactHold(stage.sizes.output_bytes, topology_) +
                                       static_cast<double>(topology_.latency.count()));
     }
+
     double ops = 0;
-    for (const std::vector<Op>& program : schedule_.programs) {
+    for (const Program& program : schedule_.programs) {
       ops += static_cast<double>(program.size());
     }
+
     // Half a nanosecond of rounding per op, and twice for what a double cannot hold.
     if (2 * ops * (longest + 1) <= kMaxTotal) {
       return;
@@ -143,13 +149,12 @@ class CostCheck {
 
   double Total() const {
     double total = 0;
-    for (std::size_t rank = 0; rank < schedule_.programs.size(); ++rank) {
-      const double speed = topology_.SpeedOf(static_cast<std::int32_t>(rank));
+    for (std::int32_t rank = 0; rank < schedule_.programs.Count(); ++rank) {
+      const double speed = topology_.SpeedOf(rank);
       for (const Op& op : schedule_.programs[rank]) {
-        const auto stage = static_cast<std::size_t>(op.stage);
-        total += 1 + Exact(CostOf(costs_.stages[stage], op.kind), speed) +
-                 Exact(costs_.stages[stage].joined.value_or(Nanoseconds(0)),
-                       op.joined ? speed : HUGE_VAL);
+        const StageCosts& stage = costs_.stages[op.stage];
+        total += 1 + Exact(CostOf(stage, op.kind), speed) +
+                 Exact(stage.joined.value_or(Nanoseconds(0)), op.joined ? speed : HUGE_VAL);
         if (TraitsOf(op.kind).is_send) {
           total += ExactHold(BytesOf(op, costs_), topology_) +
                    static_cast<double>(topology_.latency.count());
@@ -199,13 +204,13 @@ Nanoseconds AtSpeed(Nanoseconds cost, double speed) {
 }
 
 Nanoseconds CellCost(std::span<const Op> cell, const Costs& costs) {
-  const StageCosts& first = costs.stages[static_cast<std::size_t>(cell.front().stage)];
+  const StageCosts& first = costs.stages[cell.front().stage];
   if (cell.size() > 1 && first.joined) {
     return *first.joined;
   }
   Nanoseconds sum{0};
   for (const Op& op : cell) {
-    sum += CostOf(costs.stages[static_cast<std::size_t>(op.stage)], op.kind);
+    sum += CostOf(costs.stages[op.stage], op.kind);
   }
   return sum;
 }
@@ -213,7 +218,7 @@ Nanoseconds CellCost(std::span<const Op> cell, const Costs& costs) {
 std::int64_t BytesOf(const Op& send, const Costs& costs) {
   const std::int32_t producer =
       send.kind == OpKind::kSendForward ? send.stage : std::max(send.stage - 1, 0);
-  return costs.stages[static_cast<std::size_t>(producer)].sizes.output_bytes;
+  return costs.stages[producer].sizes.output_bytes;
 }
 
 Nanoseconds HoldTime(std::int64_t bytes, const Topology& topology) {

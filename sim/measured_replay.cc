@@ -7,20 +7,18 @@
 
 #include "schedules/dependencies.h"
 #include "schedules/progress.h"
+#include "schedules/schedule.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 
 namespace {
 
-OpRef InputOf(const Dependencies& dependencies, OpRef op) {
-  return dependencies.input[static_cast<std::size_t>(op.rank)][static_cast<std::size_t>(op.index)];
-}
-
 /// The op whose tensor `op` works on, on whichever rank.
 OpRef MakerOf(const Schedule& schedule, const Dependencies& dependencies, OpRef op) {
-  OpRef input = InputOf(dependencies, op);
+  OpRef input = dependencies.input[op];
   if (input && TraitsOf(schedule.At(input).kind).is_recv) {
-    input = InputOf(dependencies, InputOf(dependencies, input));  // Its SEND, and who made it.
+    input = dependencies.input[dependencies.input[input]];  // Its SEND, and who made it.
   }
   return input;
 }
@@ -30,13 +28,13 @@ Nanoseconds TimeOfAllReduce(const Collective& collective, const Timeline& measur
                             const OpIds& ids, OpRef op) {
   Nanoseconds begin(0);
   for (const OpRef member : collective.members) {
-    begin = std::max(begin, measured.spans[static_cast<std::size_t>(ids.Of(member))].start);
+    begin = std::max(begin, measured.spans[ids.Of(member)].start);
   }
-  const Nanoseconds end = measured.spans[static_cast<std::size_t>(ids.Of(op))].end;
+  const Nanoseconds end = measured.spans[ids.Of(op)].end;
   return std::max(end - begin, Nanoseconds(0));
 }
 
-Nanoseconds Median(std::vector<Nanoseconds>& values) {
+Nanoseconds Median(Table<Nanoseconds>& values) {
   if (values.empty()) {
     return Nanoseconds(0);
   }
@@ -56,18 +54,12 @@ class MeasuredReplay {
         free_(schedule.programs.size(), Nanoseconds(0)),
         met_(dependencies_.collectives.size()) {
     replayed_.spans.resize(measured.spans.size());
-    collective_of_.resize(measured.spans.size());
-    for (std::size_t i = 0; i < dependencies_.collectives.size(); ++i) {
-      for (const OpRef member : dependencies_.collectives[i].members) {
-        collective_of_[static_cast<std::size_t>(ids_.Of(member))] = i;
-      }
-    }
   }
 
   Timeline Run() {
     for (const OpRef op : OrderOps(schedule_, dependencies_, SendMode::kEager).order) {
-      const auto id = static_cast<std::size_t>(ids_.Of(op));
-      Nanoseconds& lane = free_[static_cast<std::size_t>(op.rank)];
+      const std::int32_t id = ids_.Of(op);
+      Nanoseconds& lane = free_[op.rank];
       if (IsCommunication(schedule_.At(op).kind)) {
         replayed_.spans[id] = {lane, lane};
         continue;
@@ -82,14 +74,11 @@ class MeasuredReplay {
  private:
   Nanoseconds TimeOf(OpRef op) const {
     if (schedule_.At(op).kind == OpKind::kAllReduce) {
-      return TimeOfAllReduce(dependencies_.collectives[CollectiveOf(op)], measured_, ids_, op);
+      return TimeOfAllReduce(dependencies_.collectives[dependencies_.collective[op]], measured_,
+                             ids_, op);
     }
-    const Span& span = measured_.spans[static_cast<std::size_t>(ids_.Of(op))];
+    const Span& span = measured_.spans[ids_.Of(op)];
     return span.end - span.start;
-  }
-
-  std::size_t CollectiveOf(OpRef op) const {
-    return collective_of_[static_cast<std::size_t>(ids_.Of(op))];
   }
 
   /// When what the op waits for is there.
@@ -101,17 +90,17 @@ class MeasuredReplay {
     if (!maker) {
       return Nanoseconds(0);
     }
-    return replayed_.spans[static_cast<std::size_t>(ids_.Of(maker))].end +
+    return replayed_.spans[ids_.Of(maker)].end +
            (maker.rank == op.rank ? Nanoseconds(0) : delays_.hop);
   }
 
   /// When every member has come. The first that asks finds all ops before it done.
   Nanoseconds Meeting(OpRef op) {
-    const std::size_t i = CollectiveOf(op);
+    const std::int32_t i = dependencies_.collective[op];
     if (!met_[i]) {
       met_[i] = Nanoseconds(0);
       for (const OpRef member : dependencies_.collectives[i].members) {
-        met_[i] = std::max(*met_[i], free_[static_cast<std::size_t>(member.rank)]);
+        met_[i] = std::max(*met_[i], free_[member.rank]);
       }
     }
     return *met_[i];
@@ -122,37 +111,36 @@ class MeasuredReplay {
   Delays delays_;
   Dependencies dependencies_;
   OpIds ids_;
-  std::vector<std::size_t> collective_of_;       ///< Per op id, of an A.
-  std::vector<Nanoseconds> free_;                ///< Per rank.
-  std::vector<std::optional<Nanoseconds>> met_;  ///< Per collective.
+  Table<Nanoseconds> free_;                ///< Per rank.
+  Table<std::optional<Nanoseconds>> met_;  ///< Per collective.
   Timeline replayed_;
 };
 
 }  // namespace
 
 Delays MeasureDelays(const Schedule& schedule, const Timeline& measured,
-                     const std::vector<MicrobatchRange>& ranges) {
+                     const Table<MicrobatchRange>& ranges) {
   const Dependencies dependencies = FindDependencies(schedule);
   const OpIds ids(schedule);
-  std::vector<Nanoseconds> behind_own;
-  std::vector<Nanoseconds> behind_other;
-  for (std::size_t rank = 0; rank < schedule.programs.size(); ++rank) {
+  Table<Nanoseconds> behind_own;
+  Table<Nanoseconds> behind_other;
+  for (std::int32_t rank = 0; rank < schedule.programs.Count(); ++rank) {
     Nanoseconds lane(0);
-    for (std::size_t i = 0; i < schedule.programs[rank].size(); ++i) {
+    for (std::int32_t i = 0; i < schedule.programs[rank].Count(); ++i) {
       const Op& op = schedule.programs[rank][i];
       if (IsCommunication(op.kind)) {
         continue;
       }
-      const OpRef ref{static_cast<std::int32_t>(rank), static_cast<std::int32_t>(i)};
-      const Span& span = measured.spans[static_cast<std::size_t>(ids.Of(ref))];
+
+      const OpRef ref{rank, i};
+      const Span& span = measured.spans[ids.Of(ref)];
       const bool counts = IsCompute(op.kind) && Contains(ranges, op.microbatch);
       const OpRef maker = MakerOf(schedule, dependencies, ref);
       if (counts && i > 0) {
-        const bool waited = maker && maker.rank != ref.rank &&
-                            measured.spans[static_cast<std::size_t>(ids.Of(maker))].end > lane;
+        const bool waited =
+            maker && maker.rank != ref.rank && measured.spans[ids.Of(maker)].end > lane;
         if (waited) {
-          behind_other.push_back(span.start -
-                                 measured.spans[static_cast<std::size_t>(ids.Of(maker))].end);
+          behind_other.push_back(span.start - measured.spans[ids.Of(maker)].end);
         } else {
           behind_own.push_back(span.start - lane);
         }
@@ -160,28 +148,30 @@ Delays MeasureDelays(const Schedule& schedule, const Timeline& measured,
       lane = span.end;
     }
   }
+
   Delays delays;
   delays.dispatch = Median(behind_own);
   delays.hop = std::max(Median(behind_other) - delays.dispatch, Nanoseconds(0));
   return delays;
 }
 
-std::vector<Nanoseconds> MeasureAllReduces(const Schedule& schedule, const Timeline& measured,
-                                           const std::vector<MicrobatchRange>& ranges) {
+Table<Nanoseconds> MeasureAllReduces(const Schedule& schedule, const Timeline& measured,
+                                     const Table<MicrobatchRange>& ranges) {
   const Dependencies dependencies = FindDependencies(schedule);
   const OpIds ids(schedule);
   const auto counts = [&](OpRef op) {
-    const std::vector<Op>& program = schedule.programs[static_cast<std::size_t>(op.rank)];
+    const Program& program = schedule.programs[op.rank];
     std::int32_t at = op.index;
-    while (at >= 0 && !IsCompute(program[static_cast<std::size_t>(at)].kind)) {
+    while (at >= 0 && !IsCompute(program[at].kind)) {
       --at;
     }
-    return at >= 0 && Contains(ranges, program[static_cast<std::size_t>(at)].microbatch);
+    return at >= 0 && Contains(ranges, program[at].microbatch);
   };
-  std::vector<Nanoseconds> sum(static_cast<std::size_t>(schedule.shape.stages), Nanoseconds(0));
-  std::vector<std::int64_t> number(sum.size(), 0);
+
+  Table<Nanoseconds> sum(schedule.shape.stages, Nanoseconds(0));
+  Table<std::int64_t> number(sum.size(), 0);
   for (const Collective& collective : dependencies.collectives) {
-    const auto stage = static_cast<std::size_t>(collective.stage);
+    const std::int32_t stage = collective.stage;
     for (const OpRef member : collective.members) {
       if (counts(member)) {
         sum[stage] += TimeOfAllReduce(collective, measured, ids, member);
@@ -189,7 +179,8 @@ std::vector<Nanoseconds> MeasureAllReduces(const Schedule& schedule, const Timel
       }
     }
   }
-  for (std::size_t stage = 0; stage < sum.size(); ++stage) {
+
+  for (std::int32_t stage = 0; stage < sum.Count(); ++stage) {
     sum[stage] /= std::max<std::int64_t>(number[stage], 1);
   }
   return sum;

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "schedules/schedule.h"
+#include "schedules/tables.h"
 #include "schedules/window.h"
 #include "traces/timeline.h"
 
@@ -18,12 +19,12 @@ struct Delays {
 /// The medians over the micro-batches in `ranges` of a recorded run; 0 of what did not happen.
 /// O(ops log ops).
 Delays MeasureDelays(const Schedule& schedule, const Timeline& measured,
-                     const std::vector<MicrobatchRange>& ranges);
+                     const Table<MicrobatchRange>& ranges);
 
 /// What the A of each stage take on average, for the micro-batches in `ranges`, from the begin of
 /// the last member on; 0 where there are none. The micro-batch before an A says where it belongs.
-std::vector<Nanoseconds> MeasureAllReduces(const Schedule& schedule, const Timeline& measured,
-                                           const std::vector<MicrobatchRange>& ranges);
+Table<Nanoseconds> MeasureAllReduces(const Schedule& schedule, const Timeline& measured,
+                                     const Table<MicrobatchRange>& ranges);
 
 /// When each op of a lowered `schedule` would run if it took exactly the time it took in
 /// `measured`, and began `delays` after it could: what of a measured makespan the order of the ops

@@ -4,9 +4,12 @@
 #include <cstddef>
 
 #include "schedules/activations.h"
+#include "schedules/schedule.h"
 #include "schedules/staleness.h"
+#include "schedules/tables.h"
 #include "schedules/weight_slots.h"
 #include "sim/cycle.h"
+#include "sim/transfer_index.h"
 
 namespace stagecraft {
 namespace {
@@ -21,17 +24,10 @@ class LaneWalk {
  public:
   LaneWalk(const Schedule& schedule, const Dependencies& dependencies, const Timeline& timeline)
       : schedule_(schedule),
-        dependencies_(dependencies),
         timeline_(timeline),
         ids_(schedule),
         makespan_(Makespan(timeline)),
-        transfer_of_(timeline.transfers.empty() ? 0 : timeline.spans.size(), -1) {
-    for (std::size_t i = 0; i < timeline.transfers.size(); ++i) {
-      const Transfer& transfer = timeline.transfers[i];
-      transfer_of_[static_cast<std::size_t>(ids_.Of(transfer.send))] = static_cast<std::int32_t>(i);
-      transfer_of_[static_cast<std::size_t>(ids_.Of(transfer.recv))] = static_cast<std::int32_t>(i);
-    }
-  }
+        transfer_of_(IndexTransfers(schedule, dependencies).of_op) {}
 
   Nanoseconds AllTime() const { return makespan_; }
 
@@ -42,16 +38,17 @@ class LaneWalk {
     metrics.idle.warm_up = window_.start;
     metrics.idle.cool_down = makespan_ - window_.end;
     Nanoseconds free = window_.start;
-    const std::vector<Op>& program = schedule_.programs[static_cast<std::size_t>(rank)];
+    const Program& program = schedule_.programs[rank];
     const Span* spans = timeline_.spans.data() + ids_.Begin(rank);
     for (std::int32_t i = first_; i < last_; ++i) {
-      const Op& op = program[static_cast<std::size_t>(i)];
+      const Op& op = program[i];
       if (IsCommunication(op.kind)) {
         if (spans[i].end > spans[i].start) {
           free = WaitInSend({rank, i}, spans[i], metrics.idle);
         }
         continue;
       }
+
       if (spans[i].start > free) {
         Wait({rank, i}, free, spans[i].start, metrics.idle);
       }
@@ -60,6 +57,7 @@ class LaneWalk {
       }
       free = op.joined ? spans[i].start : spans[i].end;
     }
+
     metrics.bubble = makespan_.count() > 0 ? 1 - Share(metrics.busy, makespan_) : 0;
     const Nanoseconds window = window_.end - window_.start;
     metrics.window_bubble = window.count() > 0 ? 1 - Share(metrics.busy, window) : 0;
@@ -69,14 +67,14 @@ class LaneWalk {
  private:
   /// From the first op that takes time to the last. A rank without one only ever waits to begin.
   void FindWindow(std::int32_t rank) {
-    const std::vector<Op>& program = schedule_.programs[static_cast<std::size_t>(rank)];
+    const Program& program = schedule_.programs[rank];
     const Span* spans = timeline_.spans.data() + ids_.Begin(rank);
     const auto takes_time = [&](std::int32_t i) {
-      return spans[i].end > spans[i].start &&
-             !IsCommunication(program[static_cast<std::size_t>(i)].kind);
+      return spans[i].end > spans[i].start && !IsCommunication(program[i].kind);
     };
+
     first_ = 0;
-    last_ = static_cast<std::int32_t>(program.size());
+    last_ = program.Count();
     while (first_ < last_ && !takes_time(first_)) {
       ++first_;
     }
@@ -89,7 +87,7 @@ class LaneWalk {
 
   /// A blocking SEND: until the receiver is there, then until the data is.
   Nanoseconds WaitInSend(OpRef send, const Span& span, IdleTime& idle) const {
-    const Transfer& transfer = TransferOf(send);
+    const Transfer& transfer = timeline_.transfers[transfer_of_[send]];
     const Nanoseconds left = std::clamp(transfer.start, span.start, span.end);
     idle.dependency += left - span.start;
     idle.transfer += span.end - left;
@@ -99,44 +97,37 @@ class LaneWalk {
   /// The op at `ref`, or its cell, waits from `free` to `start`: while its last input was on its
   /// way, and before that for the op that makes it.
   void Wait(OpRef ref, Nanoseconds free, Nanoseconds start, IdleTime& idle) const {
-    const std::vector<Op>& program = schedule_.programs[static_cast<std::size_t>(ref.rank)];
+    const Program& program = schedule_.programs[ref.rank];
     Nanoseconds arrival{-1};
     Nanoseconds sent{0};
     const std::int32_t end = CellEnd(program, ref.index);
     for (std::int32_t i = ref.index; i < end; ++i) {
-      const OpRef input =
-          dependencies_.input[static_cast<std::size_t>(ref.rank)][static_cast<std::size_t>(i)];
-      if (!input || !TraitsOf(schedule_.At(input).kind).is_recv) {
+      const std::int32_t index = transfer_of_[{ref.rank, i}];
+      if (index == kNoTransfer) {
         continue;
       }
-      const Transfer& transfer = TransferOf(input);
-      const Nanoseconds reached =
-          timeline_.spans[static_cast<std::size_t>(ids_.Of(transfer.send))].start;
+      const Transfer& transfer = timeline_.transfers[index];
+      const Nanoseconds reached = timeline_.spans[ids_.Of(transfer.send)].start;
       if (transfer.arrival > arrival || (transfer.arrival == arrival && reached < sent)) {
         arrival = transfer.arrival;
         sent = reached;
       }
     }
+
     const Nanoseconds on_its_way =
         std::max(Nanoseconds(0), std::min(arrival, start) - std::max(sent, free));
     idle.transfer += on_its_way;
     idle.dependency += start - free - on_its_way;
   }
 
-  const Transfer& TransferOf(OpRef send_or_recv) const {
-    return timeline_.transfers[static_cast<std::size_t>(
-        transfer_of_[static_cast<std::size_t>(ids_.Of(send_or_recv))])];
-  }
-
   const Schedule& schedule_;
-  const Dependencies& dependencies_;
   const Timeline& timeline_;
   OpIds ids_;
   Nanoseconds makespan_;
-  std::vector<std::int32_t> transfer_of_;  ///< Per op: transfer of a SEND or RECV.
-  Span window_;                            ///< Of the rank at hand.
-  std::int32_t first_ = 0;                 ///< Its first op that takes time, ...
-  std::int32_t last_ = 0;                  ///< ... and one past its last.
+  OpTable<std::int32_t> transfer_of_;  ///< As in `TransferIndex`.
+  Span window_;                        ///< Of the rank at hand.
+  std::int32_t first_ = 0;             ///< Its first op that takes time, ...
+  std::int32_t last_ = 0;              ///< ... and one past its last.
 };
 
 void MeasureRanks(const Schedule& schedule, const Dependencies& dependencies,
@@ -154,30 +145,29 @@ void MeasureRanks(const Schedule& schedule, const Dependencies& dependencies,
 }
 
 void MeasureMemory(const Schedule& schedule, const Costs& costs, Metrics& metrics) {
-  const std::vector<RankMemory> memory = PeakMemory(schedule, SizesOf(costs));
+  const Table<RankMemory> memory = PeakMemory(schedule, SizesOf(costs));
   for (RankMetrics& rank : metrics.ranks) {
-    const RankMemory& of_rank = memory[static_cast<std::size_t>(rank.rank)];
+    const RankMemory& of_rank = memory[rank.rank];
     rank.peak_bytes = of_rank.peak_bytes;
     rank.peak_op = of_rank.peak_op < 0 ? kNoOp : OpRef{rank.rank, of_rank.peak_op};
   }
 }
 
 void MeasureStages(const Schedule& schedule, Metrics& metrics) {
-  const std::vector<std::int32_t> sets = PeakActivationSets(schedule);
-  std::vector<StageStaleness> staleness = FindStaleness(schedule);
-  for (std::size_t stage = 0; stage < staleness.size(); ++stage) {
+  const Table<std::int32_t> sets = PeakActivationSets(schedule);
+  const Table<std::int32_t> copies = WeightCopiesOfStages(CountWeightSlots(schedule));
+  Table<StageStaleness> staleness = FindStaleness(schedule);
+
+  for (std::int32_t stage = 0; stage < staleness.Count(); ++stage) {
     StageStaleness& found = staleness[stage];
     StageMetrics& of_stage = metrics.stages.emplace_back();
-    of_stage.stage = static_cast<std::int32_t>(stage);
+    of_stage.stage = stage;
     of_stage.staleness_steady = found.steady;
     of_stage.staleness_max = found.max;
     of_stage.staleness_histogram = std::move(found.histogram);
     of_stage.nominal_staleness_steady = found.nominal_steady;
     of_stage.activation_sets_peak = sets[stage];
-  }
-  for (const StageSlots& slots : CountWeightSlots(schedule)) {
-    std::int32_t& most = metrics.stages[static_cast<std::size_t>(slots.stage)].weight_slots;
-    most = std::max(most, slots.slots);
+    of_stage.weight_slots = copies[stage];
   }
 }
 
@@ -194,6 +184,7 @@ Metrics Measure(const Schedule& schedule, const Dependencies& dependencies,
   MeasureRanks(schedule, dependencies, timeline, metrics);
   MeasureMemory(schedule, costs, metrics);
   MeasureStages(schedule, metrics);
+
   if (metrics.makespan.count() > 0) {
     metrics.samples_per_second = static_cast<double>(schedule.shape.microbatches) *
                                  costs.microbatch_size * 1e9 /

@@ -7,6 +7,7 @@
 
 #include "schedules/dependencies.h"
 #include "schedules/schedule.h"
+#include "schedules/tables.h"
 #include "sim/critical_path.h"
 #include "traces/costs.h"
 #include "traces/timeline.h"
@@ -52,8 +53,8 @@ struct Metrics {
   double samples_per_second = 0;   ///< Over the whole run; 0 if it takes no time.
   std::optional<double> cycle_ns;  ///< Per micro-batch in the periodic steady state.
   std::int64_t ops = 0;            ///< Of the lowered schedule.
-  std::vector<RankMetrics> ranks;
-  std::vector<StageMetrics> stages;
+  Table<RankMetrics> ranks;
+  Table<StageMetrics> stages;
 };
 
 /// `timeline` of the lowered `schedule`. Requires `Verify` empty. O(ops).

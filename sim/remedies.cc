@@ -7,6 +7,7 @@
 #include <span>
 
 #include "schedules/check.h"
+#include "schedules/tables.h"
 #include "sim/durations.h"
 #include "sim/replay.h"
 
@@ -21,9 +22,7 @@ class ItemSet {
   ItemSet(const Costs& costs, const Topology& topology) : costs_(costs), topology_(topology) {}
 
   void Add(const CostClasses& classes, const CostClass& cost_class) {
-    const auto begin = static_cast<std::size_t>(cost_class.begin);
-    const auto size = static_cast<std::size_t>(cost_class.end) - begin;
-    const std::span<const Op> ops(classes.ops.data() + begin, size);
+    const TableView<const Op> ops = classes.OpsOf(cost_class);
     switch (cost_class.rule) {
       case CostClass::Rule::kNothing:
         return;
@@ -36,18 +35,15 @@ class ItemSet {
         return;
       case CostClass::Rule::kSlowest:
         AddOp(ops.front());
-        AddSpeeds(CostOf(StageOf(ops.front()), ops.front().kind),
-                  {classes.ranks.data() + begin, size});
+        AddSpeeds(CostOf(StageOf(ops.front()), ops.front().kind), classes.RanksOf(cost_class));
         return;
     }
   }
 
-  std::vector<CostItem> Take() const { return {items_.begin(), items_.end()}; }
+  Table<CostItem> Take() const { return {items_.begin(), items_.end()}; }
 
  private:
-  const StageCosts& StageOf(const Op& op) const {
-    return costs_.stages[static_cast<std::size_t>(op.stage)];
-  }
+  const StageCosts& StageOf(const Op& op) const { return costs_.stages[op.stage]; }
 
   void AddSpeeds(Nanoseconds cost, std::span<const std::int32_t> ranks) {
     for (const std::int32_t rank : ranks) {
@@ -116,12 +112,12 @@ Nanoseconds& MutableCost(StageCosts& stage, OpKind kind) {
 
 }  // namespace
 
-std::vector<Remedy> TryRemedies(const Schedule& schedule, const Dependencies& dependencies,
-                                const Costs& costs, const Topology& topology) {
+Table<Remedy> TryRemedies(const Schedule& schedule, const Dependencies& dependencies,
+                          const Costs& costs, const Topology& topology) {
   const std::optional<CompiledSchedule> compiled = Compile(schedule, dependencies, topology.send);
   STAGECRAFT_CHECK(compiled, "only a verified schedule can be simulated");
 
-  std::vector<Remedy> remedies;
+  Table<Remedy> remedies;
   ReplayState state;
   for (const CostItem& item : ItemsUsed(compiled->classes, costs, topology)) {
     Costs changed_costs = costs;
@@ -137,13 +133,12 @@ std::vector<Remedy> TryRemedies(const Schedule& schedule, const Dependencies& de
 }
 
 void MakeTenthBetter(const CostItem& item, Costs& costs, Topology& topology) {
-  const auto index = static_cast<std::size_t>(item.index);
   switch (item.what) {
     case What::kOp:
-      TakeTenthOff(MutableCost(costs.stages[index], item.kind));
+      TakeTenthOff(MutableCost(costs.stages[item.index], item.kind));
       return;
     case What::kCell:
-      TakeTenthOff(*costs.stages[index].joined);
+      TakeTenthOff(*costs.stages[item.index].joined);
       return;
     case What::kLatency:
       TakeTenthOff(topology.latency);
@@ -152,14 +147,14 @@ void MakeTenthBetter(const CostItem& item, Costs& costs, Topology& topology) {
       topology.bandwidth *= 1.1;
       return;
     case What::kSpeed:
-      topology.speed.resize(std::max(topology.speed.size(), index + 1), 1.0);
-      topology.speed[index] *= 1.1;
+      topology.speed.resize(std::max(topology.speed.Count(), item.index + 1), 1.0);
+      topology.speed[item.index] *= 1.1;
       return;
   }
 }
 
-std::vector<CostItem> ItemsUsed(const CostClasses& classes, const Costs& costs,
-                                const Topology& topology) {
+Table<CostItem> ItemsUsed(const CostClasses& classes, const Costs& costs,
+                          const Topology& topology) {
   ItemSet items(costs, topology);
   for (const CostClass& cost_class : classes.classes) {
     items.Add(classes, cost_class);

@@ -4,6 +4,7 @@
 
 #include "schedules/dependencies.h"
 #include "schedules/schedule.h"
+#include "schedules/tables.h"
 #include "sim/cost_classes.h"
 #include "sim/cost_item.h"
 #include "sim/topology.h"
@@ -26,15 +27,14 @@ struct Remedy {
 ///
 /// Requires `Verify` in the topology's send mode and `CheckCosts` empty. O(ops) per figure: the
 /// order is compiled once and replayed.
-std::vector<Remedy> TryRemedies(const Schedule& schedule, const Dependencies& dependencies,
-                                const Costs& costs, const Topology& topology);
+Table<Remedy> TryRemedies(const Schedule& schedule, const Dependencies& dependencies,
+                          const Costs& costs, const Topology& topology);
 
 /// Costs and latency become a tenth less, rounded to the nearest nanosecond; bandwidth and speeds a
 /// tenth more.
 void MakeTenthBetter(const CostItem& item, Costs& costs, Topology& topology);
 
 /// What `TryRemedies` tries, in the order of `CostItem`.
-std::vector<CostItem> ItemsUsed(const CostClasses& classes, const Costs& costs,
-                                const Topology& topology);
+Table<CostItem> ItemsUsed(const CostClasses& classes, const Costs& costs, const Topology& topology);
 
 }  // namespace stagecraft

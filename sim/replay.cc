@@ -12,8 +12,8 @@ namespace {
 void Prepare(const CompiledSchedule& compiled, const Costs& costs, const Topology& topology,
              ReplayState& state) {
   STAGECRAFT_CHECK(topology.send == compiled.send, "a schedule is compiled for one send mode");
-  state.lanes.assign(static_cast<std::size_t>(compiled.lanes), {});
-  for (std::size_t rank = 0; rank < compiled.classes.static_bytes.size(); ++rank) {
+  state.lanes.assign(compiled.lanes, {});
+  for (std::int32_t rank = 0; rank < compiled.classes.static_bytes.Count(); ++rank) {
     state.lanes[rank].level = compiled.classes.static_bytes[rank];
     state.lanes[rank].peak = compiled.classes.static_bytes[rank];
   }
@@ -30,6 +30,7 @@ void Sweep(const CompiledSchedule& compiled, ReplayState& state, const Visit& vi
   ReplayState::Lane* const lanes = state.lanes.data();
   std::int64_t* const at = state.at.data();
   const std::size_t steps = compiled.instructions.size();
+
   for (std::size_t step = 1; step < steps; ++step) {
     const Instruction& instruction = instructions[step];
     const ClassCost& cost = costs[instruction.cost_class];
@@ -39,6 +40,7 @@ void Sweep(const CompiledSchedule& compiled, ReplayState& state, const Visit& vi
     const std::int64_t end = start + cost.hold;
     at[step] = end + cost.flight;
     lane.free = end;
+
     lane.busy += cost.hold;
     const std::int64_t level = lane.level + cost.take;
     lane.peak = std::max(lane.peak, level);
@@ -50,7 +52,7 @@ void Sweep(const CompiledSchedule& compiled, ReplayState& state, const Visit& vi
 void Collect(const CompiledSchedule& compiled, ReplayState& state) {
   state.ranks.clear();
   state.makespan = Nanoseconds(0);
-  for (std::size_t rank = 0; rank < static_cast<std::size_t>(compiled.ranks); ++rank) {
+  for (std::int32_t rank = 0; rank < compiled.ranks; ++rank) {
     const ReplayState::Lane& lane = state.lanes[rank];
     state.ranks.push_back({Nanoseconds(lane.free), Nanoseconds(lane.busy), lane.peak});
     state.makespan = std::max(state.makespan, Nanoseconds(lane.free));
@@ -72,10 +74,11 @@ Timeline ReplayTimeline(const CompiledSchedule& compiled, const Costs& costs,
   Prepare(compiled, costs, topology, state);
   TimelineWriter writer(compiled.ids, compiled.transfers, compiled.send,
                         BytesOfClasses(compiled.classes, costs));
+
   const auto ranks = static_cast<std::uint32_t>(compiled.ranks);
   Sweep(compiled, state, [&](std::size_t step, std::int64_t start) {
     const Instruction& instruction = compiled.instructions[step];
-    const auto subject = static_cast<std::size_t>(compiled.subject[step]);
+    const std::int32_t subject = compiled.subject[step];
     if (instruction.lane < ranks) {
       writer.SetOp(subject, {Nanoseconds(start), Nanoseconds(state.at[step])});
     } else {
@@ -83,6 +86,7 @@ Timeline ReplayTimeline(const CompiledSchedule& compiled, const Costs& costs,
                          {Nanoseconds(start), Nanoseconds(state.at[step])}, instruction.cost_class);
     }
   });
+
   for (const CompiledSchedule::SameSpan& same : compiled.same_spans) {
     writer.CopySpan(same.op, same.like);
   }

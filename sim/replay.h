@@ -9,6 +9,7 @@
 #include "schedules/dependencies.h"
 #include "schedules/progress.h"
 #include "schedules/schedule.h"
+#include "schedules/tables.h"
 #include "sim/cost_classes.h"
 #include "sim/topology.h"
 #include "traces/costs.h"
@@ -40,27 +41,27 @@ static_assert(sizeof(Instruction) == 16);
 struct CompiledSchedule {
   SendMode send = SendMode::kEager;
   std::int32_t ranks = 0;
-  std::int32_t lanes = 0;                 ///< Ranks and channels.
-  std::vector<Instruction> instructions;  ///< [0] stands for time 0.
+  std::int32_t lanes = 0;           ///< Ranks and channels.
+  Table<Instruction> instructions;  ///< [0] stands for time 0.
   CostClasses classes;
   OpIds ids{Schedule{}};
-  std::vector<std::int32_t> subject;  ///< Per instruction: op id; of a transfer its index; the
-                                      ///< number of ops if it belongs to none.
-  std::vector<Transfer> transfers;    ///< By id of the SEND; no times yet.
+  Table<std::int32_t> subject;  ///< Per instruction: op id; of a transfer its index; the
+                                ///< number of ops if it belongs to none.
+  Table<Transfer> transfers;    ///< By id of the SEND; no times yet.
 
   /// `op` has the span of `like`, the last op of its cell.
   struct SameSpan {
     std::int32_t op = 0;
     std::int32_t like = 0;
   };
-  std::vector<SameSpan> same_spans;
+  Table<SameSpan> same_spans;
 };
 
 /// Empty if ops of `schedule` wait for each other in `send` mode: the answer of `OrderOps`. With
 /// `sizes`, one per stage, replays follow each rank's memory. Requires: `Verify(schedule)` finds
 /// nothing but that; every edge between ranks has its SEND and RECV. O(ops).
 std::optional<CompiledSchedule> Compile(const Schedule& schedule, const Dependencies& dependencies,
-                                        SendMode send, std::span<const StageSizes> sizes = {});
+                                        SendMode send, TableView<const StageSizes> sizes = {});
 
 /// Figures of one rank, found while replaying.
 struct RankTotals {
@@ -75,7 +76,7 @@ struct RankTotals {
 /// replay to the next: only the first one allocates.
 struct ReplayState {
   Nanoseconds makespan{0};
-  std::vector<RankTotals> ranks;
+  Table<RankTotals> ranks;
 
   struct Lane {
     std::int64_t free = 0;
@@ -83,9 +84,9 @@ struct ReplayState {
     std::int64_t level = 0;
     std::int64_t peak = 0;
   };
-  std::vector<Lane> lanes;
-  std::vector<ClassCost> costs;  ///< Per class.
-  std::vector<std::int64_t> at;  ///< Per instruction: when its result is there.
+  Table<Lane> lanes;
+  Table<ClassCost> costs;  ///< Per class.
+  Table<std::int64_t> at;  ///< Per instruction: when its result is there.
 };
 
 /// One scenario: `costs` as in `CheckCosts`, `topology.send` as compiled. O(instructions).

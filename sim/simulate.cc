@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "schedules/check.h"
+#include "schedules/tables.h"
 #include "sim/cost_classes.h"
 #include "sim/events.h"
 #include "sim/timeline_writer.h"
@@ -24,18 +25,18 @@ class Timer {
   static constexpr Step kTimeZero = 0;
   static constexpr Step kUnknown = -1;
 
-  Timer(std::vector<ClassCost> costs, std::int32_t lanes, TimelineWriter& writer)
-      : costs_(std::move(costs)), free_(static_cast<std::size_t>(lanes), 0), writer_(writer) {}
+  Timer(Table<ClassCost> costs, std::int32_t lanes, TimelineWriter& writer)
+      : costs_(std::move(costs)), free_(lanes, 0), writer_(writer) {}
 
   Step Run(StepInputs<Step> inputs, std::uint32_t lane, std::uint32_t cost_class, std::int32_t op) {
     const Step start = std::max(free_[lane], std::max(inputs.first, inputs.second));
     const Step end = start + costs_[cost_class].hold;
     free_[lane] = end;
-    writer_.SetOp(static_cast<std::size_t>(op), {Nanoseconds(start), Nanoseconds(end)});
+    writer_.SetOp(op, {Nanoseconds(start), Nanoseconds(end)});
     return end;
   }
 
-  Step Carry(StepInputs<Step> inputs, TransferPlan plan, std::size_t transfer) {
+  Step Carry(StepInputs<Step> inputs, TransferPlan plan, std::int32_t transfer) {
     const Step start = std::max(free_[plan.lane], std::max(inputs.first, inputs.second));
     free_[plan.lane] = start + costs_[plan.cost_class].hold;
     const Step arrival = free_[plan.lane] + costs_[plan.cost_class].flight;
@@ -47,15 +48,15 @@ class Timer {
   void SameSpan(std::int32_t op, std::int32_t like) { writer_.CopySpan(op, like); }
 
  private:
-  std::vector<ClassCost> costs_;
-  std::vector<std::int64_t> free_;  ///< Per lane.
+  Table<ClassCost> costs_;
+  Table<std::int64_t> free_;  ///< Per lane.
   TimelineWriter& writer_;
 };
 
 Timeline WalkThrough(const Schedule& schedule, const Dependencies& dependencies, const Costs& costs,
                      const Topology& topology) {
   WalkPlan plan = PlanWalk(schedule, dependencies);
-  std::vector<Transfer> transfers = std::move(plan.transfers);
+  Table<Transfer> transfers = std::move(plan.transfers);
   TimelineWriter writer(plan.ids, std::move(transfers), topology.send,
                         BytesOfClasses(plan.classes, costs));
   Timer timer(CostsOfClasses(plan.classes, costs, topology), plan.Lanes(), writer);

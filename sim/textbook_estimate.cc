@@ -5,7 +5,9 @@
 #include <cstddef>
 #include <vector>
 
+#include "schedules/schedule.h"
 #include "schedules/staleness.h"
+#include "schedules/tables.h"
 #include "sim/durations.h"
 
 namespace stagecraft {
@@ -13,22 +15,22 @@ namespace {
 
 /// What one micro-batch takes on all stages of `rank`, at its speed.
 Nanoseconds TimePerMicrobatch(const Schedule& schedule, const Costs& costs,
-                              const Topology& topology, std::size_t rank) {
+                              const Topology& topology, std::int32_t rank) {
   double sum = 0;
   for (const Op& op : schedule.programs[rank]) {
     if (IsCompute(op.kind)) {
-      const StageCosts& stage = costs.stages[static_cast<std::size_t>(op.stage)];
+      const StageCosts& stage = costs.stages[op.stage];
       sum += static_cast<double>(CostOf(stage, op.kind).count());
     }
   }
-  const double speed = topology.SpeedOf(static_cast<std::int32_t>(rank));
+  const double speed = topology.SpeedOf(rank);
   return Nanoseconds(std::llround(sum / schedule.shape.microbatches / speed));
 }
 
 /// Updates of stage 0 if each waits for its own micro-batches, so that the pipeline empties; else
 /// the whole run is one batch.
 std::int64_t BatchesOf(const Schedule& schedule) {
-  const std::vector<StageStaleness> staleness = FindStaleness(schedule);
+  const Table<StageStaleness> staleness = FindStaleness(schedule);
   const bool flushes = std::all_of(staleness.begin(), staleness.end(), [](const StageStaleness& s) {
     return s.max == 0 && !s.histogram.empty();
   });
@@ -37,7 +39,7 @@ std::int64_t BatchesOf(const Schedule& schedule) {
   }
 
   std::int64_t steps = 0;
-  for (const std::vector<Op>& program : schedule.programs) {
+  for (const Program& program : schedule.programs) {
     steps += std::count_if(program.begin(), program.end(),
                            [](const Op& op) { return op.kind == OpKind::kStep && op.stage == 0; });
   }
@@ -45,11 +47,11 @@ std::int64_t BatchesOf(const Schedule& schedule) {
 }
 
 bool HasReplicas(const Schedule& schedule) {
-  std::size_t placed = 0;
-  for (const std::vector<std::int32_t>& stages : schedule.placement) {
-    placed += stages.size();
+  std::int32_t placed = 0;
+  for (const Table<std::int32_t>& stages : schedule.placement) {
+    placed += stages.Count();
   }
-  return placed != static_cast<std::size_t>(schedule.shape.stages);
+  return placed != schedule.shape.stages;
 }
 
 }  // namespace
@@ -62,7 +64,7 @@ std::optional<TextbookEstimate> EstimateByTextbook(const Schedule& schedule, con
   TextbookEstimate estimate;
   estimate.batches = BatchesOf(schedule);
   estimate.microbatches = schedule.shape.microbatches / estimate.batches;
-  for (std::size_t rank = 0; rank < schedule.programs.size(); ++rank) {
+  for (std::int32_t rank = 0; rank < schedule.programs.Count(); ++rank) {
     estimate.slowest =
         std::max(estimate.slowest, TimePerMicrobatch(schedule, costs, topology, rank));
   }

@@ -7,6 +7,7 @@
 
 #include "schedules/progress.h"
 #include "schedules/schedule.h"
+#include "schedules/tables.h"
 #include "traces/timeline.h"
 
 namespace stagecraft {
@@ -15,29 +16,26 @@ namespace stagecraft {
 class TimelineWriter {
  public:
   /// `transfers` by the ids of their SENDs, `bytes` per cost class.
-  TimelineWriter(const OpIds& ids, std::vector<Transfer> transfers, SendMode send,
-                 std::vector<std::int64_t> bytes)
+  TimelineWriter(const OpIds& ids, Table<Transfer> transfers, SendMode send,
+                 Table<std::int64_t> bytes)
       : ids_(ids), blocking_(send == SendMode::kBlocking), bytes_(std::move(bytes)) {
-    timeline_.spans.resize(static_cast<std::size_t>(ids.Size()) + 1);
+    timeline_.spans.resize(ids.Size() + 1);
     timeline_.transfers = std::move(transfers);
   }
 
   /// `op` is an id; the one behind the last is for what belongs to no op.
-  void SetOp(std::size_t op, Span span) { timeline_.spans[op] = span; }
+  void SetOp(std::int32_t op, Span span) { timeline_.spans[op] = span; }
 
   /// `reached`: when the sender came to the SEND; `span`: from its start to its arrival.
-  void SetTransfer(std::size_t index, Nanoseconds reached, Span span, std::uint32_t cost_class) {
+  void SetTransfer(std::int32_t index, Nanoseconds reached, Span span, std::uint32_t cost_class) {
     Transfer& transfer = timeline_.transfers[index];
     transfer.start = span.start;
     transfer.arrival = span.end;
     transfer.bytes = bytes_[cost_class];
-    timeline_.spans[static_cast<std::size_t>(ids_.Of(transfer.send))] = {
-        reached, blocking_ ? span.end : reached};
+    timeline_.spans[ids_.Of(transfer.send)] = {reached, blocking_ ? span.end : reached};
   }
 
-  void CopySpan(std::int32_t op, std::int32_t like) {
-    timeline_.spans[static_cast<std::size_t>(op)] = timeline_.spans[static_cast<std::size_t>(like)];
-  }
+  void CopySpan(std::int32_t op, std::int32_t like) { timeline_.spans[op] = timeline_.spans[like]; }
 
   Timeline Take() {
     timeline_.spans.pop_back();
@@ -47,7 +45,7 @@ class TimelineWriter {
  private:
   const OpIds& ids_;
   bool blocking_;
-  std::vector<std::int64_t> bytes_;
+  Table<std::int64_t> bytes_;
   Timeline timeline_;
 };
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "schedules/progress.h"
+#include "schedules/tables.h"
 #include "traces/timeline.h"
 
 namespace stagecraft {
@@ -14,12 +15,9 @@ struct Topology {
   Nanoseconds latency{0};
   double bandwidth = 0;  ///< Bytes per second; 0: transfers take the latency only.
   SendMode send = SendMode::kEager;
-  std::vector<double> speed{};  ///< Relative speed per rank; empty, or missing behind the end: 1.
+  Table<double> speed{};  ///< Relative speed per rank; empty, or missing behind the end: 1.
 
-  double SpeedOf(std::int32_t rank) const {
-    const auto index = static_cast<std::size_t>(rank);
-    return index < speed.size() ? speed[index] : 1.0;
-  }
+  double SpeedOf(std::int32_t rank) const { return rank < speed.Count() ? speed[rank] : 1.0; }
 };
 
 }  // namespace stagecraft

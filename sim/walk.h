@@ -8,6 +8,7 @@
 #include "schedules/dependencies.h"
 #include "schedules/progress.h"
 #include "schedules/schedule.h"
+#include "schedules/tables.h"
 #include "sim/walk_plan.h"
 
 namespace stagecraft {
@@ -28,7 +29,7 @@ namespace stagecraft {
 ///   static constexpr Step kTimeZero;       the beginning of the run
 ///   static constexpr Step kUnknown;        a step that is not there yet
 ///   Step Run(StepInputs<Step>, std::uint32_t lane, std::uint32_t cost_class, std::int32_t op);
-///   Step Carry(StepInputs<Step>, TransferPlan plan, std::size_t transfer);
+///   Step Carry(StepInputs<Step>, TransferPlan plan, std::int32_t transfer);
 ///   void SameSpan(std::int32_t op, std::int32_t like);     `op` is a member of the cell of `like`
 ///
 /// `Run` gets one more than the last op id for steps that belong to no op: waits of a rank.
@@ -55,7 +56,9 @@ class Walk {
     if (send_ != SendMode::kEager) {
       ends_.resize(plan.of_transfer.size());
     }
-    ListCollectives();
+    for (const Collective& collective : dependencies.collectives) {
+      missing_.push_back(collective.members.Count());
+    }
   }
 
   /// True if all programs came to their ends; false if ops wait for each other.
@@ -63,13 +66,15 @@ class Walk {
     for (std::int32_t rank = plan_.Ranks(); rank-- > 0;) {
       ready_.push_back(rank);
     }
+
     while (!ready_.empty()) {
       const std::int32_t rank = ready_.back();
       ready_.pop_back();
       Advance(rank);
     }
-    for (std::size_t rank = 0; rank < ranks_.size(); ++rank) {
-      if (ranks_[rank].cursor != static_cast<std::int32_t>(schedule_.programs[rank].size())) {
+
+    for (std::int32_t rank = 0; rank < ranks_.Count(); ++rank) {
+      if (ranks_[rank].cursor != schedule_.programs[rank].Count()) {
         return false;
       }
     }
@@ -91,30 +96,14 @@ class Walk {
     Step posted = Sink::kUnknown;   ///< That of its RECV.
   };
 
-  void ListCollectives() {
-    if (dependencies_.collectives.empty()) {
-      return;
-    }
-    collective_of_.assign(static_cast<std::size_t>(plan_.ids.Size()), 0);
-    for (std::size_t i = 0; i < dependencies_.collectives.size(); ++i) {
-      const std::vector<OpRef>& members = dependencies_.collectives[i].members;
-      missing_.push_back(members.size());
-      for (const OpRef member : members) {
-        collective_of_[static_cast<std::size_t>(plan_.ids.Of(member))] =
-            static_cast<std::int32_t>(i);
-      }
-    }
-  }
-
-  RankState& StateOf(std::int32_t rank) { return ranks_[static_cast<std::size_t>(rank)]; }
+  RankState& StateOf(std::int32_t rank) { return ranks_[rank]; }
 
   void Advance(std::int32_t rank) {
     // Ranks take turns too often for the processor to see that each of them goes straight on.
     constexpr std::int32_t kAhead = 16;
     RankState& state = StateOf(rank);
-    const OpPlan* const program = plan_.programs[static_cast<std::size_t>(rank)];
-    const auto size =
-        static_cast<std::int32_t>(schedule_.programs[static_cast<std::size_t>(rank)].size());
+    const OpPlan* const program = plan_.programs[rank];
+    const std::int32_t size = schedule_.programs[rank].Count();
     state.asleep = false;
     __builtin_prefetch(program + state.cursor + kAhead);
     while (state.cursor < size) {
@@ -129,7 +118,7 @@ class Walk {
   bool Next(RankState& state, OpRef ref, OpPlan plan) {
     switch (plan.GetAction()) {
       case Action::kSend:
-        return Send(state, ref, static_cast<std::size_t>(plan.transfer));
+        return Send(state, ref, plan.transfer);
       case Action::kReceive:
         return Receive(state, ref, plan);
       case Action::kMeet:
@@ -139,6 +128,7 @@ class Walk {
       case Action::kRun:
         break;
     }
+
     const Step input = InputOf(plan);
     if (input == Sink::kUnknown) {
       return false;
@@ -156,14 +146,12 @@ class Walk {
   /// The step that an op waits for. What its own rank makes is there, since that stands before it
   /// in the program.
   Step InputOf(OpPlan plan) const {
-    return plan.transfer == kNoTransfer ? Sink::kTimeZero
-                                        : transfers_[static_cast<std::size_t>(plan.transfer)];
+    return plan.transfer == kNoTransfer ? Sink::kTimeZero : transfers_[plan.transfer];
   }
 
   bool RunCell(RankState& state, OpRef ref) {
-    const OpPlan* const program = plan_.programs[static_cast<std::size_t>(ref.rank)];
-    const std::int32_t end =
-        CellEnd(schedule_.programs[static_cast<std::size_t>(ref.rank)], ref.index);
+    const OpPlan* const program = plan_.programs[ref.rank];
+    const std::int32_t end = CellEnd(schedule_.programs[ref.rank], ref.index);
     inputs_.clear();
     for (std::int32_t i = ref.index; i < end; ++i) {
       inputs_.push_back(InputOf(program[i]));
@@ -171,6 +159,7 @@ class Walk {
         return false;
       }
     }
+
     const std::int32_t last = plan_.ids.Of({ref.rank, end - 1});
     Gather(state, ref.rank, program[end - 1].CostClass(), last);
     for (std::int32_t op = plan_.ids.Of(ref); op < last; ++op) {
@@ -198,7 +187,7 @@ class Walk {
     if (send_ == SendMode::kEager) {
       return true;
     }
-    const auto transfer = static_cast<std::size_t>(plan.transfer);
+    const std::int32_t transfer = plan.transfer;
     ends_[transfer].posted = state.last;
     if (send_ == SendMode::kBlocking) {
       Wake(plan_.ChannelOf(transfer).from);
@@ -208,12 +197,13 @@ class Walk {
     return true;
   }
 
-  bool Send(RankState& state, OpRef ref, std::size_t transfer) {
+  bool Send(RankState& state, OpRef ref, std::int32_t transfer) {
     if (send_ == SendMode::kEager) {
       Carry(transfer, {state.last, Sink::kTimeZero});
       ++state.cursor;
       return true;
     }
+
     Ends& ends = ends_[transfer];
     if (send_ == SendMode::kBlocking && ends.posted == Sink::kUnknown) {
       return false;
@@ -229,7 +219,7 @@ class Walk {
     return true;
   }
 
-  void Carry(std::size_t transfer, StepInputs<Step> inputs) {
+  void Carry(std::int32_t transfer, StepInputs<Step> inputs) {
     transfers_[transfer] = sink_.Carry(inputs, plan_.of_transfer[transfer], transfer);
     Wake(plan_.ChannelOf(transfer).to);
   }
@@ -240,20 +230,21 @@ class Walk {
       return false;
     }
     state.counted = true;
-    const auto collective =
-        static_cast<std::size_t>(collective_of_[static_cast<std::size_t>(plan_.ids.Of(ref))]);
+    const std::int32_t collective = dependencies_.collective[ref];
     if (--missing_[collective] > 0) {
       return false;
     }
-    const std::vector<OpRef>& members = dependencies_.collectives[collective].members;
+    const Table<OpRef>& members = dependencies_.collectives[collective].members;
+
     inputs_.clear();
     for (const OpRef member : members) {
       inputs_.push_back(StateOf(member.rank).last);
     }
     Gather(state, ref.rank, kNoCost, plan_.ids.Size());
     const Step start = state.last;
+
     for (const OpRef member : members) {
-      const OpPlan plan = plan_.programs[static_cast<std::size_t>(member.rank)][member.index];
+      const OpPlan plan = plan_.programs[member.rank][member.index];
       RankState& of_member = StateOf(member.rank);
       Run(of_member, member.rank, {start, Sink::kTimeZero}, plan.CostClass(), plan_.ids.Of(member));
       ++of_member.cursor;
@@ -276,13 +267,12 @@ class Walk {
   SendMode send_;
   const WalkPlan& plan_;
   Sink& sink_;
-  std::vector<RankState> ranks_;
-  std::vector<std::int32_t> ready_;          ///< Ranks that may be able to go on, the next last.
-  std::vector<Step> transfers_;              ///< Per transfer: its step.
-  std::vector<Ends> ends_;                   ///< Per transfer; empty if sends are eager.
-  std::vector<std::int32_t> collective_of_;  ///< Per op: collective of an A; may be empty.
-  std::vector<std::size_t> missing_;         ///< Per collective: members that are not there yet.
-  std::vector<Step> inputs_;                 ///< Of the step at hand.
+  Table<RankState> ranks_;
+  Table<std::int32_t> ready_;    ///< Ranks that may be able to go on, the next last.
+  Table<Step> transfers_;        ///< Per transfer: its step.
+  Table<Ends> ends_;             ///< Per transfer; empty if sends are eager.
+  Table<std::int32_t> missing_;  ///< Per collective: members that are not there yet.
+  Table<Step> inputs_;           ///< Of the step at hand.
 };
 
 }  // namespace stagecraft

@@ -3,12 +3,15 @@
 #include <cstddef>
 #include <utility>
 
+#include "schedules/schedule.h"
+#include "schedules/tables.h"
+
 namespace stagecraft {
 namespace {
 
 OpPlan::Action ActionOf(const Op& op) {
-  return IsSend(op.kind)                 ? OpPlan::Action::kSend
-         : IsRecv(op.kind)               ? OpPlan::Action::kReceive
+  return TraitsOf(op.kind).is_send       ? OpPlan::Action::kSend
+         : TraitsOf(op.kind).is_recv     ? OpPlan::Action::kReceive
          : op.kind == OpKind::kAllReduce ? OpPlan::Action::kMeet
          : op.joined                     ? OpPlan::Action::kRunCell
                                          : OpPlan::Action::kRun;
@@ -17,42 +20,44 @@ OpPlan::Action ActionOf(const Op& op) {
 /// Gives every pair of ranks that talk a lane. A rank talks to few others: a short list each.
 void FindChannels(WalkPlan& plan) {
   plan.of_transfer.resize(plan.transfers.size());
-  std::size_t of_sender = 0;  // The first channel of the sender at hand.
-  for (std::size_t i = 0; i < plan.transfers.size(); ++i) {
+  std::int32_t of_sender = 0;  // The first channel of the sender at hand.
+  for (std::int32_t i = 0; i < plan.transfers.Count(); ++i) {
     const Channel wanted{plan.transfers[i].send.rank, plan.transfers[i].recv.rank};
     if (i > 0 && plan.transfers[i - 1].send.rank != wanted.from) {
-      of_sender = plan.channels.size();
+      of_sender = plan.channels.Count();
     }
-    std::size_t channel = of_sender;
-    while (channel < plan.channels.size() && plan.channels[channel].to != wanted.to) {
+
+    std::int32_t channel = of_sender;
+    while (channel < plan.channels.Count() && plan.channels[channel].to != wanted.to) {
       ++channel;
     }
-    if (channel == plan.channels.size()) {
+    if (channel == plan.channels.Count()) {
       plan.channels.push_back(wanted);
     }
-    plan.of_transfer[i].lane = static_cast<std::uint32_t>(plan.programs.size() + channel);
+    plan.of_transfer[i].lane = static_cast<std::uint32_t>(plan.programs.Count() + channel);
   }
 }
 
 /// Programs are often equally long, and ranks walk through them side by side: a cache line between
 /// them keeps their plans out of the same cache sets.
-void PlanOps(const Schedule& schedule, const std::vector<std::int32_t>& transfer_of,
+void PlanOps(const Schedule& schedule, const OpTable<std::int32_t>& transfer_of,
              ClassFinder& finder, WalkPlan& plan) {
-  constexpr std::size_t kApart = 64 / sizeof(OpPlan);
-  plan.ops.resize(transfer_of.size() + plan.programs.size() * kApart);
-  std::vector<std::uint32_t> classes;
-  for (std::size_t rank = 0; rank < plan.programs.size(); ++rank) {
-    const auto begin = static_cast<std::size_t>(plan.ids.Begin(static_cast<std::int32_t>(rank)));
-    const std::vector<Op>& program = schedule.programs[rank];
-    OpPlan* const ops = plan.ops.data() + begin + rank * kApart;
+  constexpr std::int32_t kApart = 64 / sizeof(OpPlan);
+  plan.ops.resize(plan.ids.Size() + plan.programs.Count() * kApart);
+  Table<std::uint32_t> classes;
+  for (std::int32_t rank = 0; rank < plan.programs.Count(); ++rank) {
+    const Program& program = schedule.programs[rank];
+    const TableView<const std::int32_t> transfers = transfer_of.Of(rank);
+    OpPlan* const ops = plan.ops.data() + plan.ids.Begin(rank) + rank * kApart;
     plan.programs[rank] = ops;
-    finder.Assign(static_cast<std::int32_t>(rank), classes);
-    for (std::size_t i = 0; i < program.size(); ++i) {
-      const std::int32_t transfer = transfer_of[begin + i];
+    finder.Assign(rank, classes);
+
+    for (std::int32_t i = 0; i < program.Count(); ++i) {
+      const std::int32_t transfer = transfers[i];
       const OpPlan::Action action = ActionOf(program[i]);
       ops[i] = {transfer, 8 * classes[i] + static_cast<std::uint32_t>(action)};
       if (action == OpPlan::Action::kSend) {
-        plan.of_transfer[static_cast<std::size_t>(transfer)].cost_class = classes[i];
+        plan.of_transfer[transfer].cost_class = classes[i];
       }
     }
   }
@@ -61,11 +66,12 @@ void PlanOps(const Schedule& schedule, const std::vector<std::int32_t>& transfer
 }  // namespace
 
 WalkPlan PlanWalk(const Schedule& schedule, const Dependencies& dependencies,
-                  std::span<const StageSizes> sizes) {
+                  TableView<const StageSizes> sizes) {
   TransferIndex index = IndexTransfers(schedule, dependencies);
   ClassFinder finder(schedule, sizes);
-  WalkPlan plan{.ids = OpIds(schedule),
-                .programs = std::vector<const OpPlan*>(schedule.programs.size(), nullptr),
+
+  WalkPlan plan{.ids = dependencies.input.Ids(),
+                .programs = Table<const OpPlan*>(schedule.programs.size(), nullptr),
                 .ops = {},
                 .transfers = std::move(index.transfers),
                 .of_transfer = {},

@@ -7,6 +7,7 @@
 #include "schedules/activations.h"
 #include "schedules/dependencies.h"
 #include "schedules/schedule.h"
+#include "schedules/tables.h"
 #include "sim/cost_classes.h"
 #include "sim/transfer_index.h"
 #include "traces/timeline.h"
@@ -39,22 +40,22 @@ struct Channel {
 /// A lowered schedule prepared for walking through all its programs side by side.
 struct WalkPlan {
   OpIds ids;
-  std::vector<const OpPlan*> programs;  ///< Per rank, into `ops`.
-  std::vector<OpPlan> ops;              ///< Rank by rank, with gaps.
-  std::vector<Transfer> transfers;      ///< By id of the SEND, without times.
-  std::vector<TransferPlan> of_transfer;
-  std::vector<Channel> channels;  ///< Their lanes follow those of the ranks.
+  Table<const OpPlan*> programs;  ///< Per rank, into `ops`.
+  Table<OpPlan> ops;              ///< Rank by rank, with gaps.
+  Table<Transfer> transfers;      ///< By id of the SEND, without times.
+  Table<TransferPlan> of_transfer;
+  Table<Channel> channels;  ///< Their lanes follow those of the ranks.
   CostClasses classes;
 
-  std::int32_t Ranks() const { return static_cast<std::int32_t>(programs.size()); }
-  std::int32_t Lanes() const { return Ranks() + static_cast<std::int32_t>(channels.size()); }
-  const Channel& ChannelOf(std::size_t transfer) const {
+  std::int32_t Ranks() const { return programs.Count(); }
+  std::int32_t Lanes() const { return Ranks() + channels.Count(); }
+  const Channel& ChannelOf(std::int32_t transfer) const {
     return channels[of_transfer[transfer].lane - programs.size()];
   }
 };
 
 /// With `sizes`, one per stage, cost classes know what ops do to memory. O(ops).
 WalkPlan PlanWalk(const Schedule& schedule, const Dependencies& dependencies,
-                  std::span<const StageSizes> sizes = {});
+                  TableView<const StageSizes> sizes = {});
 
 }  // namespace stagecraft

@@ -12,6 +12,8 @@
 
 #include "schedules/dependencies.h"
 #include "schedules/fingerprint.h"
+#include "schedules/schedule.h"
+#include "schedules/tables.h"
 #include "traces/trace_counters.h"
 
 namespace stagecraft {
@@ -19,7 +21,9 @@ namespace {
 
 /// The rows of a rank, top to bottom.
 enum class Lane : std::uint8_t { kCompute, kSend, kRecv, kUpdate };
-constexpr std::array<std::string_view, 4> kLaneNames{"compute", "send", "recv", "update"};
+template <typename T>
+using LaneTable = EnumTable<Lane, T, 4>;
+constexpr LaneTable<std::string_view> kLaneNames{{"compute", "send", "recv", "update"}};
 
 Lane LaneOf(const Op& op) {
   if (IsCompute(op.kind)) {
@@ -129,26 +133,25 @@ class TraceWriter {
   }
 
   void Names(std::int32_t rank) {
-    const std::vector<std::int32_t>& stages = schedule_.placement[Index(rank)];
+    const std::vector<std::int32_t>& stages = schedule_.placement[rank];
     Metadata(rank, 0,
              fmt::format("rank {} (stage{} {})", rank, stages.size() == 1 ? "" : "s",
                          stages.empty() ? "none" : fmt::format("{}", fmt::join(stages, ", "))),
              rank);
-    std::array<bool, kLaneNames.size()> used{};
-    for (const Op& op : schedule_.programs[Index(rank)]) {
-      used[static_cast<std::size_t>(LaneOf(op))] = true;
+    LaneTable<bool> used{};
+    for (const Op& op : schedule_.programs[rank]) {
+      used[LaneOf(op)] = true;
     }
-    for (std::size_t lane = 0; lane < used.size(); ++lane) {
+    for (const Lane lane : {Lane::kCompute, Lane::kSend, Lane::kRecv, Lane::kUpdate}) {
       if (used[lane]) {
-        Metadata(rank, threads_.Of(rank, static_cast<Lane>(lane)), kLaneNames[lane],
-                 static_cast<std::int64_t>(lane));
+        Metadata(rank, threads_.Of(rank, lane), kLaneNames[lane], static_cast<std::int64_t>(lane));
       }
     }
   }
 
   void Slices(std::int32_t rank) {
-    const std::vector<Op>& program = schedule_.programs[Index(rank)];
-    for (std::int32_t index = 0; index < static_cast<std::int32_t>(program.size()); ++index) {
+    const Program& program = schedule_.programs[rank];
+    for (std::int32_t index = 0; index < program.Count(); ++index) {
       Slice({rank, index});
     }
   }
@@ -156,8 +159,8 @@ class TraceWriter {
   /// Where the slice of an op is drawn: its span, or a part of it inside the members before it.
   Span DrawnSpan(OpRef ref) const {
     constexpr Nanoseconds kInset{2};
-    const Span span = timeline_.spans[Index(ids_.Of(ref))];
-    const std::vector<Op>& program = schedule_.programs[Index(ref.rank)];
+    const Span span = timeline_.spans[ids_.Of(ref)];
+    const Program& program = schedule_.programs[ref.rank];
     const std::int32_t first = CellBegin(program, ref.index);
     const std::int32_t members = CellEnd(program, ref.index) - first;
     if (members == 1 || span.end - span.start < 2 * kInset * members) {
@@ -172,9 +175,8 @@ class TraceWriter {
     const OpTraits& traits = TraitsOf(op.kind);
     const Span span = DrawnSpan(ref);
     Begin('X', ref.rank, threads_.Of(ref.rank, LaneOf(op)));
-    Put(",\"cat\":\"{}\",\"name\":\"{}", kLaneNames[static_cast<std::size_t>(LaneOf(op))],
-        traits.text);
-    const bool with_stage = schedule_.placement[Index(ref.rank)].size() > 1;
+    Put(",\"cat\":\"{}\",\"name\":\"{}", kLaneNames[LaneOf(op)], traits.text);
+    const bool with_stage = schedule_.placement[ref.rank].size() > 1;
     if (traits.has_microbatch) {
       // Perfetto colours by the name without its last digits: by kind, or by kind and stage.
       with_stage ? Put("{}:{}", op.stage, op.microbatch) : Put("{}", op.microbatch);
@@ -200,7 +202,7 @@ class TraceWriter {
     if (traits.has_horizon) {
       Put(",\"horizon\":{}", op.horizon);
     }
-    const std::int32_t staleness = counters_.StalenessOf(ids_.Of(ref));
+    const std::int32_t staleness = counters_.StalenessOf(ref);
     if (staleness >= 0) {
       Put(",\"staleness\":{}", staleness);
     }
@@ -209,27 +211,28 @@ class TraceWriter {
 
   /// Fills `consumer_`: the first op that uses what a RECV received.
   void FindConsumers() {
-    consumer_.assign(Index(ids_.Size()), kNoOp);
     for (std::int32_t rank = 0; rank < schedule_.shape.ranks; ++rank) {
-      const std::vector<OpRef>& inputs = dependencies_.input[Index(rank)];
-      for (std::int32_t index = 0; index < static_cast<std::int32_t>(inputs.size()); ++index) {
-        const OpRef input = inputs[Index(index)];
-        if (input && !consumer_[Index(ids_.Of(input))]) {
-          consumer_[Index(ids_.Of(input))] = {rank, index};
+      const TableView<const OpRef> inputs = dependencies_.input.Of(rank);
+      for (std::int32_t index = 0; index < inputs.Count(); ++index) {
+        const OpRef input = inputs[index];
+        if (input && !consumer_[input]) {
+          consumer_[input] = {rank, index};
         }
       }
     }
   }
 
   bool TakesTime(OpRef ref) const {
-    return ref &&
-           timeline_.spans[Index(ids_.Of(ref))].end > timeline_.spans[Index(ids_.Of(ref))].start;
+    if (!ref) {
+      return false;
+    }
+    const Span& span = timeline_.spans[ids_.Of(ref)];
+    return span.end > span.start;
   }
 
   /// Which slice an arrow of `transfer` leaves; `kNoOp` if none can be bound.
   OpRef ArrowStart(const Transfer& transfer) const {
-    const OpRef producer =
-        dependencies_.input[Index(transfer.send.rank)][Index(transfer.send.index)];
+    const OpRef producer = dependencies_.input[transfer.send];
     if (TakesTime(producer)) {
       return producer;
     }
@@ -239,7 +242,7 @@ class TraceWriter {
   void Arrow(std::size_t index) {
     const Transfer& transfer = timeline_.transfers[index];
     const OpRef from = ArrowStart(transfer);
-    const OpRef to = consumer_[Index(ids_.Of(transfer.recv))];
+    const OpRef to = consumer_[transfer.recv];
     if (!from || !TakesTime(to)) {
       return;
     }
@@ -275,15 +278,13 @@ class TraceWriter {
     }
   }
 
-  static std::size_t Index(std::int32_t i) { return static_cast<std::size_t>(i); }
-
   const Schedule& schedule_;
   const Timeline& timeline_;
   OpIds ids_;
   Dependencies dependencies_;
   ThreadIds threads_;
   TraceCounters counters_;
-  std::vector<OpRef> consumer_;  ///< By the op id of a RECV.
+  OpTable<OpRef> consumer_;  ///< Of a RECV.
   fmt::memory_buffer out_;
   bool first_ = true;
 };

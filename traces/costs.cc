@@ -1,9 +1,11 @@
 #include "traces/costs.h"
 
+#include "schedules/tables.h"
+
 namespace stagecraft {
 
-std::vector<StageSizes> SizesOf(const Costs& costs) {
-  std::vector<StageSizes> sizes;
+Table<StageSizes> SizesOf(const Costs& costs) {
+  Table<StageSizes> sizes;
   sizes.reserve(costs.stages.size());
   for (const StageCosts& stage : costs.stages) {
     sizes.push_back(stage.sizes);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "schedules/activations.h"
+#include "schedules/tables.h"
 #include "traces/timeline.h"
 
 namespace stagecraft {
@@ -38,8 +39,8 @@ struct StageLayers {
 
 /// Costs of a pipeline for one micro-batch size.
 struct Costs {
-  std::vector<StageCosts> stages;
-  std::vector<StageLayers> layers;   ///< Of each stage, where costs are from a profile,
+  Table<StageCosts> stages;
+  Table<StageLayers> layers;         ///< Of each stage, where costs are from a profile,
   std::string cut;                   ///< and a sentence on who or what cut them there.
   bool is_ready = false;             ///< The profile has stages, which were not cut.
   double microbatch_size = 1;        ///< Samples per micro-batch.
@@ -47,6 +48,6 @@ struct Costs {
 };
 
 /// The sizes of all stages, for the analyses in `schedules`.
-std::vector<StageSizes> SizesOf(const Costs& costs);
+Table<StageSizes> SizesOf(const Costs& costs);
 
 }  // namespace stagecraft

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "schedules/diagnostic.h"
+#include "schedules/tables.h"
 #include "traces/costs.h"
 
 namespace stagecraft {
@@ -35,8 +36,8 @@ struct MeasuredCosts {
 /// One layer, or one ready stage. What belongs to its weights is the same at every size.
 struct ProfileLayer {
   std::string name;
-  std::vector<std::int32_t> inputs;  ///< Indices of the earlier layers whose output it reads.
-  std::vector<MeasuredCosts> at;     ///< One per `Profile::microbatch_sizes`.
+  Table<std::int32_t> inputs;  ///< Indices of the earlier layers whose output it reads.
+  Table<MeasuredCosts> at;     ///< One per `Profile::microbatch_sizes`.
   std::optional<Nanoseconds> step, predict;
   std::optional<std::int64_t> parameter_bytes, optimizer_bytes;
 
@@ -49,13 +50,13 @@ struct ProfileLayer {
 ///                  \______________________^          output of layer 1, once
 struct Profile {
   ProfileSource source;
-  bool is_stages = false;                      ///< `layers` are stages: no partition is needed.
-  std::vector<std::int64_t> microbatch_sizes;  ///< Samples, ascending, at least one.
-  std::vector<ProfileLayer> layers;            ///< At least one.
+  bool is_stages = false;                ///< `layers` are stages: no partition is needed.
+  Table<std::int64_t> microbatch_sizes;  ///< Samples, ascending, at least one.
+  Table<ProfileLayer> layers;            ///< At least one.
 
   /// The first layer of each further stage, as whoever made the profile cut it; none if that is
   /// one stage, nothing if nobody cut it.
-  std::optional<std::vector<std::int32_t>> cut;
+  std::optional<Table<std::int32_t>> cut;
 
   friend bool operator==(const Profile&, const Profile&) = default;
 };

@@ -5,6 +5,9 @@
 #include <optional>
 #include <string>
 
+#include "schedules/schedule.h"
+#include "schedules/tables.h"
+
 namespace stagecraft {
 namespace {
 
@@ -21,15 +24,15 @@ struct Sum {
   }
 };
 
-using SumsOfStage = std::array<Sum, kOpKinds>;
+using SumsOfStage = KindTable<Sum>;
 
 }  // namespace
 
 std::vector<ProfileLayer> MeasureStages(const Schedule& schedule, const Timeline& timeline,
                                         const std::vector<MicrobatchRange>& ranges) {
-  std::vector<SumsOfStage> sums(static_cast<std::size_t>(schedule.shape.stages));
+  Table<SumsOfStage> sums(schedule.shape.stages);
   std::size_t index = 0;
-  for (const std::vector<Op>& program : schedule.programs) {
+  for (const Program& program : schedule.programs) {
     bool counts = Contains(ranges, 0);  // The micro-batch before an S or P says where that belongs.
     for (const Op& op : program) {
       if (TraitsOf(op.kind).has_microbatch) {
@@ -37,14 +40,13 @@ std::vector<ProfileLayer> MeasureStages(const Schedule& schedule, const Timeline
       }
       const Span span = timeline.spans[index++];
       if (counts) {
-        sums[static_cast<std::size_t>(op.stage)][static_cast<std::size_t>(op.kind)].Add(span.end -
-                                                                                        span.start);
+        sums[op.stage][op.kind].Add(span.end - span.start);
       }
     }
   }
   std::vector<ProfileLayer> stages;
   for (const SumsOfStage& of_stage : sums) {
-    const auto mean = [&](OpKind kind) { return of_stage[static_cast<std::size_t>(kind)].Mean(); };
+    const auto mean = [&](OpKind kind) { return of_stage[kind].Mean(); };
     ProfileLayer stage;
     stage.name = "stage " + std::to_string(stages.size());
     MeasuredCosts costs;

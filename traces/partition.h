@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "schedules/diagnostic.h"
+#include "schedules/tables.h"
 #include "traces/layer_costs.h"
 #include "traces/layer_profile.h"
 
@@ -12,7 +13,7 @@ namespace stagecraft {
 
 /// How the layers were cut: stage i holds layers [begin[i], begin[i+1]).
 struct Partition {
-  std::vector<std::int32_t> begin;  ///< stages + 1 entries, first 0, last = number of layers.
+  Table<std::int32_t> begin;  ///< stages + 1 entries, first 0, last = number of layers.
 
   friend bool operator==(const Partition&, const Partition&) = default;
 };

@@ -8,6 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include "schedules/tables.h"
+#include "traces/layer_costs.h"
+
 namespace stagecraft {
 namespace {
 
@@ -30,12 +33,12 @@ constexpr std::int64_t kMostPlaced = std::int64_t{1} << 22;      ///< Stages pla
 constexpr std::size_t kMostBordersMoved = std::size_t{1} << 14;  ///< At a time, times stages.
 
 /// The ranks of each stage. Requires every stage up to the largest to be somewhere.
-std::vector<std::vector<std::size_t>> RanksOf(const Placement& placement) {
-  std::vector<std::vector<std::size_t>> ranks;
+Table<Table<std::size_t>> RanksOf(const Placement& placement) {
+  Table<Table<std::size_t>> ranks;
   for (std::size_t rank = 0; rank < placement.size(); ++rank) {
     for (const std::int32_t stage : placement[rank]) {
-      ranks.resize(std::max(ranks.size(), static_cast<std::size_t>(stage) + 1));
-      ranks[static_cast<std::size_t>(stage)].push_back(rank);
+      ranks.resize(std::max(ranks.Count(), stage + 1));
+      ranks[stage].push_back(rank);
     }
   }
   return ranks;
@@ -112,7 +115,7 @@ class Loads {
     return std::inner_product(values.begin(), values.end(), values.begin(), 0.0);
   }
 
-  std::vector<std::vector<std::size_t>> ranks_of_;
+  Table<Table<std::size_t>> ranks_of_;
   std::vector<std::int64_t> sums_;  ///< Layer i takes `sums_[i + 1] - sums_[i]`.
   std::vector<double> speed_;       ///< Per rank.
   std::vector<double> slowest_;     ///< Per stage: the least speed of its ranks.

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "schedules/diagnostic.h"
+#include "schedules/tables.h"
 #include "traces/layer_costs.h"
 
 namespace stagecraft {
@@ -59,12 +60,12 @@ void AddLayer(const LayerCosts& layer, StageCosts& stage) {
 }
 
 /// For every layer the last layer that reads it; itself if none does.
-std::vector<std::int32_t> LastReaders(const Profile& profile) {
-  std::vector<std::int32_t> last(profile.layers.size());
-  for (std::size_t i = 0; i < last.size(); ++i) {
-    last[i] = static_cast<std::int32_t>(i);
+Table<std::int32_t> LastReaders(const Profile& profile) {
+  Table<std::int32_t> last(profile.layers.Count());
+  for (std::int32_t i = 0; i < last.Count(); ++i) {
+    last[i] = i;
     for (const std::int32_t input : profile.layers[i].inputs) {
-      last[static_cast<std::size_t>(input)] = static_cast<std::int32_t>(i);
+      last[input] = i;
     }
   }
   return last;
@@ -75,17 +76,16 @@ std::vector<std::int32_t> LastReaders(const Profile& profile) {
 std::vector<std::int64_t> BoundaryBytes(const Profile& profile,
                                         const std::vector<LayerCosts>& layers) {
   // A layer's output crosses the cuts from the one behind it to the one before its last reader.
-  const std::vector<std::int32_t> last = LastReaders(profile);
-  std::vector<std::int64_t> ends(layers.size() + 1, 0);
+  const Table<std::int32_t> last = LastReaders(profile);
+  Table<std::int64_t> ends(layers.size() + 1, 0);
   std::vector<std::int64_t> bytes(layers.size() + 1, 0);
   std::int64_t crossing = 0;
   for (std::size_t i = 0; i < layers.size(); ++i) {
     bytes[i] = crossing;
     crossing -= ends[i];
-    const auto reader = static_cast<std::size_t>(last[i]);
-    if (reader > i) {
+    if (std::cmp_greater(last[i], i)) {
       crossing += layers[i].output_bytes;
-      ends[reader] += layers[i].output_bytes;
+      ends[last[i]] += layers[i].output_bytes;
     }
   }
   return bytes;
@@ -227,8 +227,7 @@ std::vector<StageLayers> LayersOf(const Profile& profile, const Partition& parti
   for (std::size_t i = 0; i + 1 < partition.begin.size(); ++i) {
     const std::int32_t first = partition.begin[i];
     const std::int32_t last = partition.begin[i + 1] - 1;
-    stages.push_back({first, last, profile.layers[static_cast<std::size_t>(first)].name,
-                      profile.layers[static_cast<std::size_t>(last)].name});
+    stages.push_back({first, last, profile.layers[first].name, profile.layers[last].name});
   }
   return stages;
 }

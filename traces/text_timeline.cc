@@ -53,7 +53,7 @@ std::vector<Block> BlocksOf(const Schedule& schedule, const Timeline& timeline, 
   std::size_t id = 0;
   for (std::int32_t rank = 0; rank < schedule.shape.ranks; ++rank) {
     bool in_cell = false;
-    for (const Op& op : schedule.programs[static_cast<std::size_t>(rank)]) {
+    for (const Op& op : schedule.programs[rank]) {
       const Span span = timeline.spans[id++];
       if (span.end > span.start && !IsCommunication(op.kind)) {
         std::string label = LabelOf(op, with_stage, with_version);

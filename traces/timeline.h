@@ -6,6 +6,7 @@
 
 #include "schedules/op.h"
 #include "schedules/schedule.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 
@@ -37,8 +38,8 @@ struct Transfer {
 /// has the moment it was posted, twice; a SEND too, unless it blocks its rank: then it ends at the
 /// arrival. `transfers` are in the order of their SENDs' ids.
 struct Timeline {
-  std::vector<Span> spans;
-  std::vector<Transfer> transfers;
+  Table<Span> spans;
+  Table<Transfer> transfers;
 
   friend bool operator==(const Timeline&, const Timeline&) = default;
 };

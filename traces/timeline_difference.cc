@@ -5,11 +5,13 @@
 #include <map>
 #include <utility>
 
+#include "schedules/schedule.h"
+
 namespace stagecraft {
 namespace {
 
 /// The ops of a cell share one span, which counts once, for the first of them.
-bool Counts(const std::vector<Op>& program, std::size_t index) {
+bool Counts(const Program& program, std::int32_t index) {
   return !IsCommunication(program[index].kind) && (index == 0 || !program[index - 1].joined);
 }
 
@@ -29,11 +31,11 @@ TimelineDifference Difference(const Schedule& schedule, const Timeline& predicte
                               const Timeline& measured) {
   TimelineDifference difference;
   std::map<std::pair<OpKind, std::int32_t>, TimelineDifference::Kind> kinds;
-  std::size_t id = 0;
-  for (std::size_t rank = 0; rank < schedule.programs.size(); ++rank) {
-    const std::vector<Op>& program = schedule.programs[rank];
+  std::int32_t id = 0;
+  for (std::int32_t rank = 0; rank < schedule.programs.Count(); ++rank) {
+    const Program& program = schedule.programs[rank];
     TimelineDifference::Rank& of_rank = difference.ranks.emplace_back();
-    for (std::size_t i = 0; i < program.size(); ++i, ++id) {
+    for (std::int32_t i = 0; i < program.Count(); ++i, ++id) {
       if (!Counts(program, i)) {
         continue;
       }
@@ -49,7 +51,7 @@ TimelineDifference Difference(const Schedule& schedule, const Timeline& predicte
       kind.measured += Length(now);
       const Nanoseconds late = now.start - before.start;
       if (std::chrono::abs(late) > std::chrono::abs(difference.worst_late)) {
-        difference.worst = {static_cast<std::int32_t>(rank), static_cast<std::int32_t>(i)};
+        difference.worst = {rank, i};
         difference.worst_late = late;
       }
     }

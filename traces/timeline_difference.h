@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "schedules/schedule.h"
+#include "schedules/tables.h"
 #include "traces/timeline.h"
 
 namespace stagecraft {
@@ -28,10 +29,10 @@ struct TimelineDifference {
 
   Nanoseconds predicted{0};  ///< End of the last op.
   Nanoseconds measured{0};
-  std::vector<Rank> ranks;
-  std::vector<Kind> kinds;  ///< By kind, then stage; only those that are there.
-  OpRef worst;              ///< The op whose start is furthest from the prediction; `kNoOp` if all
-                            ///< start as predicted.
+  Table<Rank> ranks;
+  Table<Kind> kinds;  ///< By kind, then stage; only those that are there.
+  OpRef worst;        ///< The op whose start is furthest from the prediction; `kNoOp` if all
+                      ///< start as predicted.
   Nanoseconds worst_late{0};  ///< Its measured minus its predicted start.
 
   /// measured / predicted - 1; 0 if nothing was predicted to take time.

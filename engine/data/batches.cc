@@ -107,12 +107,12 @@ LargestClass Largest(const std::vector<DataSet>& batches, char name, HostTensor 
 HostTensor ShuffledBatches::Gather(const HostTensor& from, std::int64_t microbatch) {
   const std::int64_t epoch = microbatch / options_.per_epoch;
   if (epoch != epoch_) {
-    order_.resize(static_cast<std::size_t>(from.shape.front()));
+    order_.resize(from.shape.front());
     std::iota(order_.begin(), order_.end(), std::int64_t{0});
     Random random(MixSeed({options_.seed, static_cast<std::uint64_t>(epoch)}));
     for (std::size_t left = order_.size(); left > 1; --left) {  // Fisher and Yates.
       const auto other = random.Below(static_cast<std::int64_t>(left));
-      std::swap(order_[left - 1], order_[static_cast<std::size_t>(other)]);
+      std::swap(order_[left - 1], order_[other]);
     }
     epoch_ = epoch;
   }
@@ -120,7 +120,7 @@ HostTensor ShuffledBatches::Gather(const HostTensor& from, std::int64_t microbat
   const std::size_t bytes = BytesPerSample(from);
   const std::int64_t first = microbatch % options_.per_epoch * options_.size;
   for (std::int64_t i = 0; i < options_.size; ++i) {
-    const auto sample = static_cast<std::size_t>(order_[static_cast<std::size_t>(first + i)]);
+    const auto sample = static_cast<std::size_t>(order_[first + i]);
     std::memcpy(batch.memory.data + static_cast<std::size_t>(i) * bytes,
                 from.memory.data + sample * bytes, bytes);
   }

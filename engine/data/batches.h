@@ -9,6 +9,7 @@
 
 #include "engine/data/safetensors.h"
 #include "engine/model/host_tensor.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 
@@ -62,7 +63,7 @@ class ShuffledBatches : public BatchSource {
   std::shared_ptr<const DataSet> data_;
   Options options_;
   std::int64_t epoch_ = -1;
-  std::vector<std::int64_t> order_;  ///< Of the samples in `epoch_`.
+  Table<std::int64_t> order_;  ///< Of the samples in `epoch_`.
 };
 
 /// Every sample once, in the order of the data: for evaluation. The last micro-batch may be

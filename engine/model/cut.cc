@@ -66,11 +66,12 @@ Model CutModel(const std::vector<std::vector<Layer>>& units, const std::vector<s
     begin = next;
   }
   Model model{std::move(name), {}};
-  for (std::int32_t unit = 0; unit < count; ++unit) {
+  std::int32_t unit = 0;
+  for (const std::vector<Layer>& layers : units) {
     if (unit == 0 || std::find(cut.begin(), cut.end(), unit) != cut.end()) {
       model.stages.emplace_back();
     }
-    const std::vector<Layer>& layers = units[static_cast<std::size_t>(unit)];
+    ++unit;
     model.stages.back().insert(model.stages.back().end(), layers.begin(), layers.end());
   }
   return model;

@@ -46,7 +46,7 @@ void FillInitialWeights(const Model& model, std::int32_t stage, std::uint64_t se
   std::fill_n(buffer, layout.elements * BytesOf(type), std::byte{0});
   std::size_t next = 0;
   auto layer = static_cast<std::uint64_t>(FirstLayerOf(model, stage));
-  for (const Layer& of_stage : model.stages[static_cast<std::size_t>(stage)]) {
+  for (const Layer& of_stage : model.stages[stage]) {
     const std::size_t parameters = ParametersOf(of_stage).size();
     for (std::size_t i = 0; i < parameters; ++i, ++next) {
       FillAs(type, layout.parameters[next], MixSeed({seed, layer, i}), buffer);

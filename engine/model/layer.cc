@@ -24,7 +24,7 @@ LayerNumber Flag(std::string_view name) {
   return {.name = name, .low = 0, .high = 1, .standard = 1};
 }
 
-const std::vector<LayerTraits>& Table() {
+const std::vector<LayerTraits>& LayerTable() {
   static const std::vector<LayerTraits> table = {
       {LayerKind::kLinear,
        "linear",
@@ -221,11 +221,11 @@ TensorShape ResidualShape(const Layer& layer, const TensorShape& input) {
 }  // namespace
 
 std::span<const LayerTraits> AllLayerTraits() {
-  return Table();
+  return LayerTable();
 }
 
 const LayerTraits& TraitsOf(LayerKind kind) {
-  const LayerTraits& traits = Table()[static_cast<std::size_t>(kind)];
+  const LayerTraits& traits = LayerTable()[static_cast<std::size_t>(kind)];
   STAGECRAFT_CHECK(traits.kind == kind, "the table is in the order of the kinds");
   return traits;
 }

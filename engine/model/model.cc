@@ -25,7 +25,7 @@ std::int64_t Place(std::vector<Parameter> tensors, const std::string& prefix, st
 
 StageLayout LayoutOf(const Model& model, std::int32_t stage) {
   StageLayout layout;
-  const std::vector<Layer>& layers = model.stages[static_cast<std::size_t>(stage)];
+  const std::vector<Layer>& layers = model.stages[stage];
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const std::string prefix = fmt::format("stage{}.{}.", stage, i);
     layout.elements = Place(ParametersOf(layers[i]), prefix, layout.elements, layout.parameters);
@@ -38,7 +38,7 @@ StageLayout LayoutOf(const Model& model, std::int32_t stage) {
 std::int64_t FirstLayerOf(const Model& model, std::int32_t stage) {
   std::int64_t first = 0;
   for (std::int32_t before = 0; before < stage; ++before) {
-    first += static_cast<std::int64_t>(model.stages[static_cast<std::size_t>(before)].size());
+    first += static_cast<std::int64_t>(model.stages[before].size());
   }
   return first;
 }

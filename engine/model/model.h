@@ -5,13 +5,14 @@
 #include <vector>
 
 #include "engine/model/layer.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 
 /// A model cut into stages, each a list of layers that run one after the other.
 struct Model {
   std::string name;
-  std::vector<std::vector<Layer>> stages;
+  Table<std::vector<Layer>> stages;
 };
 
 /// A parameter, or a running statistic, in the flat buffer of its stage.

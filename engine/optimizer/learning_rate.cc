@@ -75,8 +75,8 @@ bool SetShape(std::string_view text, LearningRate& rate) {
 }  // namespace
 
 double LearningRate::At(std::int64_t update) const {
-  const auto last = static_cast<std::int64_t>(rates_.size()) - 1;
-  double rate = rates_[static_cast<std::size_t>(std::min(update, last))];
+  const std::int64_t last = rates_.Count() - 1;
+  double rate = rates_[std::min(update, last)];
   if (shape_ == Shape::kStep) {
     const std::int64_t times = update / period_;
     rate *= std::pow(factor_, static_cast<double>(times));

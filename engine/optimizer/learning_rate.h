@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "schedules/diagnostic.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 
@@ -40,7 +41,7 @@ class LearningRate {
   std::string Text() const;
 
  private:
-  std::vector<double> rates_;
+  Table<double> rates_;
   Shape shape_ = Shape::kConstant;
   std::int64_t period_ = 1;
   double factor_ = 1;

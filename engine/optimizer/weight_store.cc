@@ -35,7 +35,7 @@ StoreNeeds NeedsOf(const Schedule& schedule, const WeightSlots& slots, std::int3
       needs.slots = of_stage.slots;
     }
   }
-  for (const Op& op : schedule.programs[static_cast<std::size_t>(rank)]) {
+  for (const Op& op : schedule.programs[rank]) {
     if (op.kind == OpKind::kPredict && op.stage == stage) {
       needs.predicts = needs.predicts || op.horizon > 0;
       needs.negative_horizon = std::min<std::int32_t>(needs.negative_horizon, op.horizon);
@@ -120,7 +120,7 @@ void WeightStore::MoveNewestTo(std::int32_t slot) {
     newest_ = slot;
   }
   contents_.assign(slots_.size(), std::nullopt);
-  contents_[static_cast<std::size_t>(slot)] = SlotContent{};
+  contents_[slot] = SlotContent{};
 }
 
 template <typename T>
@@ -132,9 +132,7 @@ OptimizerBuffers<T> WeightStore::Buffers() const {
 
 template <typename T>
 void WeightStore::StepAs(const StepOp& step, const PredictOp* prediction) {
-  const auto slot = [&](std::int32_t index) {
-    return As<T>(slots_[static_cast<std::size_t>(index)]);
-  };
+  const auto slot = [&](std::int32_t index) { return As<T>(slots_[index]); };
   StepWork<T> work;
   work.numbers = {
       .updates = updates_,
@@ -146,7 +144,7 @@ void WeightStore::StepAs(const StepOp& step, const PredictOp* prediction) {
   work.targets = {slot(step.from), slot(step.to), nullptr};
   ++updates_;
   newest_ = step.to;
-  contents_[static_cast<std::size_t>(step.to)] = SlotContent{step.version + 1, 0};
+  contents_[step.to] = SlotContent{step.version + 1, 0};
   PredictNumbers numbers;
   if (prediction != nullptr) {
     NotePrediction(*prediction);
@@ -160,8 +158,8 @@ void WeightStore::StepAs(const StepOp& step, const PredictOp* prediction) {
 template <typename T>
 void WeightStore::PredictAs(const PredictOp& prediction) {
   const PredictWork<T> work{{updates_, prediction.horizon, options_.learning_rate.At(updates_)},
-                            As<T>(slots_[static_cast<std::size_t>(prediction.from)]),
-                            As<T>(slots_[static_cast<std::size_t>(prediction.to)])};
+                            As<T>(slots_[prediction.from]),
+                            As<T>(slots_[prediction.to])};
   Memory().Predict(options_.optimizer, Buffers<T>(), work);
 }
 
@@ -171,8 +169,7 @@ void WeightStore::Step(const StepOp& step) {
 }
 
 void WeightStore::NotePrediction(const PredictOp& prediction) {
-  contents_[static_cast<std::size_t>(prediction.to)] =
-      SlotContent{prediction.version, prediction.horizon};
+  contents_[prediction.to] = SlotContent{prediction.version, prediction.horizon};
 }
 
 void WeightStore::Predict(const PredictOp& prediction) {

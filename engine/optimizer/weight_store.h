@@ -14,6 +14,7 @@
 #include "engine/optimizer/weight_memory.h"
 #include "engine/weights.h"
 #include "schedules/schedule.h"
+#include "schedules/tables.h"
 #include "schedules/weight_slots.h"
 
 namespace stagecraft {
@@ -68,7 +69,7 @@ class WeightStore : public Weights {
 
   std::int64_t Elements() const { return options_.elements; }
   WeightMemory& Memory() const { return *options_.memory; }
-  std::byte* Slot(std::int32_t slot) { return slots_[static_cast<std::size_t>(slot)].get(); }
+  std::byte* Slot(std::int32_t slot) { return slots_[slot].get(); }
   std::byte* GradientData() { return gradient_.get(); }
 
   /// Where the newest version is; slot 0 before the first step.
@@ -88,9 +89,7 @@ class WeightStore : public Weights {
   void MoveNewestTo(std::int32_t slot);
 
   /// Says what a caller has put into a slot.
-  void Note(std::int32_t slot, SlotContent content) {
-    contents_[static_cast<std::size_t>(slot)] = content;
-  }
+  void Note(std::int32_t slot, SlotContent content) { contents_[slot] = content; }
 
   void Step(const StepOp& step) override;
   void Predict(const PredictOp& prediction) override;
@@ -98,9 +97,7 @@ class WeightStore : public Weights {
   std::span<double> Gradient() override;
   void GradientReplaced() override;
   std::optional<DeviceValues> GradientOnDevice() override;
-  std::optional<SlotContent> Holds(std::int32_t slot) const override {
-    return contents_[static_cast<std::size_t>(slot)];
-  }
+  std::optional<SlotContent> Holds(std::int32_t slot) const override { return contents_[slot]; }
 
  private:
   using Buffer = std::shared_ptr<std::byte>;
@@ -118,8 +115,8 @@ class WeightStore : public Weights {
   void PredictAs(const PredictOp& prediction);
 
   WeightStoreOptions options_;
-  std::vector<Buffer> slots_;
-  std::vector<std::optional<SlotContent>> contents_;  ///< By slot.
+  Table<Buffer> slots_;
+  Table<std::optional<SlotContent>> contents_;  ///< By slot.
   Buffer gradient_, velocity_, moment1_, moment2_, last_, difference_;
   Buffer first_not_finite_;          ///< One int64.
   std::vector<double> exchanged_;    ///< The gradient in double, while replicas add theirs.

@@ -41,20 +41,20 @@ std::vector<std::string> ControlRoom::Run() {
     EndTheOthersAfterAFailure();
   }
   ThrowTheCause();
-  for (std::size_t rank = 0; rank < members_.size(); ++rank) {
+  for (std::int32_t rank = 0; rank < members_.Count(); ++rank) {
     if (!members_[rank].done) {
-      throw JobError({static_cast<std::int32_t>(rank), 0, "end",
-                      "it was stopped by another rank, and did not hear that it was meant"});
+      throw JobError(
+          {rank, 0, "end", "it was stopped by another rank, and did not hear that it was meant"});
     }
   }
   for (const Member& member : members_) {
     send(member.control.Get(), "Y", 1, MSG_NOSIGNAL);
   }
   std::vector<std::string> results;
-  for (std::size_t rank = 0; rank < members_.size(); ++rank) {
-    const std::size_t record = Recorder::BytesOf(plan_.schedule, static_cast<std::int32_t>(rank));
+  for (std::int32_t rank = 0; rank < members_.Count(); ++rank) {
+    const std::size_t record = Recorder::BytesOf(plan_.schedule, rank);
     if (options_.recorder != nullptr) {
-      options_.recorder->Adopt(static_cast<std::int32_t>(rank), members_[rank].body);
+      options_.recorder->Adopt(rank, members_[rank].body);
     }
     results.push_back(members_[rank].body.substr(record));
   }
@@ -64,10 +64,10 @@ std::vector<std::string> ControlRoom::Run() {
 void ControlRoom::Listen() {
   std::vector<pollfd> polled;
   std::vector<std::int32_t> order;
-  for (std::size_t rank = 0; rank < members_.size(); ++rank) {
+  for (std::int32_t rank = 0; rank < members_.Count(); ++rank) {
     if (!members_[rank].ended) {
       polled.push_back({members_[rank].control.Get(), POLLIN, 0});
-      order.push_back(static_cast<std::int32_t>(rank));
+      order.push_back(rank);
     }
   }
   constexpr int kMilliseconds = 100;  // Only to see whether the time of the others is over.
@@ -80,7 +80,7 @@ void ControlRoom::Listen() {
 }
 
 void ControlRoom::Read(std::int32_t rank) {
-  Member& member = members_[static_cast<std::size_t>(rank)];
+  Member& member = members_[rank];
   char bytes[1 << 16];
   const ssize_t got = recv(member.control.Get(), bytes, sizeof bytes, 0);
   if (got > 0) {

@@ -9,6 +9,7 @@
 
 #include "engine/ranks/descriptor.h"
 #include "engine/ranks/job.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 
@@ -72,7 +73,7 @@ class ControlRoom {
 
   const ExecutionPlan& plan_;
   const JobOptions& options_;
-  std::vector<Member> members_;
+  Table<Member> members_;
   bool started_ = false;
   bool ended_by_us_ = false;
   bool told_to_stop_ = false;

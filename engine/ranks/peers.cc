@@ -8,10 +8,10 @@ namespace stagecraft {
 
 std::set<std::pair<std::int32_t, std::int32_t>> DirectedPairs(const ExecutionPlan& plan) {
   std::set<std::pair<std::int32_t, std::int32_t>> pairs;
-  for (std::size_t rank = 0; rank < plan.dependencies.matching_recv.size(); ++rank) {
-    for (const OpRef recv : plan.dependencies.matching_recv[rank]) {
+  for (std::int32_t rank = 0; rank < plan.schedule.programs.Count(); ++rank) {
+    for (const OpRef recv : plan.dependencies.matching_recv.Of(rank)) {
       if (recv) {
-        pairs.insert({static_cast<std::int32_t>(rank), recv.rank});
+        pairs.insert({rank, recv.rank});
       }
     }
   }

@@ -21,6 +21,8 @@
 #include "engine/ranks/peers.h"
 #include "engine/ranks/shared_positions.h"
 #include "engine/ranks/worker.h"
+#include "schedules/schedule.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 namespace {
@@ -63,10 +65,8 @@ class ForkedProcess : public RankProcess {
       return std::nullopt;
     }
     const std::int32_t index = positions_->Of(rank_).load();
-    const std::vector<Op>& program = plan_.schedule.programs[static_cast<std::size_t>(rank_)];
-    const std::string op = static_cast<std::size_t>(index) < program.size()
-                               ? ToString(program[static_cast<std::size_t>(index)])
-                               : "end";
+    const Program& program = plan_.schedule.programs[rank_];
+    const std::string op = index < program.Count() ? ToString(program[index]) : "end";
     return Failure{rank_, index, op,
                    fmt::format("its process was ended by signal {} ({})", WTERMSIG(status),
                                strsignal(WTERMSIG(status)))};
@@ -83,22 +83,21 @@ class ForkedProcess : public RankProcess {
 
 std::vector<std::string> RunAsProcesses(const ExecutionPlan& plan, const MakeWork& make_work,
                                         const JobOptions& options) {
-  const auto ranks = static_cast<std::size_t>(plan.schedule.shape.ranks);
-  const auto positions = std::make_shared<SharedPositions>(plan.schedule.shape.ranks);
-  std::vector<std::map<std::int32_t, Descriptor>> sockets(ranks);
+  const std::int32_t ranks = plan.schedule.shape.ranks;
+  const auto positions = std::make_shared<SharedPositions>(ranks);
+  Table<std::map<std::int32_t, Descriptor>> sockets(ranks);
   for (const auto& [low, high] : PairsThatTalk(plan)) {
     SocketPair pair = MakeSocketPair();
-    sockets[static_cast<std::size_t>(low)][high] = std::move(pair.first);
-    sockets[static_cast<std::size_t>(high)][low] = std::move(pair.second);
+    sockets[low][high] = std::move(pair.first);
+    sockets[high][low] = std::move(pair.second);
   }
-  std::vector<SocketPair> controls(ranks);
+  Table<SocketPair> controls(ranks);
   for (SocketPair& control : controls) {
     control = MakeSocketPair();
   }
   ControlRoom room(plan, options);
   const pid_t launcher = getpid();
-  for (std::size_t i = 0; i < ranks; ++i) {
-    const auto rank = static_cast<std::int32_t>(i);
+  for (std::int32_t rank = 0; rank < ranks; ++rank) {
     const pid_t process = fork();
     if (process < 0) {
       throw Error("no process: " + std::generic_category().message(errno));
@@ -108,8 +107,8 @@ std::vector<std::string> RunAsProcesses(const ExecutionPlan& plan, const MakeWor
       if (getppid() != launcher) {
         _exit(3);
       }
-      std::map<std::int32_t, Descriptor> mine = std::move(sockets[i]);
-      const Descriptor control = std::move(controls[i].second);
+      std::map<std::int32_t, Descriptor> mine = std::move(sockets[rank]);
+      const Descriptor control = std::move(controls[rank].second);
       // Else a peer that dies, or the launcher, would not be missed.
       sockets.clear();
       controls.clear();
@@ -118,10 +117,10 @@ std::vector<std::string> RunAsProcesses(const ExecutionPlan& plan, const MakeWor
                 {rank, std::move(mine), control.Get(), &positions->Of(rank)});
       _exit(0);
     }
-    room.Add(std::move(controls[i].first),
+    room.Add(std::move(controls[rank].first),
              std::make_unique<ForkedProcess>(process, rank, plan, positions));
-    controls[i].second.Close();
-    sockets[i].clear();
+    controls[rank].second.Close();
+    sockets[rank].clear();
   }
   return room.Run();
 }

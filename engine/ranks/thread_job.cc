@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/ranks/thread_transport.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 namespace {
@@ -45,7 +46,7 @@ std::vector<std::string> RunAsThreads(const ExecutionPlan& plan, const MakeWork&
   const std::int32_t ranks = plan.schedule.shape.ranks;
   ThreadHub hub(ranks, options.deadline);
   FirstFailure failure;
-  std::vector<std::string> results(static_cast<std::size_t>(ranks));
+  Table<std::string> results(ranks);
   std::mutex report_mutex;
   std::barrier ready(ranks, [&]() noexcept {
     if (options.recorder != nullptr) {
@@ -74,7 +75,7 @@ std::vector<std::string> RunAsThreads(const ExecutionPlan& plan, const MakeWork&
     }
     try {
       work->Run(seat);
-      results[static_cast<std::size_t>(rank)] = work->Result();
+      results[rank] = work->Result();
     } catch (const JobError& error) {
       failure.Report(error.GetFailure());
     } catch (const Aborted&) {  // Whoever ended the job has reported why.

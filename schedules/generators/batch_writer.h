@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "schedules/op.h"
+#include "schedules/schedule.h"
 
 namespace stagecraft {
 
@@ -40,7 +41,7 @@ class BatchWriter {
   bool HasPendingWeights(std::size_t chunk) const { return !states_[chunk].pending.empty(); }
   bool HasPendingWeights() const { return waiting_ > 0; }
 
-  std::vector<Op> Take() { return std::move(ops_); }
+  Program Take() { return std::move(ops_); }
 
  private:
   /// A micro-batch that waits for its W, and when its I was written.
@@ -61,7 +62,7 @@ class BatchWriter {
   std::vector<State> states_;
   std::int64_t turn_ = 0;     ///< I written so far.
   std::int64_t waiting_ = 0;  ///< Of all chunks, for their W.
-  std::vector<Op> ops_;
+  Program ops_;
 };
 
 }  // namespace stagecraft

@@ -1,6 +1,8 @@
 #include "schedules/generators.h"
 #include "schedules/generators/bounds.h"
 #include "schedules/generators/flush_batches.h"
+#include "schedules/schedule.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 namespace {
@@ -20,7 +22,7 @@ namespace {
 Schedule BreadthFirst(const GeneratorOptions& options) {
   const std::int32_t chunks = options.chunks.value_or(kDefaultChunks);
   return RepeatBatch(options, LoopPlacement(options.ranks, chunks), [&](std::int32_t rank) {
-    std::vector<Op> program;
+    Program program;
     const auto add = [&](OpKind kind, std::int32_t chunk) {
       for (std::int32_t k = 0; k < options.microbatches; ++k) {
         program.push_back({.kind = kind, .stage = chunk * options.ranks + rank, .microbatch = k});
@@ -39,8 +41,7 @@ Schedule BreadthFirst(const GeneratorOptions& options) {
 Bounds BreadthFirstBounds(const GeneratorOptions& options) {
   const std::int32_t chunks = options.chunks.value_or(kDefaultChunks);
   return FlushedBounds(options.ranks * chunks,
-                       std::vector<std::int32_t>(static_cast<std::size_t>(options.ranks),
-                                                 chunks * options.microbatches));
+                       Table<std::int32_t>(options.ranks, chunks * options.microbatches));
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 #include "schedules/generators.h"
 #include "schedules/generators/bounds.h"
 #include "schedules/generators/flush_batches.h"
+#include "schedules/schedule.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 namespace {
@@ -56,7 +58,7 @@ Schedule Chimera(const GeneratorOptions& options) {
     }
     std::stable_sort(slots.begin(), slots.end(),
                      [](const Slot& a, const Slot& b) { return a.time < b.time; });
-    std::vector<Op> program;
+    Program program;
     program.reserve(slots.size());
     for (const Slot& slot : slots) {
       program.push_back(slot.op);
@@ -79,8 +81,7 @@ std::string RefuseChimera(const GeneratorOptions& options) {
 }
 
 Bounds ChimeraBounds(const GeneratorOptions& options) {
-  return FlushedBounds(options.ranks, std::vector<std::int32_t>(
-                                          static_cast<std::size_t>(options.ranks), options.ranks));
+  return FlushedBounds(options.ranks, Table<std::int32_t>(options.ranks, options.ranks));
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "schedules/generators.h"
 #include "schedules/generators/bounds.h"
+#include "schedules/schedule.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 namespace {
@@ -17,7 +19,7 @@ Schedule DataParallel(const GeneratorOptions& options) {
   schedule.shape = {options.ranks, 1, options.microbatches * options.batches};
   for (std::int32_t rank = 0; rank < options.ranks; ++rank) {
     schedule.placement.push_back({0});
-    std::vector<Op>& program = schedule.programs.emplace_back();
+    Program& program = schedule.programs.emplace_back();
     for (std::int32_t batch = 0; batch < options.batches; ++batch) {
       for (std::int32_t k = rank; k < options.microbatches; k += options.ranks) {
         const std::int32_t q = batch * options.microbatches + k;
@@ -34,7 +36,7 @@ Schedule DataParallel(const GeneratorOptions& options) {
 }
 
 Bounds DataParallelBounds(const GeneratorOptions& options) {
-  return FlushedBounds(1, std::vector<std::int32_t>(static_cast<std::size_t>(options.ranks), 1));
+  return FlushedBounds(1, Table<std::int32_t>(options.ranks, 1));
 }
 
 }  // namespace

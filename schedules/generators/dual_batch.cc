@@ -1,5 +1,7 @@
 #include "schedules/generators/dual_batch.h"
 
+#include "schedules/schedule.h"
+
 namespace stagecraft {
 namespace {
 
@@ -27,7 +29,7 @@ void WriteTurn(BatchWriter& batch, std::int32_t rounds) {
 
 }  // namespace
 
-std::vector<Op> DualBatch(const DualRank& rank, Cells cells) {
+Program DualBatch(const DualRank& rank, Cells cells) {
   BatchWriter batch({rank.first, rank.second});
   const bool joined = cells == Cells::kJoined;
   const std::int32_t beyond = rank.span - rank.distance - 1;  // Ranks up to the turning point.

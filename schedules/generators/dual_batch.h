@@ -6,6 +6,7 @@
 #include "schedules/generator.h"
 #include "schedules/generators/batch_writer.h"
 #include "schedules/op.h"
+#include "schedules/schedule.h"
 
 namespace stagecraft {
 
@@ -19,6 +20,6 @@ struct DualRank {
   BatchWriter::Chunk second;
 };
 
-std::vector<Op> DualBatch(const DualRank& rank, Cells cells);
+Program DualBatch(const DualRank& rank, Cells cells);
 
 }  // namespace stagecraft

@@ -7,6 +7,7 @@
 #include "schedules/generators/bounds.h"
 #include "schedules/generators/dual_batch.h"
 #include "schedules/generators/flush_batches.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 namespace {
@@ -60,9 +61,7 @@ std::string RefuseDualPipe(const GeneratorOptions& options) {
 }
 
 Bounds DualPipeBounds(const GeneratorOptions& options) {
-  return FlushedBounds(
-      options.ranks,
-      std::vector<std::int32_t>(static_cast<std::size_t>(options.ranks), options.ranks + 1));
+  return FlushedBounds(options.ranks, Table<std::int32_t>(options.ranks, options.ranks + 1));
 }
 
 }  // namespace

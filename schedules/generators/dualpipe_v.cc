@@ -4,6 +4,7 @@
 #include "schedules/generators/bounds.h"
 #include "schedules/generators/dual_batch.h"
 #include "schedules/generators/flush_batches.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 namespace {
@@ -43,9 +44,8 @@ std::string RefuseDualPipeV(const GeneratorOptions& options) {
 }
 
 Bounds DualPipeVBounds(const GeneratorOptions& options) {
-  return FlushedBounds(
-      2 * options.ranks,
-      std::vector<std::int32_t>(static_cast<std::size_t>(options.ranks), 2 * options.ranks + 1));
+  return FlushedBounds(2 * options.ranks,
+                       Table<std::int32_t>(options.ranks, 2 * options.ranks + 1));
 }
 
 }  // namespace

@@ -4,16 +4,18 @@
 #include <cstddef>
 #include <utility>
 
+#include "schedules/schedule.h"
+#include "schedules/tables.h"
+
 namespace stagecraft {
 namespace {
 
 /// A behind S for every stage of a rank; ascending, so that all ranks reduce in the same order.
-std::vector<Op> Steps(std::vector<std::int32_t> stages,
-                      const std::vector<std::vector<std::int32_t>>& ranks_of_stage) {
+Program Steps(Table<std::int32_t> stages, const Table<Table<std::int32_t>>& ranks_of_stage) {
   std::sort(stages.begin(), stages.end());
-  std::vector<Op> steps;
+  Program steps;
   for (const std::int32_t stage : stages) {
-    if (ranks_of_stage[static_cast<std::size_t>(stage)].size() > 1) {
+    if (ranks_of_stage[stage].size() > 1) {
       steps.push_back({.kind = OpKind::kAllReduce, .stage = stage});
     }
     steps.push_back({.kind = OpKind::kStep, .stage = stage});
@@ -24,7 +26,7 @@ std::vector<Op> Steps(std::vector<std::int32_t> stages,
 /// Stages that a placement needs: one more than the largest.
 std::int32_t StagesOf(const Placement& placement) {
   std::int32_t stages = 0;
-  for (const std::vector<std::int32_t>& of_rank : placement) {
+  for (const Table<std::int32_t>& of_rank : placement) {
     stages = std::max(stages, *std::max_element(of_rank.begin(), of_rank.end()) + 1);
   }
   return stages;
@@ -37,14 +39,13 @@ Schedule RepeatBatch(const GeneratorOptions& options, Placement placement,
   Schedule schedule;
   schedule.shape = {options.ranks, StagesOf(placement), options.microbatches * options.batches};
   schedule.placement = std::move(placement);
-  const std::vector<std::vector<std::int32_t>> ranks_of_stage = RanksOfStages(schedule);
+  const Table<Table<std::int32_t>> ranks_of_stage = RanksOfStages(schedule);
   for (std::int32_t rank = 0; rank < options.ranks; ++rank) {
-    std::vector<Op> batch = program(rank);
-    const std::vector<Op> steps =
-        Steps(schedule.placement[static_cast<std::size_t>(rank)], ranks_of_stage);
+    Program batch = program(rank);
+    const Program steps = Steps(schedule.placement[rank], ranks_of_stage);
     batch.insert(batch.end(), steps.begin(), steps.end());
-    std::vector<Op>& all = schedule.programs.emplace_back();
-    all.reserve(batch.size() * static_cast<std::size_t>(options.batches));
+    Program& all = schedule.programs.emplace_back();
+    all.reserve(std::int64_t{batch.Count()} * options.batches);
     for (std::int32_t b = 0; b < options.batches; ++b) {
       for (Op op : batch) {
         op.microbatch += TraitsOf(op.kind).has_microbatch ? b * options.microbatches : 0;
@@ -56,15 +57,15 @@ Schedule RepeatBatch(const GeneratorOptions& options, Placement placement,
   return schedule;
 }
 
-Schedule MakeFlushed(const GeneratorOptions& options, std::span<const std::int32_t> warmup,
+Schedule MakeFlushed(const GeneratorOptions& options, TableView<const std::int32_t> warmup,
                      Checkpoint checkpoint) {
   const std::int32_t m = options.microbatches;
   return RepeatBatch(options, StraightPlacement(options.ranks), [&](std::int32_t stage) {
-    std::vector<Op> program;
+    Program program;
     const auto add = [&](OpKind kind, std::int32_t k) {
       program.push_back({.kind = kind, .stage = stage, .microbatch = k});
     };
-    const std::int32_t ahead = std::min(warmup[static_cast<std::size_t>(stage)], m);
+    const std::int32_t ahead = std::min(warmup[stage], m);
     for (std::int32_t k = 0; k < m + ahead; ++k) {
       if (k < m) {
         add(OpKind::kForward, k);

@@ -8,11 +8,12 @@
 #include "schedules/generator.h"
 #include "schedules/placements.h"
 #include "schedules/schedule.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 
 /// What `rank` does in one batch, before it steps: micro-batches from 0, version 0.
-using BatchProgram = std::function<std::vector<Op>(std::int32_t rank)>;
+using BatchProgram = std::function<Program(std::int32_t rank)>;
 
 /// Batches of m micro-batches with a flush behind each: what all synchronous approaches share. Each
 /// rank runs `program` and then steps its stages, in order of their numbers, after an all-reduce
@@ -26,7 +27,7 @@ Schedule RepeatBatch(const GeneratorOptions& options, Placement placement,
 ///
 /// Requires an entry of `warmup` per rank, none larger than the one before it by more than 0: a
 /// stage that runs ahead of the stage before it would wait for it for ever.
-Schedule MakeFlushed(const GeneratorOptions& options, std::span<const std::int32_t> warmup,
+Schedule MakeFlushed(const GeneratorOptions& options, TableView<const std::int32_t> warmup,
                      Checkpoint checkpoint = Checkpoint::kNone);
 
 }  // namespace stagecraft

@@ -5,6 +5,7 @@
 #include "schedules/generators.h"
 #include "schedules/generators/bounds.h"
 #include "schedules/generators/flush_batches.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 namespace {
@@ -21,8 +22,7 @@ namespace {
 /// Source: Huang et al., "GPipe: Efficient Training of Giant Neural Networks using Pipeline
 /// Parallelism", NeurIPS 2019. Backwards run in ascending order; any order has the same length.
 Schedule GPipe(const GeneratorOptions& options) {
-  const std::vector<std::int32_t> warmup(static_cast<std::size_t>(options.ranks),
-                                         options.microbatches);
+  const Table<std::int32_t> warmup(options.ranks, options.microbatches);
   return MakeFlushed(options, warmup, options.checkpoint);
 }
 
@@ -31,8 +31,7 @@ Bounds GPipeBounds(const GeneratorOptions& options) {
   const std::int32_t sets = options.checkpoint == Checkpoint::kNone  ? m
                             : options.checkpoint == Checkpoint::kAll ? 1
                                                                      : std::min(m, 2);
-  return FlushedBounds(options.ranks,
-                       std::vector<std::int32_t>(static_cast<std::size_t>(options.ranks), sets));
+  return FlushedBounds(options.ranks, Table<std::int32_t>(options.ranks, sets));
 }
 
 }  // namespace

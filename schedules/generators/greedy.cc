@@ -10,6 +10,7 @@
 #include "schedules/generators/bounds.h"
 #include "schedules/generators/flush_batches.h"
 #include "schedules/search/dispatch.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 namespace {
@@ -20,7 +21,7 @@ std::int64_t MostInFlight(const GeneratorOptions& options, const Placement& plac
                           std::size_t rank) {
   std::int64_t set = 0;
   for (const std::int32_t stage : placement[rank]) {
-    const std::int64_t kept = options.estimates[static_cast<std::size_t>(stage)].kept;
+    const std::int64_t kept = options.estimates[stage].kept;
     set = options.placement == PlacementKind::kBidirectional ? std::max(set, kept) : set + kept;
   }
 
@@ -52,12 +53,11 @@ std::int32_t MostInFlight(const GeneratorOptions& options, const Placement& plac
 }
 
 /// The ranks that each micro-batch goes through: one way, or two in turn.
-std::vector<std::vector<std::int32_t>> RoutesFor(const GeneratorOptions& options,
-                                                 const AutoProblem& problem) {
+Table<Table<std::int32_t>> RoutesFor(const GeneratorOptions& options, const AutoProblem& problem) {
   if (options.placement != PlacementKind::kBidirectional) {
     return {RouteOf(problem)};
   }
-  std::vector<std::int32_t> down(static_cast<std::size_t>(options.ranks));
+  Table<std::int32_t> down(options.ranks);
   std::iota(down.begin(), down.end(), 0);
   return {down, {down.rbegin(), down.rend()}};
 }
@@ -99,9 +99,8 @@ Schedule Greedy(const GeneratorOptions& options) {
   policy.most_in_flight = MostInFlight(options, problem.placement);
   // F takes 1 and a B takes 2: both halves 1, which is what an estimate says unless told otherwise.
   const AutoOrder order = *Dispatch(problem, RoutesFor(options, problem), policy);
-  return RepeatBatch(options, problem.placement, [&](std::int32_t rank) {
-    return order.programs[static_cast<std::size_t>(rank)];
-  });
+  return RepeatBatch(options, problem.placement,
+                     [&](std::int32_t rank) { return order.programs[rank]; });
 }
 
 std::string RefuseGreedy(const GeneratorOptions& options) {
@@ -136,7 +135,7 @@ Bounds GreedyBounds(const GeneratorOptions& options) {
   // In two directions each micro-batch is on one of a rank's two stages only.
   const std::int32_t sets = std::min(in_flight, options.microbatches) * (twice ? 1 : chunks);
   return FlushedBounds(options.ranks * (twice ? 1 : chunks),
-                       std::vector<std::int32_t>(static_cast<std::size_t>(options.ranks), sets));
+                       Table<std::int32_t>(options.ranks, sets));
 }
 
 }  // namespace

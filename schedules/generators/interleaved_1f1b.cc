@@ -10,6 +10,8 @@
 #include "schedules/generators/bounds.h"
 #include "schedules/generators/flush_batches.h"
 #include "schedules/progress.h"
+#include "schedules/schedule.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 namespace {
@@ -21,8 +23,8 @@ struct Visit {
 };
 
 /// Group after group of micro-batches, each chunk by chunk; the last group may be smaller.
-std::vector<Visit> Visits(std::int32_t chunks, std::int32_t microbatches, std::int32_t group) {
-  std::vector<Visit> visits;
+Table<Visit> Visits(std::int32_t chunks, std::int32_t microbatches, std::int32_t group) {
+  Table<Visit> visits;
   for (std::int32_t begin = 0; begin < microbatches; begin += group) {
     const std::int32_t end = std::min(begin + group, microbatches);
     for (std::int32_t chunk = 0; chunk < chunks; ++chunk) {
@@ -81,7 +83,7 @@ class Interleaving {
   /// Forwards before the first backward.
   std::int32_t WarmupOf(std::int32_t rank, std::int32_t extra) const {
     return std::min(2 * (options_.ranks - 1 - rank) + (chunks_ - 1) * group_ + extra,
-                    static_cast<std::int32_t>(visits_.size()));
+                    visits_.Count());
   }
 
  private:
@@ -90,21 +92,21 @@ class Interleaving {
     return OrderOps(schedule, dependencies, SendMode::kEager).stuck.empty();
   }
 
-  std::vector<Op> ProgramOf(std::int32_t rank, std::int32_t extra) const {
-    std::vector<Op> program;
+  Program ProgramOf(std::int32_t rank, std::int32_t extra) const {
+    Program program;
     const auto add = [&](OpKind kind, std::int32_t chunk, std::int32_t microbatch) {
       program.push_back(
           {.kind = kind, .stage = chunk * options_.ranks + rank, .microbatch = microbatch});
     };
-    const auto total = static_cast<std::int32_t>(visits_.size());
+    const auto total = visits_.Count();
     const std::int32_t warmup = WarmupOf(rank, extra);
     for (std::int32_t k = 0; k < total + warmup; ++k) {
       if (k < total) {
-        const Visit& visit = visits_[static_cast<std::size_t>(k)];
+        const Visit& visit = visits_[k];
         add(OpKind::kForward, visit.chunk, visit.microbatch);
       }
       if (k >= warmup) {
-        const Visit& visit = visits_[static_cast<std::size_t>(k - warmup)];
+        const Visit& visit = visits_[k - warmup];
         add(OpKind::kBackward, chunks_ - 1 - visit.chunk, visit.microbatch);
       }
     }
@@ -114,7 +116,7 @@ class Interleaving {
   const GeneratorOptions& options_;
   std::int32_t chunks_;
   std::int32_t group_;
-  std::vector<Visit> visits_;
+  Table<Visit> visits_;
 };
 
 /// 1F1B on several stages per rank, placed in a loop: v = `chunks` times less bubble for v times
@@ -140,8 +142,8 @@ Bounds InterleavedBounds(const GeneratorOptions& options) {
   const Interleaving interleaving(options);
   const std::int32_t chunks = options.chunks.value_or(kDefaultChunks);
   const std::int32_t extra = interleaving.ExtraWarmup();
-  std::vector<std::int32_t> sets;
-  sets.reserve(static_cast<std::size_t>(options.ranks));
+  Table<std::int32_t> sets;
+  sets.reserve(options.ranks);
   for (std::int32_t rank = 0; rank < options.ranks; ++rank) {
     sets.push_back(std::min(interleaving.WarmupOf(rank, extra) + 1, chunks * options.microbatches));
   }
@@ -151,14 +153,14 @@ Bounds InterleavedBounds(const GeneratorOptions& options) {
 std::string WarnOfInterleaved(const GeneratorOptions& options, const Schedule& schedule) {
   const Interleaving interleaving(options);
   std::int32_t more = 0;
-  for (std::size_t rank = 0; rank < schedule.programs.size(); ++rank) {
-    const std::vector<Op>& program = schedule.programs[rank];
+  for (std::int32_t rank = 0; rank < schedule.programs.Count(); ++rank) {
+    const Program& program = schedule.programs[rank];
     const auto backward = std::find_if(program.begin(), program.end(),
                                        [](const Op& op) { return op.kind == OpKind::kBackward; });
 
     // What is held when the first backward begins: the warm-up and the forward paired with it.
     const auto held = static_cast<std::int32_t>(backward - program.begin());
-    const std::int32_t usual = interleaving.WarmupOf(static_cast<std::int32_t>(rank), 0) + 1;
+    const std::int32_t usual = interleaving.WarmupOf(rank, 0) + 1;
     more = std::max(more, held - usual);
   }
   if (more == 0) {

@@ -1,6 +1,7 @@
 #include "schedules/generators.h"
 #include "schedules/generators/bounds.h"
 #include "schedules/generators/flush_batches.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 namespace {
@@ -15,13 +16,11 @@ namespace {
 ///
 /// Weight copies: 1. Live activations: 1. Staleness: 0. The baseline that pipelining improves on.
 Schedule ModelParallel(const GeneratorOptions& options) {
-  return MakeFlushed(options,
-                     std::vector<std::int32_t>(static_cast<std::size_t>(options.ranks), 0));
+  return MakeFlushed(options, Table<std::int32_t>(options.ranks, 0));
 }
 
 Bounds ModelParallelBounds(const GeneratorOptions& options) {
-  return FlushedBounds(std::vector<std::int32_t>(static_cast<std::size_t>(options.ranks), 0),
-                       options.microbatches);
+  return FlushedBounds(Table<std::int32_t>(options.ranks, 0), options.microbatches);
 }
 
 }  // namespace

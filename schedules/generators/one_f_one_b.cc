@@ -5,15 +5,16 @@
 #include "schedules/generators.h"
 #include "schedules/generators/bounds.h"
 #include "schedules/generators/flush_batches.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 namespace {
 
 /// Forwards of each rank before its first backward.
-std::vector<std::int32_t> WarmupOf(const GeneratorOptions& options) {
+Table<std::int32_t> WarmupOf(const GeneratorOptions& options) {
   const std::int32_t first = options.warmup.value_or(options.ranks - 1);
-  std::vector<std::int32_t> warmup;
-  warmup.reserve(static_cast<std::size_t>(options.ranks));
+  Table<std::int32_t> warmup;
+  warmup.reserve(options.ranks);
   for (std::int32_t rank = 0; rank < options.ranks; ++rank) {
     warmup.push_back(std::min(std::max(first - rank, 0), 2 * (options.ranks - 1 - rank)));
   }

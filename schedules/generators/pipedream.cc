@@ -3,30 +3,32 @@
 
 #include "schedules/generators.h"
 #include "schedules/generators/stream.h"
+#include "schedules/schedule.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 namespace {
 
 /// Lets every op of micro-batch q read the version that stage 0 read for it.
 void SynchronizeVertically(Schedule& schedule) {
-  std::vector<std::int32_t> version(static_cast<std::size_t>(schedule.shape.microbatches), 0);
+  Table<std::int32_t> version(schedule.shape.microbatches, 0);
   for (const Op& op : schedule.programs.front()) {
     if (op.kind == OpKind::kForward) {
-      version[static_cast<std::size_t>(op.microbatch)] = op.version;
+      version[op.microbatch] = op.version;
     }
   }
-  for (std::vector<Op>& program : schedule.programs) {
+  for (Program& program : schedule.programs) {
     for (Op& op : program) {
       if (TraitsOf(op.kind).reads_weights) {
-        op.version = version[static_cast<std::size_t>(op.microbatch)];
+        op.version = version[op.microbatch];
       }
     }
   }
 }
 
 /// Warm-up of each stage: the ranks behind it, shared among its replicas.
-std::vector<std::int32_t> WarmupOf(const std::vector<std::int32_t>& replicas, std::int32_t ranks) {
-  std::vector<std::int32_t> warmup;
+Table<std::int32_t> WarmupOf(const Table<std::int32_t>& replicas, std::int32_t ranks) {
+  Table<std::int32_t> warmup;
   std::int32_t before = 0;
   for (const std::int32_t count : replicas) {
     warmup.push_back((ranks - 1 - before) / count);

@@ -2,6 +2,7 @@
 
 #include "schedules/generators.h"
 #include "schedules/generators/stream.h"
+#include "schedules/schedule.h"
 
 namespace stagecraft {
 namespace {
@@ -32,7 +33,7 @@ Stream StreamOf(const GeneratorOptions& options) {
 Schedule PipeDream2BW(const GeneratorOptions& options) {
   const std::int32_t per_update = UpdateEvery(options);
   Schedule schedule = MakeStream(StreamOf(options));
-  for (std::vector<Op>& program : schedule.programs) {
+  for (Program& program : schedule.programs) {
     for (Op& op : program) {
       if (TraitsOf(op.kind).reads_weights) {
         op.version = std::max(0, op.microbatch / per_update - 1);

@@ -1,21 +1,22 @@
 #include "schedules/generators.h"
 #include "schedules/generators/stream.h"
+#include "schedules/schedule.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 namespace {
 
 /// Lets every backward of one program read the estimate of its forward's version made from the
 /// newest one.
-std::vector<Op> EstimateForwardWeights(const std::vector<Op>& program, std::int32_t microbatches) {
-  std::vector<std::int32_t> forward(static_cast<std::size_t>(microbatches), 0);
-  std::vector<Op> ops;
+Program EstimateForwardWeights(const Program& program, std::int32_t microbatches) {
+  Table<std::int32_t> forward(microbatches, 0);
+  Program ops;
   Op last_written;
   for (Op op : program) {
     if (op.kind == OpKind::kForward) {
-      forward[static_cast<std::size_t>(op.microbatch)] = op.version;
+      forward[op.microbatch] = op.version;
     } else if (op.kind == OpKind::kBackward) {
-      op.horizon =
-          static_cast<std::int16_t>(forward[static_cast<std::size_t>(op.microbatch)] - op.version);
+      op.horizon = static_cast<std::int16_t>(forward[op.microbatch] - op.version);
       const Op estimate{.kind = OpKind::kPredict,
                         .horizon = op.horizon,
                         .stage = op.stage,
@@ -44,7 +45,7 @@ std::vector<Op> EstimateForwardWeights(const std::vector<Op>& program, std::int3
 /// (discrepancy correction).
 Schedule PipeMare(const GeneratorOptions& options) {
   Schedule schedule = MakeStream(StraightStream(options, options.update_every.value_or(1)));
-  for (std::vector<Op>& program : schedule.programs) {
+  for (Program& program : schedule.programs) {
     program = EstimateForwardWeights(program, schedule.shape.microbatches);
   }
   return schedule;

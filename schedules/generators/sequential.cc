@@ -1,5 +1,6 @@
 #include "schedules/generators.h"
 #include "schedules/generators/bounds.h"
+#include "schedules/schedule.h"
 
 namespace stagecraft {
 namespace {
@@ -16,7 +17,7 @@ Schedule Sequential(const GeneratorOptions& options) {
   schedule.shape = {1, options.ranks, options.microbatches * options.batches};
   schedule.placement.resize(1);
   schedule.programs.resize(1);
-  std::vector<Op>& program = schedule.programs.front();
+  Program& program = schedule.programs.front();
   for (std::int32_t stage = 0; stage < options.ranks; ++stage) {
     schedule.placement.front().push_back(stage);
   }

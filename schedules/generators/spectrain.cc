@@ -35,7 +35,7 @@ Bounds SpecTrainBounds(const GeneratorOptions& options) {
   Bounds bounds = StreamBounds(StraightStream(options, 1));
   for (std::int32_t stage = 0; stage < options.ranks; ++stage) {
     const bool predicts = stage / 2 > 0 || stage < options.ranks - 1;
-    bounds.weight_copies[static_cast<std::size_t>(stage)] = predicts ? 2 : 1;
+    bounds.weight_copies[stage] = predicts ? 2 : 1;
     if (options.horizon == HorizonRule::kExact) {
       bounds.nominal_staleness.push_back(-(stage / 2));
     }

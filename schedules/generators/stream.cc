@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "schedules/check.h"
+#include "schedules/schedule.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 namespace {
@@ -16,12 +18,12 @@ class ReplicaProgram {
       : stream_(stream),
         stage_(stage),
         replica_(replica),
-        replicas_(stream.replicas[static_cast<std::size_t>(stage)]),
+        replicas_(stream.replicas[stage]),
         per_update_(MicrobatchesPerUpdate(stream.update_every, replicas_)) {}
 
-  std::vector<Op> Write() {
+  Program Write() {
     const std::int64_t share = stream_.microbatches / replicas_ + 1;
-    ops_.reserve(static_cast<std::size_t>(3 * share));
+    ops_.reserve(3 * share);
     const std::int32_t period =
         stream_.drain_every > 0 ? stream_.drain_every : stream_.microbatches;
     for (std::int64_t begin = 0; begin < stream_.microbatches; begin += period) {
@@ -36,7 +38,7 @@ class ReplicaProgram {
   void FillAndDrain(std::int32_t begin, std::int32_t end) {
     const std::int32_t first = begin + (replica_ - begin % replicas_ + replicas_) % replicas_;
     const std::int32_t count = first < end ? (end - 1 - first) / replicas_ + 1 : 0;
-    const std::int32_t warmup = std::min(stream_.warmup[static_cast<std::size_t>(stage_)], count);
+    const std::int32_t warmup = std::min(stream_.warmup[stage_], count);
     for (std::int32_t k = 0; k < count + warmup; ++k) {
       if (k < count) {
         Forward(first + k * replicas_);
@@ -71,7 +73,7 @@ class ReplicaProgram {
   std::int32_t replicas_;
   std::int32_t per_update_;
   std::int32_t newest_ = 0;
-  std::vector<Op> ops_;
+  Program ops_;
 };
 
 /// Rewrites one program of a straight stream; see `AddPredictions`.
@@ -80,8 +82,8 @@ class Predictor {
   Predictor(std::int32_t update_every, const Prediction& prediction)
       : update_every_(update_every), prediction_(prediction) {}
 
-  std::vector<Op> Rewrite(const std::vector<Op>& program) {
-    std::vector<Op> ops;
+  Program Rewrite(const Program& program) {
+    Program ops;
     ops.reserve(program.size() + program.size() / 2);
     last_written_ = {};
     for (Op op : program) {
@@ -103,18 +105,16 @@ class Predictor {
   };
 
   std::int32_t Exact(const Op& op) const {
-    return op.microbatch / update_every_ + prediction_.aim[static_cast<std::size_t>(op.stage)] -
-           op.version;
+    return op.microbatch / update_every_ + prediction_.aim[op.stage] - op.version;
   }
 
   std::int32_t ForwardHorizon(const Op& op) const {
-    return prediction_.fixed.empty() ? Exact(op)
-                                     : prediction_.fixed[static_cast<std::size_t>(op.stage)];
+    return prediction_.fixed.empty() ? Exact(op) : prediction_.fixed[op.stage];
   }
 
   /// Lets `op` read its version `horizon` updates ahead, or what the first micro-batch of its
   /// update read.
-  void Read(Op& op, std::int32_t horizon, Key& shared, std::vector<Op>& ops) {
+  void Read(Op& op, std::int32_t horizon, Key& shared, Program& ops) {
     const bool first = op.microbatch % update_every_ == 0;
     if (!prediction_.reuse || first) {
       shared = {op.version, static_cast<std::int16_t>(horizon)};
@@ -145,7 +145,7 @@ std::int32_t MicrobatchesPerUpdate(std::int32_t update_every, std::int32_t repli
 
 Stream StraightStream(const GeneratorOptions& options, std::int32_t update_every) {
   Stream stream;
-  stream.replicas.assign(static_cast<std::size_t>(options.ranks), 1);
+  stream.replicas.assign(options.ranks, 1);
   for (std::int32_t stage = 0; stage < options.ranks; ++stage) {
     stream.warmup.push_back(options.ranks - 1 - stage);
   }
@@ -157,21 +157,21 @@ Stream StraightStream(const GeneratorOptions& options, std::int32_t update_every
 
 Schedule MakeStream(const Stream& stream) {
   Schedule schedule;
-  schedule.shape.stages = static_cast<std::int32_t>(stream.replicas.size());
+  schedule.shape.stages = stream.replicas.Count();
   schedule.shape.microbatches = stream.microbatches;
   for (std::int32_t stage = 0; stage < schedule.shape.stages; ++stage) {
-    for (std::int32_t j = 0; j < stream.replicas[static_cast<std::size_t>(stage)]; ++j) {
+    for (std::int32_t j = 0; j < stream.replicas[stage]; ++j) {
       schedule.placement.push_back({stage});
       schedule.programs.push_back(ReplicaProgram(stream, stage, j).Write());
     }
   }
-  schedule.shape.ranks = static_cast<std::int32_t>(schedule.programs.size());
+  schedule.shape.ranks = schedule.programs.Count();
   return schedule;
 }
 
 Bounds StreamBounds(const Stream& stream) {
   Bounds bounds;
-  for (std::size_t stage = 0; stage < stream.replicas.size(); ++stage) {
+  for (std::int32_t stage = 0; stage < stream.replicas.Count(); ++stage) {
     const std::int32_t replicas = stream.replicas[stage];
     const std::int32_t warmup = stream.warmup[stage];
     const std::int32_t each = MicrobatchesPerUpdate(stream.update_every, replicas) / replicas;
@@ -192,13 +192,13 @@ Bounds PredictedBounds(const Stream& stream) {
 }
 
 void StashForwardWeights(Schedule& schedule) {
-  std::vector<std::int32_t> version(static_cast<std::size_t>(schedule.shape.microbatches));
-  for (std::vector<Op>& program : schedule.programs) {
+  Table<std::int32_t> version(schedule.shape.microbatches);
+  for (Program& program : schedule.programs) {
     for (Op& op : program) {
       if (op.kind == OpKind::kForward) {
-        version[static_cast<std::size_t>(op.microbatch)] = op.version;
+        version[op.microbatch] = op.version;
       } else if (op.kind == OpKind::kBackward) {
-        op.version = version[static_cast<std::size_t>(op.microbatch)];
+        op.version = version[op.microbatch];
       }
     }
   }
@@ -207,7 +207,7 @@ void StashForwardWeights(Schedule& schedule) {
 void AddPredictions(Schedule& schedule, std::int32_t update_every, const Prediction& prediction) {
   STAGECRAFT_CHECK(schedule.shape.ranks == schedule.shape.stages,
                    "predictions are made for one rank per stage");
-  for (std::vector<Op>& program : schedule.programs) {
+  for (Program& program : schedule.programs) {
     program = Predictor(update_every, prediction).Rewrite(program);
   }
 }

@@ -5,6 +5,7 @@
 
 #include "schedules/generator.h"
 #include "schedules/schedule.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 
@@ -22,8 +23,8 @@ namespace stagecraft {
 /// max(`update_every`, R) micro-batches. Every `drain_every` micro-batches (0: never) the pipeline
 /// empties and fills again; versions go on.
 struct Stream {
-  std::vector<std::int32_t> replicas;  ///< Ranks per stage, each at least 1.
-  std::vector<std::int32_t> warmup;    ///< Per stage: forwards of each replica before the pairs.
+  Table<std::int32_t> replicas;  ///< Ranks per stage, each at least 1.
+  Table<std::int32_t> warmup;    ///< Per stage: forwards of each replica before the pairs.
   std::int32_t microbatches = 1;
   std::int32_t update_every = 1;
   std::int32_t drain_every = 0;
@@ -55,10 +56,10 @@ void StashForwardWeights(Schedule& schedule);
 /// floor(q / T) + aim, T micro-batches per update, and reads the prediction for it made from the
 /// newest version; with `fixed` the distance is that constant instead.
 struct Prediction {
-  std::vector<std::int32_t> aim;
-  std::vector<std::int32_t> fixed{};  ///< Empty: the exact distance at each forward.
-  bool backward = false;  ///< Backwards aim at the same version; else they read the newest.
-  bool reuse = false;     ///< The first micro-batch of an update predicts for all of them.
+  Table<std::int32_t> aim;
+  Table<std::int32_t> fixed{};  ///< Empty: the exact distance at each forward.
+  bool backward = false;        ///< Backwards aim at the same version; else they read the newest.
+  bool reuse = false;           ///< The first micro-batch of an update predicts for all of them.
 };
 
 /// Gives the reads of `schedule`, from `MakeStream`, their horizons, and puts a P before the first

@@ -4,6 +4,7 @@
 #include "schedules/generators/batch_writer.h"
 #include "schedules/generators/bounds.h"
 #include "schedules/generators/flush_batches.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 namespace {
@@ -42,9 +43,9 @@ Schedule ZeroBubbleH1(const GeneratorOptions& options) {
 }
 
 Bounds ZeroBubbleH1Bounds(const GeneratorOptions& options) {
-  return FlushedBounds(options.ranks,
-                       std::vector<std::int32_t>(static_cast<std::size_t>(options.ranks),
-                                                 std::min(options.ranks, options.microbatches)));
+  return FlushedBounds(
+      options.ranks,
+      Table<std::int32_t>(options.ranks, std::min(options.ranks, options.microbatches)));
 }
 
 }  // namespace

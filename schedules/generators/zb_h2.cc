@@ -4,6 +4,7 @@
 #include "schedules/generators/batch_writer.h"
 #include "schedules/generators/bounds.h"
 #include "schedules/generators/flush_batches.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 namespace {
@@ -43,9 +44,9 @@ Schedule ZeroBubbleH2(const GeneratorOptions& options) {
 }
 
 Bounds ZeroBubbleH2Bounds(const GeneratorOptions& options) {
-  return FlushedBounds(options.ranks, std::vector<std::int32_t>(
-                                          static_cast<std::size_t>(options.ranks),
-                                          std::min(2 * options.ranks - 1, options.microbatches)));
+  return FlushedBounds(
+      options.ranks,
+      Table<std::int32_t>(options.ranks, std::min(2 * options.ranks - 1, options.microbatches)));
 }
 
 }  // namespace

@@ -4,12 +4,14 @@
 #include "schedules/generators/batch_writer.h"
 #include "schedules/generators/bounds.h"
 #include "schedules/generators/flush_batches.h"
+#include "schedules/schedule.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 namespace {
 
 /// One rank, for at least 2p - 1 micro-batches; what is beyond the batch is not written.
-std::vector<Op> ProgramOf(std::int32_t rank, std::int32_t p, std::int32_t m) {
+Program ProgramOf(std::int32_t rank, std::int32_t p, std::int32_t m) {
   constexpr std::size_t kDown = 0;
   constexpr std::size_t kUp = 1;
   BatchWriter batch({{rank, 0, m}, {2 * p - 1 - rank, 0, m}});
@@ -73,9 +75,9 @@ Schedule ZeroBubbleV(const GeneratorOptions& options) {
 }
 
 Bounds ZeroBubbleVBounds(const GeneratorOptions& options) {
-  return FlushedBounds(2 * options.ranks, std::vector<std::int32_t>(
-                                              static_cast<std::size_t>(options.ranks),
-                                              2 * std::min(options.ranks, options.microbatches)));
+  return FlushedBounds(
+      2 * options.ranks,
+      Table<std::int32_t>(options.ranks, 2 * std::min(options.ranks, options.microbatches)));
 }
 
 }  // namespace

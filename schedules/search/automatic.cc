@@ -11,6 +11,7 @@
 #include "schedules/generators/bounds.h"
 #include "schedules/generators/flush_batches.h"
 #include "schedules/search/order_search.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 namespace {
@@ -21,7 +22,7 @@ constexpr ActivationLimit kDefaultLimit{1, ActivationLimit::Unit::kTimesRanks};
 std::int64_t SetOf(const AutoProblem& problem, std::size_t rank) {
   std::int64_t set = 0;
   for (const std::int32_t stage : problem.placement[rank]) {
-    set += problem.stages[static_cast<std::size_t>(stage)].kept;
+    set += problem.stages[stage].kept;
   }
   return set;
 }
@@ -59,18 +60,16 @@ AutoProblem ProblemFor(const GeneratorOptions& options, const Placement& placeme
 
 Schedule MakeAutomatic(const GeneratorOptions& options, const Placement& placement) {
   const AutoOrder order = *FindOrder(ProblemFor(options, placement), options.watch);
-  return RepeatBatch(options, placement, [&](std::int32_t rank) {
-    return order.programs[static_cast<std::size_t>(rank)];
-  });
+  return RepeatBatch(options, placement, [&](std::int32_t rank) { return order.programs[rank]; });
 }
 
 Bounds AutomaticBounds(const GeneratorOptions& options, const Placement& placement) {
   const ActivationLimit limit = options.limit.value_or(kDefaultLimit);
-  const auto per_rank = static_cast<std::int32_t>(placement.front().size());
-  const auto ranks = static_cast<std::int32_t>(placement.size());
+  const auto per_rank = placement.front().Count();
+  const auto ranks = placement.Count();
 
   // Stages of unequal sizes, or a part that I frees, make more or fewer sets of the same bytes.
-  std::vector<std::int32_t> sets;
+  Table<std::int32_t> sets;
   if (limit.unit != ActivationLimit::Unit::kBytes && options.estimates.empty()) {
     const std::int32_t most = std::min(SetsOf(limit, ranks), options.microbatches);
     sets.assign(placement.size(), most * per_rank);
@@ -84,6 +83,7 @@ std::string RefuseAutomatic(const GeneratorOptions& options, const Placement& pl
     return fmt::format("costs of {} stages; expected those of {}", options.estimates.size(),
                        stages);
   }
+
   const AutoProblem problem = ProblemFor(options, placement);
   const bool has_sizes = std::any_of(problem.stages.begin(), problem.stages.end(),
                                      [](const StageEstimate& stage) { return stage.kept > 1; });
@@ -91,6 +91,8 @@ std::string RefuseAutomatic(const GeneratorOptions& options, const Placement& pl
     return "a `limit` in bytes, but no activations are said to take any; expected `activation` "
            "or a profile, or a limit in sets, such as 8 or 2p";
   }
+
+  // Without room for one micro-batch nothing could ever run.
   for (std::size_t rank = 0; rank < placement.size(); ++rank) {
     const std::int64_t set = SetOf(problem, rank);
     const bool has_room = options.room.empty() || options.room[rank] >= set;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "schedules/search/dispatch.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 namespace {
@@ -13,7 +14,7 @@ namespace {
 /// What the bounds need of one rank.
 class RankBound {
  public:
-  RankBound(const AutoProblem& problem, const std::vector<std::int32_t>& route, std::size_t rank)
+  RankBound(const AutoProblem& problem, const Table<std::int32_t>& route, std::size_t rank)
       : problem_(problem),
         route_(route),
         stages_(problem.placement[rank]),
@@ -24,18 +25,15 @@ class RankBound {
   long double Longest() const { return std::max(WithEnds(), Area()); }
 
  private:
-  const StageEstimate& Costs(std::int32_t stage) const {
-    return problem_.stages[static_cast<std::size_t>(stage)];
-  }
+  const StageEstimate& Costs(std::int32_t stage) const { return problem_.stages[stage]; }
 
   long double Hop(std::int32_t stage) const {
-    const auto at = static_cast<std::size_t>(stage);
-    return route_[at] == route_[at + 1] ? 0 : static_cast<long double>(Costs(stage).hop);
+    return route_[stage] == route_[stage + 1] ? 0 : static_cast<long double>(Costs(stage).hop);
   }
 
   /// From the start of F on `from`, over the last stage, to the start of I on `to`.
   long double RoundTrip(std::int32_t from, std::int32_t to) const {
-    const auto last = static_cast<std::int32_t>(problem_.stages.size()) - 1;
+    const auto last = problem_.stages.Count() - 1;
     long double time = 0;
     for (std::int32_t stage = from; stage <= last; ++stage) {
       time += static_cast<long double>(Costs(stage).forward) + (stage < last ? Hop(stage) : 0);
@@ -72,15 +70,20 @@ class RankBound {
         Total([](const auto& c) { return c.backward_input + c.backward_weight; });
     const long double fitting =  // Forwards, if none has a backward yet.
         limit_ * Most([](const auto& c) { return 1 / static_cast<long double>(c.kept); });
+
+    // What a round trip leaves idle: before the first backward, and behind the last forward.
     const long double head =
         RoundTrip(stages_.front(), stages_.back()) -
         std::min(forwards, fitting * Most([](const auto& c) { return c.forward; }));
+
     const StageEstimate& first = Costs(stages_.front());
     const long double tail =
         RoundTrip(stages_.back(), stages_.front()) -
         static_cast<long double>(Costs(stages_.back()).forward) +
         static_cast<long double>(first.backward_input + first.backward_weight) -
         std::min(backwards, limit_ * WorkPerKept());
+
+    // With more micro-batches than fit at a time, the two waits cannot overlap.
     const bool apart =
         static_cast<long double>(problem_.microbatches) * static_cast<long double>(stages_.size()) >
         fitting;
@@ -116,15 +119,15 @@ class RankBound {
   static constexpr long double kTiny = 1e-9L;
 
   const AutoProblem& problem_;
-  const std::vector<std::int32_t>& route_;
-  std::vector<std::int32_t> stages_;
+  const Table<std::int32_t>& route_;
+  Table<std::int32_t> stages_;
   long double limit_;
 };
 
 }  // namespace
 
 std::int64_t WindowBound(const AutoProblem& problem) {
-  const std::vector<std::int32_t> route = RouteOf(problem);
+  const Table<std::int32_t> route = RouteOf(problem);
   long double longest = 0;
   for (std::size_t rank = 0; rank < problem.placement.size(); ++rank) {
     longest = std::max(longest, RankBound(problem, route, rank).Longest());

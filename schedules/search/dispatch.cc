@@ -6,6 +6,8 @@
 #include <queue>
 #include <utility>
 
+#include "schedules/tables.h"
+
 namespace stagecraft {
 namespace {
 
@@ -17,8 +19,8 @@ struct Lane {
   std::int32_t route = 0;
   std::int32_t rank = 0;
   std::int32_t total = 0;
-  std::vector<std::int64_t> forward_at{};   ///< When the input of each is there.
-  std::vector<std::int64_t> backward_at{};  ///< When its gradient is there.
+  Table<std::int64_t> forward_at{};   ///< When the input of each is there.
+  Table<std::int64_t> backward_at{};  ///< When its gradient is there.
   std::int32_t forwards = 0;
   std::int32_t backwards = 0;
   std::int32_t weights = 0;
@@ -41,11 +43,12 @@ struct Choice {
 
 class Dispatcher {
  public:
-  Dispatcher(const AutoProblem& problem, const std::vector<std::vector<std::int32_t>>& routes,
+  Dispatcher(const AutoProblem& problem, const Table<Table<std::int32_t>>& routes,
              const DispatchPolicy& policy)
-      : problem_(problem), policy_(policy), routes_(static_cast<std::int32_t>(routes.size())) {
+      : problem_(problem), policy_(policy), routes_(routes.Count()) {
     ranks_.resize(problem.placement.size());
     order_.programs.resize(problem.placement.size());
+
     for (std::size_t rank = 0; policy.split && rank < ranks_.size(); ++rank) {
       ranks_[rank].limit = problem.limits[rank];
     }
@@ -53,16 +56,17 @@ class Dispatcher {
   }
 
   std::optional<AutoOrder> Run() {
-    for (std::size_t rank = 0; rank < ranks_.size(); ++rank) {
-      wake_.emplace(0, static_cast<std::int32_t>(rank));
+    for (std::int32_t rank = 0; rank < ranks_.Count(); ++rank) {
+      wake_.emplace(0, rank);
     }
     while (!wake_.empty()) {
       const auto [now, rank] = wake_.top();
       wake_.pop();
-      if (now >= ranks_[static_cast<std::size_t>(rank)].free) {
+      if (now >= ranks_[rank].free) {
         Decide(rank, now);
       }
     }
+
     const bool complete = std::all_of(lanes_.begin(), lanes_.end(), [&](const Lane& lane) {
       return lane.backwards == lane.total && (!policy_.split || lane.weights == lane.total);
     });
@@ -70,35 +74,30 @@ class Dispatcher {
   }
 
  private:
-  void MakeLanes(const std::vector<std::vector<std::int32_t>>& routes) {
-    const auto stages = static_cast<std::int32_t>(problem_.stages.size());
+  void MakeLanes(const Table<Table<std::int32_t>>& routes) {
+    const auto stages = problem_.stages.Count();
     lanes_.reserve(routes.size() * problem_.stages.size());
     for (std::int32_t stage = 0; stage < stages; ++stage) {
       for (std::int32_t route = 0; route < routes_; ++route) {
         Lane& lane = lanes_.emplace_back();
         lane.stage = stage;
         lane.route = route;
-        lane.rank = routes[static_cast<std::size_t>(route)][static_cast<std::size_t>(stage)];
+        lane.rank = routes[route][stage];
         lane.total = (problem_.microbatches - route + routes_ - 1) / routes_;
-        lane.forward_at.assign(static_cast<std::size_t>(lane.total), stage == 0 ? 0 : kNever);
-        lane.backward_at.assign(static_cast<std::size_t>(lane.total), kNever);
-        lane.most_ahead = policy_.most_ahead.empty()
-                              ? lane.total
-                              : policy_.most_ahead[static_cast<std::size_t>(stage)];
-        ranks_[static_cast<std::size_t>(lane.rank)].lanes.push_back(&lane);
+        lane.forward_at.assign(lane.total, stage == 0 ? 0 : kNever);
+        lane.backward_at.assign(lane.total, kNever);
+        lane.most_ahead = policy_.most_ahead.empty() ? lane.total : policy_.most_ahead[stage];
+        ranks_[lane.rank].lanes.push_back(&lane);
       }
     }
   }
 
-  const StageEstimate& CostsOf(const Lane& lane) const {
-    return problem_.stages[static_cast<std::size_t>(lane.stage)];
-  }
+  const StageEstimate& CostsOf(const Lane& lane) const { return problem_.stages[lane.stage]; }
   std::int32_t MicrobatchOf(const Lane& lane, std::int32_t index) const {
     return index * routes_ + lane.route;
   }
   Lane& Neighbour(const Lane& lane, std::int32_t step) {
-    return lanes_[static_cast<std::size_t>(lane.stage + step) * static_cast<std::size_t>(routes_) +
-                  static_cast<std::size_t>(lane.route)];
+    return lanes_[(lane.stage + step) * routes_ + lane.route];
   }
 
   /// Among the lanes of `rank`, the oldest micro-batch whose `kind` can run now; `next` becomes
@@ -112,8 +111,10 @@ class Dispatcher {
       const bool forward = kind == OpKind::kForward;
       const std::int32_t index = forward ? lane.forwards : lane.backwards;
       const std::int64_t ready = forward ? ForwardAt(rank, lane, reserved) : BackwardAt(lane);
+
       // Later stages must find room for one micro-batch, or what is there could never leave.
       reserved += lane.forwards == lane.backwards ? CostsOf(lane).kept : 0;
+
       if (ready > now) {
         next = std::min(next, ready);
       } else if (best == nullptr || MicrobatchOf(lane, index) <= oldest) {
@@ -125,9 +126,7 @@ class Dispatcher {
   }
 
   std::int64_t BackwardAt(const Lane& lane) const {
-    return lane.backwards < lane.forwards
-               ? lane.backward_at[static_cast<std::size_t>(lane.backwards)]
-               : kNever;
+    return lane.backwards < lane.forwards ? lane.backward_at[lane.backwards] : kNever;
   }
 
   std::int64_t ForwardAt(const Rank& rank, const Lane& lane, std::int64_t reserved) const {
@@ -139,7 +138,7 @@ class Dispatcher {
     if (policy_.split && !fits) {
       return kNever;
     }
-    const std::int64_t ready = lane.forward_at[static_cast<std::size_t>(lane.forwards)];
+    const std::int64_t ready = lane.forward_at[lane.forwards];
     return lane.stage == 0 ? std::max(ready, EntryAt()) : ready;
   }
 
@@ -148,20 +147,23 @@ class Dispatcher {
     if (entered_ < policy_.most_in_flight) {
       return 0;
     }
-    const auto before = static_cast<std::size_t>(entered_ - policy_.most_in_flight);
-    return before < left_.size() ? left_[before] : kNever;
+    const std::int32_t before = entered_ - policy_.most_in_flight;
+    return before < left_.Count() ? left_[before] : kNever;
   }
 
   void Decide(std::int32_t number, std::int64_t now) {
-    Rank& rank = ranks_[static_cast<std::size_t>(number)];
+    Rank& rank = ranks_[number];
     std::int64_t next = kNever;
     Choice choice{Ready(rank, OpKind::kBackward, now, next), OpKind::kBackwardInput};
+
+    // A backward before a forward; a W only fills gaps.
     if (choice.lane == nullptr) {
       choice = {Ready(rank, OpKind::kForward, now, next), OpKind::kForward};
     }
     if (choice.lane == nullptr && policy_.split) {
       choice = {PendingWeight(rank, next - now), OpKind::kBackwardWeight};
     }
+
     if (choice.lane != nullptr) {
       Start(rank, choice, now);
     } else if (next != kNever) {
@@ -184,6 +186,7 @@ class Dispatcher {
   void Start(Rank& rank, const Choice& choice, std::int64_t now) {
     Lane& lane = *choice.lane;
     const StageEstimate& costs = CostsOf(lane);
+
     rank.first = rank.first < 0 ? now : rank.first;
     if (choice.kind == OpKind::kForward) {
       rank.free = now + costs.forward;
@@ -204,6 +207,7 @@ class Dispatcher {
       rank.pending -= costs.kept - costs.released;
       Add(lane, OpKind::kBackwardWeight, lane.weights++);
     }
+
     wake_.emplace(rank.free, lane.rank);
     order_.window = std::max(order_.window, rank.free - rank.first);
     order_.makespan = std::max(order_.makespan, rank.free);
@@ -211,26 +215,25 @@ class Dispatcher {
 
   /// The result of a forward or backward that ends at `end` goes to the next lane.
   void Pass(Lane& lane, std::int32_t index, std::int32_t step, std::int64_t end) {
-    const auto last = static_cast<std::int32_t>(problem_.stages.size()) - 1;
-    const auto at = static_cast<std::size_t>(index);
+    const auto last = problem_.stages.Count() - 1;
     if (step > 0 && lane.stage == last) {
-      lane.backward_at[at] = end;
+      lane.backward_at[index] = end;
     } else if (step < 0 && lane.stage == 0) {
       left_.push_back(end);
       for (std::int32_t route = 0; route < routes_; ++route) {
-        wake_.emplace(end, lanes_[static_cast<std::size_t>(route)].rank);
+        wake_.emplace(end, lanes_[route].rank);
       }
     } else {
       Lane& to = Neighbour(lane, step);
       const Lane& earlier = step > 0 ? lane : to;
       const std::int64_t arrival = end + (to.rank == lane.rank ? 0 : CostsOf(earlier).hop);
-      (step > 0 ? to.forward_at : to.backward_at)[at] = arrival;
-      wake_.emplace(std::max(arrival, ranks_[static_cast<std::size_t>(to.rank)].free), to.rank);
+      (step > 0 ? to.forward_at : to.backward_at)[index] = arrival;
+      wake_.emplace(std::max(arrival, ranks_[to.rank].free), to.rank);
     }
   }
 
   void Add(const Lane& lane, OpKind kind, std::int32_t index) {
-    order_.programs[static_cast<std::size_t>(lane.rank)].push_back(
+    order_.programs[lane.rank].push_back(
         {.kind = kind, .stage = lane.stage, .microbatch = MicrobatchOf(lane, index)});
   }
 
@@ -239,27 +242,27 @@ class Dispatcher {
   const AutoProblem& problem_;
   const DispatchPolicy& policy_;
   std::int32_t routes_ = 1;
-  std::vector<Lane> lanes_;  ///< By stage, then by route.
-  std::vector<Rank> ranks_;
+  Table<Lane> lanes_;  ///< By stage, then by route.
+  Table<Rank> ranks_;
   std::priority_queue<Wake, std::vector<Wake>, std::greater<>> wake_;
   std::int32_t entered_ = 0;
-  std::vector<std::int64_t> left_;  ///< Ends of the backwards of stage 0.
+  Table<std::int64_t> left_;  ///< Ends of the backwards of stage 0.
   AutoOrder order_;
 };
 
 }  // namespace
 
 std::optional<AutoOrder> Dispatch(const AutoProblem& problem,
-                                  const std::vector<std::vector<std::int32_t>>& routes,
+                                  const Table<Table<std::int32_t>>& routes,
                                   const DispatchPolicy& policy) {
   return Dispatcher(problem, routes, policy).Run();
 }
 
-std::vector<std::int32_t> RouteOf(const AutoProblem& problem) {
-  std::vector<std::int32_t> route(problem.stages.size());
-  for (std::size_t rank = 0; rank < problem.placement.size(); ++rank) {
+Table<std::int32_t> RouteOf(const AutoProblem& problem) {
+  Table<std::int32_t> route(problem.stages.size());
+  for (std::int32_t rank = 0; rank < problem.placement.Count(); ++rank) {
     for (const std::int32_t stage : problem.placement[rank]) {
-      route[static_cast<std::size_t>(stage)] = static_cast<std::int32_t>(rank);
+      route[stage] = rank;
     }
   }
   return route;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "schedules/search/problem.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 
@@ -15,8 +16,8 @@ struct DispatchPolicy {
   bool split = true;  ///< Backwards are I and W; else one B of both times, and nothing is limited
                       ///< but `most_in_flight`.
   double fill = 0.5;  ///< A W is put into a gap of at least this part of its time.
-  std::vector<std::int32_t> most_ahead{};  ///< Micro-batches of each stage between F and I; empty:
-                                           ///< any number.
+  Table<std::int32_t> most_ahead{};  ///< Micro-batches of each stage between F and I; empty:
+                                     ///< any number.
   std::int32_t most_in_flight = std::numeric_limits<std::int32_t>::max();  ///< Of the pipeline.
 };
 
@@ -24,10 +25,10 @@ struct DispatchPolicy {
 /// on: list scheduling. Micro-batch q goes through the ranks of `routes[q mod routes]`, one per
 /// stage. Nothing if a micro-batch does not fit into the limit. O(ops (log ops + stages per rank)).
 std::optional<AutoOrder> Dispatch(const AutoProblem& problem,
-                                  const std::vector<std::vector<std::int32_t>>& routes,
+                                  const Table<Table<std::int32_t>>& routes,
                                   const DispatchPolicy& policy);
 
 /// The rank of each stage. Requires that none is replicated.
-std::vector<std::int32_t> RouteOf(const AutoProblem& problem);
+Table<std::int32_t> RouteOf(const AutoProblem& problem);
 
 }  // namespace stagecraft

@@ -8,10 +8,12 @@
 #include <vector>
 
 #include "schedules/generators.h"
+#include "schedules/schedule.h"
 #include "schedules/search/bound.h"
 #include "schedules/search/dispatch.h"
 #include "schedules/search/rounds.h"
 #include "schedules/search/timed_order.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 namespace {
@@ -39,7 +41,7 @@ class Search {
   Search(const AutoProblem& problem, const AutoWatch& watch)
       : problem_(problem), watch_(watch), routes_({RouteOf(problem)}) {
     report_.lower_bound = WindowBound(problem);
-    for (const std::vector<std::int32_t>& stages : problem.placement) {
+    for (const Table<std::int32_t>& stages : problem.placement) {
       is_straight_ = is_straight_ && stages.size() == 1;
     }
     const std::int64_t all =
@@ -86,11 +88,11 @@ class Search {
   /// The published orders for such a placement, where they fit.
   bool TryKnown() {
     GeneratorOptions options;
-    options.ranks = static_cast<std::int32_t>(problem_.placement.size());
+    options.ranks = problem_.placement.Count();
     options.microbatches = problem_.microbatches;
     const auto take = [&](Schedule (*make)(const GeneratorOptions&)) {
       Schedule known = make(options);
-      for (std::vector<Op>& program : known.programs) {
+      for (Program& program : known.programs) {
         std::erase_if(program, [](const Op& op) { return op.kind == OpKind::kStep; });
       }
       return Take(TimeOrder(problem_, std::move(known.programs)));
@@ -116,10 +118,10 @@ class Search {
 
   std::int64_t LongestWork() const {
     std::int64_t longest = 0;
-    for (const std::vector<std::int32_t>& stages : problem_.placement) {
+    for (const Table<std::int32_t>& stages : problem_.placement) {
       std::int64_t work = 0;
       for (const std::int32_t stage : stages) {
-        const StageEstimate& costs = problem_.stages[static_cast<std::size_t>(stage)];
+        const StageEstimate& costs = problem_.stages[stage];
         work += costs.forward + costs.backward_input + costs.backward_weight;
       }
       longest = std::max(longest, work * problem_.microbatches);
@@ -130,7 +132,7 @@ class Search {
   bool TryDispatch(const Ahead& ahead, double fill) {
     DispatchPolicy policy;
     policy.fill = fill;
-    const auto stages = static_cast<std::int32_t>(problem_.stages.size());
+    const auto stages = problem_.stages.Count();
     for (std::int32_t stage = 0; stage < stages; ++stage) {
       policy.most_ahead.push_back(
           static_cast<std::int32_t>(std::ceil(ahead.per_stage * (stages - 1 - stage))) +
@@ -153,6 +155,7 @@ class Search {
   void TryLineByLine() {
     const std::size_t firsts =
         std::min(kAheads.size(), static_cast<std::size_t>(dispatches_) - kFills.size() + 1);
+
     std::size_t best = 0;
     std::int64_t shortest = 0;
     for (std::size_t i = 0; i < firsts; ++i) {
@@ -164,6 +167,8 @@ class Search {
         best = i;
       }
     }
+
+    // The other ways to fill gaps, with the best of those.
     for (std::size_t i = 1; i < kFills.size(); ++i) {
       if (!TryDispatch(kAheads[best], kFills[i])) {
         return;
@@ -173,7 +178,7 @@ class Search {
 
   const AutoProblem& problem_;
   const AutoWatch& watch_;
-  std::vector<std::vector<std::int32_t>> routes_;
+  Table<Table<std::int32_t>> routes_;
   bool is_straight_ = true;
   bool every_pair_ = false;
   std::int64_t dispatches_ = 0;

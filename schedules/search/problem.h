@@ -6,6 +6,8 @@
 
 #include "schedules/op.h"
 #include "schedules/placements.h"
+#include "schedules/schedule.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 
@@ -23,9 +25,9 @@ struct StageEstimate {
 /// One batch to be scheduled: every stage on one rank.
 struct AutoProblem {
   Placement placement;
-  std::vector<StageEstimate> stages;
+  Table<StageEstimate> stages;
   std::int32_t microbatches = 1;
-  std::vector<std::int64_t> limits;  ///< Most that each rank may keep at a time.
+  Table<std::int64_t> limits;  ///< Most that each rank may keep at a time.
 
   std::int64_t Ops() const {
     return std::int64_t{3} * microbatches * static_cast<std::int64_t>(stages.size());
@@ -34,7 +36,7 @@ struct AutoProblem {
 
 /// Programs of one batch, version 0, without steps.
 struct AutoOrder {
-  std::vector<std::vector<Op>> programs;
+  Table<Program> programs;
   std::int64_t window = 0;    ///< Longest time of a rank from its first start to its last end.
   std::int64_t makespan = 0;  ///< Last end of all.
 };

@@ -5,6 +5,8 @@
 #include <deque>
 #include <utility>
 
+#include "schedules/tables.h"
+
 namespace stagecraft {
 namespace {
 
@@ -15,13 +17,13 @@ class Rounds {
   Rounds(const AutoProblem& problem, const RoundsPolicy& policy)
       : problem_(problem),
         policy_(policy),
-        p_(static_cast<std::int32_t>(problem.placement.size())),
+        p_(problem.placement.Count()),
         m_(problem.microbatches),
         stages_(problem.stages.size()),
         ranks_(problem.placement.size()) {
     for (StageState& stage : stages_) {
-      stage.forward_end.assign(static_cast<std::size_t>(m_), kUnknown);
-      stage.backward_end.assign(static_cast<std::size_t>(m_), kUnknown);
+      stage.forward_end.assign(m_, kUnknown);
+      stage.backward_end.assign(m_, kUnknown);
     }
     order_.programs.resize(ranks_.size());
   }
@@ -43,8 +45,8 @@ class Rounds {
 
  private:
   struct StageState {
-    std::vector<std::int64_t> forward_end;
-    std::vector<std::int64_t> backward_end;
+    Table<std::int64_t> forward_end;
+    Table<std::int64_t> backward_end;
     std::int32_t forwards = 0;
     std::int32_t backwards = 0;
     std::int32_t weights = 0;
@@ -60,14 +62,10 @@ class Rounds {
   std::int32_t Down(std::int32_t rank) const { return rank; }
   std::int32_t Up(std::int32_t rank) const { return 2 * p_ - 1 - rank; }
   std::int32_t RankOf(std::int32_t stage) const { return std::min(stage, 2 * p_ - 1 - stage); }
-  StageState& Of(std::int32_t stage) { return stages_[static_cast<std::size_t>(stage)]; }
-  RankState& At(std::int32_t rank) { return ranks_[static_cast<std::size_t>(rank)]; }
-  std::int64_t LimitOf(std::int32_t rank) const {
-    return problem_.limits[static_cast<std::size_t>(rank)];
-  }
-  const StageEstimate& Costs(std::int32_t stage) const {
-    return problem_.stages[static_cast<std::size_t>(stage)];
-  }
+  StageState& Of(std::int32_t stage) { return stages_[stage]; }
+  RankState& At(std::int32_t rank) { return ranks_[rank]; }
+  std::int64_t LimitOf(std::int32_t rank) const { return problem_.limits[rank]; }
+  const StageEstimate& Costs(std::int32_t stage) const { return problem_.stages[stage]; }
 
   /// When the result that `from` had at `end` is on the rank of `to`.
   std::int64_t Arrival(std::int64_t end, std::int32_t from, std::int32_t to) const {
@@ -83,9 +81,7 @@ class Rounds {
     if (state.forwards == m_) {
       return kUnknown;
     }
-    return stage == 0 ? 0
-                      : Arrival(Of(stage - 1).forward_end[static_cast<std::size_t>(state.forwards)],
-                                stage - 1, stage);
+    return stage == 0 ? 0 : Arrival(Of(stage - 1).forward_end[state.forwards], stage - 1, stage);
   }
 
   std::int64_t BackwardAt(std::int32_t stage) {
@@ -93,7 +89,7 @@ class Rounds {
     if (state.backwards == state.forwards) {
       return kUnknown;
     }
-    const auto next = static_cast<std::size_t>(state.backwards);
+    const std::int32_t next = state.backwards;
     return stage == 2 * p_ - 1 ? state.forward_end[next]
                                : Arrival(Of(stage + 1).backward_end[next], stage + 1, stage);
   }
@@ -116,8 +112,7 @@ class Rounds {
     state.free = end;
     order_.window = std::max(order_.window, end - state.first);
     order_.makespan = std::max(order_.makespan, end);
-    order_.programs[static_cast<std::size_t>(rank)].push_back(
-        {.kind = kind, .stage = stage, .microbatch = microbatch});
+    order_.programs[rank].push_back({.kind = kind, .stage = stage, .microbatch = microbatch});
   }
 
   bool RunForward(std::int32_t stage) {
@@ -128,7 +123,7 @@ class Rounds {
     }
     StageState& state = Of(stage);
     const std::int64_t end = Begin(RankOf(stage), at) + Costs(stage).forward;
-    state.forward_end[static_cast<std::size_t>(state.forwards)] = end;
+    state.forward_end[state.forwards] = end;
     rank.kept += Costs(stage).kept;
     End(stage, OpKind::kForward, state.forwards++, end);
     return true;
@@ -143,7 +138,7 @@ class Rounds {
     FillGap(rank, at, policy_.fill_before_backward);
     StageState& state = Of(stage);
     const std::int64_t end = Begin(rank, at) + Costs(stage).backward_input;
-    state.backward_end[static_cast<std::size_t>(state.backwards)] = end;
+    state.backward_end[state.backwards] = end;
     At(rank).kept -= Costs(stage).released;
     At(rank).pending.push_back(stage);
     End(stage, OpKind::kBackwardInput, state.backwards++, end);
@@ -181,6 +176,8 @@ class Rounds {
         return false;
       }
     }
+
+    // Back up the second half; whoever waits for it runs forwards of the first half meanwhile.
     for (std::int32_t rank = p_ - 1; rank >= 0; --rank) {
       const std::int64_t at = ForwardAt(Up(rank));
       while (rank < p_ - 1 && HasRoomForMore(rank) && Of(Down(rank)).forwards < m_ &&
@@ -257,17 +254,17 @@ class Rounds {
   }
 
   bool Backwards() {
-    std::vector<bool> takes_up(ranks_.size());
+    Table<bool> takes_up(ranks_.size());
     for (std::int32_t rank = 0; rank < p_; ++rank) {
-      takes_up[static_cast<std::size_t>(rank)] = TakesUp(rank);
+      takes_up[rank] = TakesUp(rank);
     }
     for (std::int32_t rank = 0; rank < p_; ++rank) {
-      if (takes_up[static_cast<std::size_t>(rank)] && !RunBackward(Up(rank))) {
+      if (takes_up[rank] && !RunBackward(Up(rank))) {
         return false;
       }
     }
     for (std::int32_t rank = p_ - 1; rank >= 0; --rank) {
-      if (!takes_up[static_cast<std::size_t>(rank)] && !RunBackward(Down(rank))) {
+      if (!takes_up[rank] && !RunBackward(Down(rank))) {
         return false;
       }
     }
@@ -306,8 +303,8 @@ class Rounds {
   const RoundsPolicy& policy_;
   std::int32_t p_;
   std::int32_t m_;
-  std::vector<StageState> stages_;
-  std::vector<RankState> ranks_;
+  Table<StageState> stages_;
+  Table<RankState> ranks_;
   std::int64_t worst_ = 0;  ///< Idle time of the rank that has most.
   AutoOrder order_;
 };

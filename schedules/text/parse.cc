@@ -8,6 +8,8 @@
 
 #include "schedules/closest.h"
 #include "schedules/fault_list.h"
+#include "schedules/schedule.h"
+#include "schedules/tables.h"
 #include "schedules/text.h"
 #include "schedules/text/op_reader.h"
 #include "schedules/visible_text.h"
@@ -120,7 +122,7 @@ class Parser {
     LineCursor cursor(line_);
     const Word keyword = cursor.Next();
     if (keyword.text == "rank") {
-      Program(cursor);
+      ReadProgram(cursor);
     } else if (keyword.text == "place") {
       Place(cursor);
     } else if (keyword.text == "shape") {
@@ -208,12 +210,12 @@ class Parser {
     if (!rank) {
       return;
     }
-    std::vector<std::int32_t>& stages = schedule_.placement[static_cast<std::size_t>(*rank)];
-    if (placed_[static_cast<std::size_t>(*rank)]) {
+    Table<std::int32_t>& stages = schedule_.placement[*rank];
+    if (placed_[*rank]) {
       Fault(word, fmt::format("rank {} is placed twice", *rank));
       return;
     }
-    placed_[static_cast<std::size_t>(*rank)] = true;
+    placed_[*rank] = true;
     for (Word next = cursor.Next(); !next.text.empty(); next = cursor.Next()) {
       const std::optional<std::int32_t> stage = ReadWholeNumber(next.text);
       if (!stage || *stage >= schedule_.shape.stages) {
@@ -226,7 +228,7 @@ class Parser {
   }
 
   /// A rank number within the shape; makes room for all ranks when it sees the first.
-  std::optional<std::int32_t> Rank(const Word& word, std::vector<bool>& seen) {
+  std::optional<std::int32_t> Rank(const Word& word, Table<bool>& seen) {
     if (!has_shape_) {
       NeedsShape(word);
       return std::nullopt;
@@ -237,7 +239,7 @@ class Parser {
                               Shown(word.text)));
       return std::nullopt;
     }
-    const auto needed = static_cast<std::size_t>(schedule_.shape.ranks);
+    const std::int32_t needed = schedule_.shape.ranks;
     schedule_.placement.resize(needed);
     schedule_.programs.resize(needed);
     seen.resize(needed, false);
@@ -265,20 +267,19 @@ class Parser {
   }
 
   /// `rank R  op op (op;op) ...`
-  void Program(LineCursor& cursor) {
+  void ReadProgram(LineCursor& cursor) {
     const std::optional<std::int32_t> rank = Rank(WithoutColon(cursor.Next()), has_program_);
     if (!rank && has_shape_) {
       return;
     }
 
     // Without a shape the ops are read all the same, for what is wrong with them.
-    std::vector<Op> nowhere;
-    std::vector<Op>& program = rank ? schedule_.programs[static_cast<std::size_t>(*rank)] : nowhere;
+    Program nowhere;
+    Program& program = rank ? schedule_.programs[*rank] : nowhere;
     program.reserve(program.size() + line_.size() / 8);
     if (rank) {
-      has_program_[static_cast<std::size_t>(*rank)] = true;
-      const std::vector<std::int32_t>& placed =
-          schedule_.placement[static_cast<std::size_t>(*rank)];
+      has_program_[*rank] = true;
+      const Table<std::int32_t>& placed = schedule_.placement[*rank];
       likely_stage_ = placed.empty() ? 0 : placed.front();
     }
     for (Word word = cursor.Next(); !word.text.empty(); word = cursor.Next()) {
@@ -289,7 +290,7 @@ class Parser {
     }
   }
 
-  bool OneOp(const Word& word, std::vector<Op>& program) {
+  bool OneOp(const Word& word, Program& program) {
     const OpWord read = ReadOp(word.text);
     if (!read.op) {
       const bool whole_op = read.expected == "an op";
@@ -303,7 +304,7 @@ class Parser {
     return true;
   }
 
-  bool Cell(const Word& word, std::vector<Op>& program) {
+  bool Cell(const Word& word, Program& program) {
     if (word.text.size() < 2 || word.text.back() != ')') {
       Fault({word.text, word.column + word.text.size()}, "expected ')' at the end of the cell");
       return false;
@@ -331,10 +332,10 @@ class Parser {
       Fault({}, "expected a shape line, got the end of the file");
       return;
     }
-    const auto ranks = static_cast<std::size_t>(schedule_.shape.ranks);
+    const std::int32_t ranks = schedule_.shape.ranks;
     placed_.resize(ranks, false);
     has_program_.resize(ranks, false);
-    for (std::size_t rank = 0; rank < ranks && !faults_.Full(); ++rank) {
+    for (std::int32_t rank = 0; rank < ranks && !faults_.Full(); ++rank) {
       if (!placed_[rank]) {
         Fault({}, fmt::format("expected a line 'place {}:', got the end of the file", rank));
       }
@@ -371,7 +372,7 @@ class Parser {
   std::int32_t likely_stage_ = 0;  ///< Of an op that has none.
   bool saw_shape_ = false;         ///< A shape line, good or bad.
   bool has_shape_ = false;
-  std::vector<bool> placed_, has_program_;
+  Table<bool> placed_, has_program_;
   Schedule schedule_;
   FaultList faults_;
 };

@@ -9,6 +9,8 @@
 #include <fmt/ranges.h>
 
 #include "schedules/lower.h"
+#include "schedules/schedule.h"
+#include "schedules/tables.h"
 #include "schedules/torch_csv.h"
 
 namespace stagecraft {
@@ -37,15 +39,17 @@ std::string WhyNot(const Schedule& schedule) {
   if (schedule.mode != Mode::kTraining) {
     return "a schedule of forwards only; torch's files are for training";
   }
-  const std::vector<std::vector<std::int32_t>> ranks = RanksOfStages(schedule);
+
+  const Table<Table<std::int32_t>> ranks = RanksOfStages(schedule);
   for (std::size_t stage = 0; stage < ranks.size(); ++stage) {
     if (ranks[stage].size() > 1) {
       return fmt::format("stage {} is on ranks {}; torch's files have a stage on one rank", stage,
                          fmt::join(ranks[stage], ", "));
     }
   }
-  for (std::size_t rank = 0; rank < schedule.programs.size(); ++rank) {
-    const std::vector<Op>& program = schedule.programs[rank];
+
+  for (std::int32_t rank = 0; rank < schedule.programs.Count(); ++rank) {
+    const Program& program = schedule.programs[rank];
     if (program.empty()) {
       return fmt::format("rank {} has no ops; in torch's files every row has actions", rank);
     }
@@ -66,7 +70,7 @@ std::string WhyNot(const Schedule& schedule) {
 std::vector<Diagnostic> LeftOut(const Schedule& schedule) {
   bool versions = false;
   bool others = false;
-  for (const std::vector<Op>& program : schedule.programs) {
+  for (const Program& program : schedule.programs) {
     for (const Op& op : program) {
       versions =
           versions || (TraitsOf(op.kind).reads_weights && (op.version != 0 || op.horizon != 0));
@@ -90,11 +94,11 @@ std::vector<Diagnostic> LeftOut(const Schedule& schedule) {
 /// Writes the row of one rank.
 class Row {
  public:
-  Row(const std::vector<Op>& program, TorchFormat format)
+  Row(const Program& program, TorchFormat format)
       : program_(program), comms_(format == TorchFormat::kComputeComms) {}
 
   std::string Text() {
-    for (std::size_t i = 0; i < program_.size(); ++i) {
+    for (std::int32_t i = 0; i < program_.Count(); ++i) {
       const Op& op = program_[i];
       if (op.joined) {
         cells_.push_back(
@@ -127,7 +131,7 @@ class Row {
     }
   }
 
-  const std::vector<Op>& program_;
+  const Program& program_;
   bool comms_;
   std::vector<std::string> cells_;
   std::vector<std::string> last_;
@@ -137,8 +141,7 @@ class Row {
 }  // namespace
 
 std::string CellName(const TorchSchedule& read, std::string_view file, OpRef op) {
-  const std::int32_t cell =
-      read.cells[static_cast<std::size_t>(op.rank)][static_cast<std::size_t>(op.index)];
+  const std::int32_t cell = read.cells[op.rank][op.index];
   const std::string text = ToString(read.schedule.At(op));
   if (cell == 0) {
     return fmt::format("{}, rank {} ({})", file, op.rank, text);
@@ -155,7 +158,7 @@ Result<std::string> PrintTorchCsv(const Schedule& schedule, TorchFormat format) 
   const bool lower = format == TorchFormat::kComputeComms && !HasCommunication(schedule);
   const Schedule written = lower ? Lower(schedule) : schedule;
   std::string text;
-  for (const std::vector<Op>& program : written.programs) {
+  for (const Program& program : written.programs) {
     text += Row(program, format).Text();
   }
   return {std::move(text), LeftOut(schedule)};

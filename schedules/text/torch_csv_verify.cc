@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "schedules/schedule.h"
 #include "schedules/torch_csv.h"
 #include "schedules/verify.h"
 
@@ -20,7 +21,7 @@ using StageAndMicrobatch = std::pair<std::int32_t, std::int32_t>;
 /// backward for the input there.
 std::optional<OpRef> FindOldWeightOp(const Schedule& schedule) {
   std::set<StageAndMicrobatch> full;
-  for (const std::vector<Op>& program : schedule.programs) {
+  for (const Program& program : schedule.programs) {
     for (const Op& op : program) {
       if (op.kind == OpKind::kBackwardInput) {
         return std::nullopt;
@@ -31,14 +32,13 @@ std::optional<OpRef> FindOldWeightOp(const Schedule& schedule) {
     }
   }
 
-  for (std::size_t rank = 0; rank < schedule.programs.size(); ++rank) {
-    const std::vector<Op>& program = schedule.programs[rank];
+  for (std::int32_t rank = 0; rank < schedule.programs.Count(); ++rank) {
+    const Program& program = schedule.programs[rank];
     const auto found = std::find_if(program.begin(), program.end(), [&](const Op& op) {
       return op.kind == OpKind::kBackwardWeight && full.contains({op.stage, op.microbatch});
     });
     if (found != program.end()) {
-      return OpRef{static_cast<std::int32_t>(rank),
-                   static_cast<std::int32_t>(found - program.begin())};
+      return OpRef{rank, static_cast<std::int32_t>(found - program.begin())};
     }
   }
   return std::nullopt;

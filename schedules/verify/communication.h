@@ -9,7 +9,7 @@ namespace stagecraft {
 
 /// Parts of Verify: SENDs and RECVs, if there are any, and the order of each channel.
 void CheckCommunication(const Schedule& schedule, const Dependencies& dependencies,
-                        const std::vector<PairPlaces>& pairs, Findings& findings);
+                        const PairTable<PairPlaces>& pairs, Findings& findings);
 
 /// Members and order of the all-reduces.
 void CheckCollectives(const Schedule& schedule, const Dependencies& dependencies,

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "schedules/diagnostic.h"
+#include "schedules/op_tables.h"
 #include "schedules/schedule.h"
 
 namespace stagecraft {
@@ -39,7 +40,7 @@ class Findings {
 /// `1F0 on rank 1`, for messages.
 std::string Name(const Schedule& schedule, OpRef op);
 
-/// Where the ops of each (stage, micro-batch) stand, the first of duplicates; see `PairOf`.
+/// Where the ops of each (stage, micro-batch) stand, the first of duplicates.
 struct PairPlaces {
   OpRef forward;
   OpRef recompute;
@@ -52,9 +53,8 @@ struct PairPlaces {
 /// Shape, placement and the fields of every op. False if the other checks have nothing to stand on.
 bool CheckShape(const Schedule& schedule, Findings& findings);
 
-/// One forward and one backward each, on one rank, in order. Gives the places by
-/// stage * microbatches + microbatch.
-std::vector<PairPlaces> CheckPairs(const Schedule& schedule, Findings& findings);
+/// One forward and one backward each, on one rank, in order. Gives their places.
+PairTable<PairPlaces> CheckPairs(const Schedule& schedule, Findings& findings);
 
 /// Versions, predictions, steps, replicas, cells: what one pass over each program sees.
 void CheckVersions(const Schedule& schedule, Findings& findings);

@@ -7,6 +7,9 @@
 #include <fmt/format.h>
 
 #include "schedules/dependencies.h"
+#include "schedules/op_tables.h"
+#include "schedules/schedule.h"
+#include "schedules/tables.h"
 #include "schedules/verify/findings.h"
 
 namespace stagecraft {
@@ -24,9 +27,11 @@ bool FieldsInRange(const Op& op, const Shape& shape) {
 
 bool CheckPlacement(const Schedule& schedule, Findings& findings) {
   const Shape& shape = schedule.shape;
-  std::vector<std::int32_t> last_rank(static_cast<std::size_t>(shape.stages), -1);
+  Table<std::int32_t> last_rank(shape.stages, -1);
   bool good = true;
-  for (std::size_t rank = 0; rank < schedule.placement.size(); ++rank) {
+
+  // A stage that was placed last by the rank at hand is there twice.
+  for (std::int32_t rank = 0; rank < schedule.placement.Count(); ++rank) {
     for (const std::int32_t stage : schedule.placement[rank]) {
       if (stage < 0 || stage >= shape.stages) {
         findings.Add("placed", fmt::format("rank {}", rank),
@@ -34,16 +39,17 @@ bool CheckPlacement(const Schedule& schedule, Findings& findings) {
         good = false;
         continue;
       }
-      std::int32_t& last = last_rank[static_cast<std::size_t>(stage)];
-      if (last == static_cast<std::int32_t>(rank)) {
+      std::int32_t& last = last_rank[stage];
+      if (last == rank) {
         findings.Add("placed", fmt::format("rank {}", rank),
                      fmt::format("places stage {} twice", stage));
         good = false;
       }
-      last = static_cast<std::int32_t>(rank);
+      last = rank;
     }
   }
-  for (std::size_t stage = 0; stage < last_rank.size(); ++stage) {
+
+  for (std::int32_t stage = 0; stage < last_rank.Count(); ++stage) {
     if (last_rank[stage] < 0) {
       findings.Add("placed", fmt::format("stage {}", stage), "stands on no rank");
       good = false;
@@ -53,20 +59,17 @@ bool CheckPlacement(const Schedule& schedule, Findings& findings) {
 }
 
 /// Fills the table of places; duplicates are found on the way.
-class PairTable {
+class PairFinder {
  public:
-  PairTable(const Schedule& schedule, Findings& findings)
-      : schedule_(schedule), findings_(findings) {
-    pairs_.resize(static_cast<std::size_t>(schedule.shape.stages) *
-                  static_cast<std::size_t>(schedule.shape.microbatches));
-  }
+  PairFinder(const Schedule& schedule, Findings& findings)
+      : schedule_(schedule), findings_(findings), pairs_(schedule.shape) {}
 
-  std::vector<PairPlaces> Fill() {
-    for (std::size_t rank = 0; rank < schedule_.programs.size(); ++rank) {
-      const std::vector<Op>& program = schedule_.programs[rank];
-      for (std::size_t i = 0; i < program.size(); ++i) {
+  PairTable<PairPlaces> Fill() {
+    for (std::int32_t rank = 0; rank < schedule_.programs.Count(); ++rank) {
+      const Program& program = schedule_.programs[rank];
+      for (std::int32_t i = 0; i < program.Count(); ++i) {
         if (IsCompute(program[i].kind)) {
-          Add({static_cast<std::int32_t>(rank), static_cast<std::int32_t>(i)}, program[i]);
+          Add({rank, i}, program[i]);
         }
       }
     }
@@ -75,9 +78,7 @@ class PairTable {
 
  private:
   void Add(OpRef ref, const Op& op) {
-    PairPlaces& pair = pairs_[static_cast<std::size_t>(op.stage) *
-                                  static_cast<std::size_t>(schedule_.shape.microbatches) +
-                              static_cast<std::size_t>(op.microbatch)];
+    PairPlaces& pair = pairs_[op];
     switch (op.kind) {
       case OpKind::kForward:
         return Put(pair.forward, ref, "forward-once");
@@ -102,7 +103,7 @@ class PairTable {
 
   const Schedule& schedule_;
   Findings& findings_;
-  std::vector<PairPlaces> pairs_;
+  PairTable<PairPlaces> pairs_;
 };
 
 /// What one (stage, micro-batch) must satisfy, given where its ops stand.
@@ -117,6 +118,7 @@ class PairCheck {
     if (!pair.forward) {
       Missing("forward-once", "its forward; expected one F", pair.backward);
     }
+
     if (schedule_.mode == Mode::kForward) {
       for (const OpRef extra : {pair.recompute, pair.backward, pair.weight}) {
         if (extra) {
@@ -125,6 +127,7 @@ class PairCheck {
       }
       return;
     }
+
     CheckBackward(pair);
     const OpRef first = pair.forward ? pair.forward : pair.backward;
     for (const OpRef other : {pair.recompute, pair.backward, pair.weight}) {
@@ -133,6 +136,8 @@ class PairCheck {
                       fmt::format("on rank {}, but {}", other.rank, Name(schedule_, first)));
       }
     }
+
+    // Each before those that need what it makes.
     CheckOrder(pair.forward, pair.recompute, "recompute before its forward");
     CheckOrder(pair.forward, pair.backward, "backward before its forward");
     CheckOrder(pair.recompute, pair.backward, "backward before its recompute");
@@ -199,8 +204,7 @@ class PairCheck {
 bool CheckShape(const Schedule& schedule, Findings& findings) {
   const Shape& shape = schedule.shape;
   if (shape.ranks < 1 || shape.stages < 1 || shape.microbatches < 1 ||
-      schedule.placement.size() != static_cast<std::size_t>(shape.ranks) ||
-      schedule.programs.size() != static_cast<std::size_t>(shape.ranks)) {
+      schedule.placement.Count() != shape.ranks || schedule.programs.Count() != shape.ranks) {
     findings.Add("shape", "",
                  fmt::format("ranks {}, stages {}, microbatches {}, {} placements and {} programs; "
                              "expected at least 1 of each and one placement and program per rank",
@@ -215,13 +219,13 @@ bool CheckShape(const Schedule& schedule, Findings& findings) {
                              shape.stages, shape.microbatches));
     return false;
   }
+
   bool good = CheckPlacement(schedule, findings);
-  for (std::size_t rank = 0; rank < schedule.programs.size(); ++rank) {
-    const std::vector<Op>& program = schedule.programs[rank];
-    for (std::size_t i = 0; i < program.size(); ++i) {
+  for (std::int32_t rank = 0; rank < schedule.programs.Count(); ++rank) {
+    const Program& program = schedule.programs[rank];
+    for (std::int32_t i = 0; i < program.Count(); ++i) {
       if (!FieldsInRange(program[i], shape)) {
-        findings.Add("in-range",
-                     OpRef{static_cast<std::int32_t>(rank), static_cast<std::int32_t>(i)},
+        findings.Add("in-range", OpRef{rank, i},
                      fmt::format("expected stages 0 to {}, micro-batches 0 to {} and versions from "
                                  "0",
                                  shape.stages - 1, shape.microbatches - 1));
@@ -232,13 +236,12 @@ bool CheckShape(const Schedule& schedule, Findings& findings) {
   return good;
 }
 
-std::vector<PairPlaces> CheckPairs(const Schedule& schedule, Findings& findings) {
-  std::vector<PairPlaces> pairs = PairTable(schedule, findings).Fill();
+PairTable<PairPlaces> CheckPairs(const Schedule& schedule, Findings& findings) {
+  PairTable<PairPlaces> pairs = PairFinder(schedule, findings).Fill();
   PairCheck check(schedule, findings);
-  std::size_t pair = 0;
   for (std::int32_t stage = 0; stage < schedule.shape.stages; ++stage) {
     for (std::int32_t q = 0; q < schedule.shape.microbatches; ++q) {
-      check.Check(stage, q, pairs[pair++]);
+      check.Check(stage, q, pairs(stage, q));
     }
   }
   return pairs;

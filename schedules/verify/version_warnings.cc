@@ -7,7 +7,10 @@
 
 #include <fmt/format.h>
 
+#include "schedules/op_tables.h"
+#include "schedules/schedule.h"
 #include "schedules/staleness.h"
+#include "schedules/tables.h"
 #include "schedules/verify.h"
 
 namespace stagecraft {
@@ -39,28 +42,26 @@ struct StageCounts {
 class WarningScan {
  public:
   explicit WarningScan(const Schedule& schedule)
-      : schedule_(schedule), counts_(static_cast<std::size_t>(schedule.shape.stages)) {}
+      : schedule_(schedule), counts_(schedule.shape.stages) {}
 
   void ScanBackwards() {
-    const auto microbatches = static_cast<std::size_t>(schedule_.shape.microbatches);
-    std::vector<std::int64_t> aimed(counts_.size() * microbatches, 0);
-    for (std::size_t rank = 0; rank < schedule_.programs.size(); ++rank) {
-      const std::vector<Op>& program = schedule_.programs[rank];
-      for (std::size_t i = 0; i < program.size(); ++i) {
+    PairTable<std::int64_t> aimed(schedule_.shape);  // By each forward.
+    for (std::int32_t rank = 0; rank < schedule_.programs.Count(); ++rank) {
+      const Program& program = schedule_.programs[rank];
+      for (std::int32_t i = 0; i < program.Count(); ++i) {
         const Op& op = program[i];
         if (!TraitsOf(op.kind).reads_weights) {
           continue;
         }
-        std::int64_t& forward = aimed[static_cast<std::size_t>(op.stage) * microbatches +
-                                      static_cast<std::size_t>(op.microbatch)];
+
+        std::int64_t& forward = aimed[op];
         const std::int64_t aim = std::int64_t{op.version} + op.horizon;
         if (op.kind == OpKind::kForward) {
           forward = aim;
         } else if (aim != forward && op.kind != OpKind::kRecompute) {
-          StageCounts& counts = counts_[static_cast<std::size_t>(op.stage)];
+          StageCounts& counts = counts_[op.stage];
           if (counts.mismatched++ == 0) {
-            counts.first_mismatched = {static_cast<std::int32_t>(rank),
-                                       static_cast<std::int32_t>(i)};
+            counts.first_mismatched = {rank, i};
             counts.read = forward;
             counts.used = aim;
           }
@@ -71,7 +72,7 @@ class WarningScan {
 
   void ScanHorizons() {
     for (const GradientUse& use : GradientUses(schedule_)) {
-      StageCounts& counts = counts_[static_cast<std::size_t>(use.stage)];
+      StageCounts& counts = counts_[use.stage];
       const std::int32_t distance = use.step_version - use.version;
       if (use.horizon == 0 || use.horizon == distance) {
         continue;
@@ -98,6 +99,7 @@ class WarningScan {
                          ToString(schedule_.At(counts.first_mismatched)), counts.used, counts.read),
              "backward-version", counts.first_mismatched);
       }
+
       if (counts.misjudged > 0) {
         Warn(warnings, stage,
              fmt::format("{} with a horizon that is not the true distance, first {}: {:+} instead "
@@ -113,11 +115,11 @@ class WarningScan {
 
  private:
   const Schedule& schedule_;
-  std::vector<StageCounts> counts_;
+  Table<StageCounts> counts_;
 };
 
 bool HasHorizons(const Schedule& schedule) {
-  for (const std::vector<Op>& program : schedule.programs) {
+  for (const Program& program : schedule.programs) {
     for (const Op& op : program) {
       if (op.horizon != 0) {
         return true;

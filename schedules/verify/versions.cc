@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 
 #include "schedules/dependencies.h"
+#include "schedules/schedule.h"
+#include "schedules/tables.h"
 #include "schedules/verify/findings.h"
 
 namespace stagecraft {
@@ -63,28 +65,28 @@ class VersionCheck {
   VersionCheck(const Schedule& schedule, Findings& findings)
       : schedule_(schedule),
         findings_(findings),
-        replicas_(static_cast<std::size_t>(schedule.shape.stages), 0),
+        replicas_(schedule.shape.stages, 0),
         gradients_of_(replicas_.size()),
         states_(replicas_.size()) {
-    for (const std::vector<std::int32_t>& stages : schedule.placement) {
+    for (const Table<std::int32_t>& stages : schedule.placement) {
       for (const std::int32_t stage : stages) {
-        ++replicas_[static_cast<std::size_t>(stage)];
+        ++replicas_[stage];
       }
     }
   }
 
   void Walk(std::int32_t rank) {
-    const std::vector<std::int32_t>& stages = schedule_.placement[static_cast<std::size_t>(rank)];
+    const Table<std::int32_t>& stages = schedule_.placement[rank];
     for (const std::int32_t stage : stages) {
-      states_[static_cast<std::size_t>(stage)] = {};
-      states_[static_cast<std::size_t>(stage)].placed = true;
+      states_[stage] = {};
+      states_[stage].placed = true;
     }
-    const std::vector<Op>& program = schedule_.programs[static_cast<std::size_t>(rank)];
-    for (std::size_t i = 0; i < program.size(); ++i) {
-      Visit({rank, static_cast<std::int32_t>(i)}, program[i]);
+    const Program& program = schedule_.programs[rank];
+    for (std::int32_t i = 0; i < program.Count(); ++i) {
+      Visit({rank, i}, program[i]);
     }
     if (!program.empty() && program.back().joined) {
-      findings_.Add("cell", OpRef{rank, static_cast<std::int32_t>(program.size()) - 1},
+      findings_.Add("cell", OpRef{rank, program.Count() - 1},
                     "joined with a next op, but it is the last");
     }
     for (const std::int32_t stage : stages) {
@@ -105,12 +107,13 @@ class VersionCheck {
 
  private:
   void Visit(OpRef ref, const Op& op) {
-    StageState& state = states_[static_cast<std::size_t>(op.stage)];
+    StageState& state = states_[op.stage];
     if (!state.placed) {
       findings_.Add("on-its-rank", ref,
                     fmt::format("stage {} is not placed on rank {}", op.stage, ref.rank));
       return;
     }
+
     const OpTraits& traits = TraitsOf(op.kind);
     if (traits.reads_weights) {
       CheckRead(ref, op, state);
@@ -119,6 +122,7 @@ class VersionCheck {
       ++state.gradients;
       state.last_gradient = ref.index;
     }
+
     if (op.kind == OpKind::kPredict) {
       CheckPredict(ref, op, state);
     } else if (op.kind == OpKind::kAllReduce) {
@@ -126,6 +130,7 @@ class VersionCheck {
     } else if (op.kind == OpKind::kStep) {
       CheckStep(ref, op, state);
     }
+
     if (op.joined && ref.index + 1 < Size(ref.rank)) {
       CheckCell(ref);
     }
@@ -169,7 +174,7 @@ class VersionCheck {
   }
 
   void CheckAllReduce(OpRef ref, const Op& op, StageState& state) {
-    if (replicas_[static_cast<std::size_t>(op.stage)] < 2) {
+    if (replicas_[op.stage] < 2) {
       findings_.Add("replica-step", ref, "stage stands on one rank only; expected no A");
     } else if (op.version != state.newest) {
       findings_.Add("replica-step", ref,
@@ -183,7 +188,6 @@ class VersionCheck {
   }
 
   void CheckStep(OpRef ref, const Op& op, StageState& state) {
-    const auto stage = static_cast<std::size_t>(op.stage);
     if (schedule_.mode == Mode::kForward) {
       findings_.Add("backward-once", ref, "in forward mode; expected only F");
     }
@@ -192,15 +196,17 @@ class VersionCheck {
           "step-versions", ref,
           fmt::format("steps version {}, but the newest here is {}", op.version, state.newest));
     }
-    if (replicas_[stage] > 1) {
-      std::vector<std::int64_t>& gradients = gradients_of_[stage];
-      const auto version = static_cast<std::size_t>(state.newest);
-      gradients.resize(std::max(gradients.size(), version + 1), 0);
-      gradients[version] += state.gradients;
+
+    // Replicas share their gradients, so that one of them may have none of its own.
+    if (replicas_[op.stage] > 1) {
+      Table<std::int64_t>& gradients = gradients_of_[op.stage];
+      gradients.resize(std::max(gradients.Count(), state.newest + 1), 0);
+      gradients[state.newest] += state.gradients;
       CheckReduced(ref, op, state);
     } else if (state.gradients == 0) {
       findings_.Add("step-gradient", ref, "no gradient since the S before it");
     }
+
     ++state.newest;
     state.gradients = 0;
     state.last_gradient = -1;
@@ -211,7 +217,7 @@ class VersionCheck {
     if (state.last_all_reduce < 0) {
       findings_.Add("replica-step", ref,
                     fmt::format("no A@{} before it; the stage stands on {} ranks", op.version,
-                                replicas_[static_cast<std::size_t>(op.stage)]));
+                                replicas_[op.stage]));
     } else if (state.last_gradient > state.last_all_reduce) {
       findings_.Add("replica-step", ref,
                     fmt::format("gradient of op {} comes after the A, op {}", state.last_gradient,
@@ -219,22 +225,22 @@ class VersionCheck {
     }
   }
 
-  std::int32_t Size(std::int32_t rank) const {
-    return static_cast<std::int32_t>(schedule_.programs[static_cast<std::size_t>(rank)].size());
-  }
+  std::int32_t Size(std::int32_t rank) const { return schedule_.programs[rank].Count(); }
 
   /// The op at `ref` against every later member of its cell.
   void CheckCell(OpRef ref) {
-    const std::vector<Op>& program = schedule_.programs[static_cast<std::size_t>(ref.rank)];
+    const Program& program = schedule_.programs[ref.rank];
     const Op& op = schedule_.At(ref);
     const std::int32_t end = CellEnd(program, ref.index);
+
     constexpr std::int32_t kMaxMembers = 64;  // Keeps the comparison of all pairs small.
     if (end - ref.index > kMaxMembers) {
       findings_.Add("cell", ref, fmt::format("a cell of more than {} ops", kMaxMembers));
       return;
     }
+
     for (std::int32_t index = ref.index + 1; index < end; ++index) {
-      const Op& other = program[static_cast<std::size_t>(index)];
+      const Op& other = program[index];
       if (!IsCompute(op.kind) || !IsCompute(other.kind)) {
         findings_.Add(
             "cell", ref,
@@ -264,18 +270,19 @@ class VersionCheck {
   }
 
   void Leave(std::int32_t rank, std::int32_t stage) {
-    StageState& state = states_[static_cast<std::size_t>(stage)];
+    StageState& state = states_[stage];
     if (state.gradients > 0) {
       findings_.Add("step-gradient", OpRef{rank, state.last_gradient},
                     fmt::format("{} gradient{} of stage {} without an S behind", state.gradients,
                                 state.gradients == 1 ? "" : "s", stage));
     }
-    const auto index = static_cast<std::size_t>(stage);
-    if (replicas_[index] > 1 && replica_steps_.size() < replicas_.size()) {
+
+    // All replicas of a stage step equally often.
+    if (replicas_[stage] > 1 && replica_steps_.size() < replicas_.size()) {
       replica_steps_.resize(replicas_.size(), -1);
     }
-    if (replicas_[index] > 1) {
-      std::int32_t& steps = replica_steps_[index];
+    if (replicas_[stage] > 1) {
+      std::int32_t& steps = replica_steps_[stage];
       if (steps >= 0 && steps != state.newest) {
         findings_.Add("replica-step", fmt::format("rank {}", rank),
                       fmt::format("steps stage {} {} times, but a replica {} times", stage,
@@ -288,10 +295,10 @@ class VersionCheck {
 
   const Schedule& schedule_;
   Findings& findings_;
-  std::vector<std::int32_t> replicas_;                   ///< Ranks that hold each stage.
-  std::vector<std::vector<std::int64_t>> gradients_of_;  ///< Replicated stages: per S, all ranks.
-  std::vector<std::int32_t> replica_steps_;              ///< Of the first rank of each; -1 unknown.
-  std::vector<StageState> states_;                       ///< Per stage, of the rank being walked.
+  Table<std::int32_t> replicas_;             ///< Ranks that hold each stage.
+  Table<Table<std::int64_t>> gradients_of_;  ///< Replicated stages: per S, all ranks.
+  Table<std::int32_t> replica_steps_;        ///< Of the first rank of each; -1 unknown.
+  Table<StageState> states_;                 ///< Per stage, of the rank being walked.
 };
 
 }  // namespace

@@ -118,9 +118,9 @@ TEST(JobFingerprint, HasEachFieldOfTheTask) {
 TEST(JobFingerprint, HasEachFieldOfThePlan) {
   ExpectAllDiffer(
       {[](Job& job) { ++job.plan.training.schedule.programs[0].back().version; },
-       [](Job& job) { ++job.plan.training.slots.slot[0][0]; },
-       [](Job& job) { ++job.plan.training.slots.base[0][0]; },
-       [](Job& job) { job.plan.rounds = 2; }, [](Job& job) { job.plan.rounds_per_pause = 2; },
+       [](Job& job) { ++job.plan.training.slots.slot[0]; },
+       [](Job& job) { ++job.plan.training.slots.base[0]; }, [](Job& job) { job.plan.rounds = 2; },
+       [](Job& job) { job.plan.rounds_per_pause = 2; },
        [](Job& job) { job.plan.pauses.pop_back(); },
        [](Job& job) { --job.plan.pauses[0].microbatches; },
        [](Job& job) { --job.plan.pauses[0].end[1]; }, [](Job& job) { job.plan.evaluation.reset(); },

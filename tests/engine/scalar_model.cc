@@ -155,7 +155,7 @@ class Interpreter {
   explicit Interpreter(const Schedule& schedule)
       : schedule_(schedule), ranks_of_stage_(RanksOfStages(schedule)) {
     for (std::int32_t stage = 0; stage < schedule.shape.stages; ++stage) {
-      for (const std::int32_t rank : ranks_of_stage_[static_cast<std::size_t>(stage)]) {
+      for (const std::int32_t rank : ranks_of_stage_[stage]) {
         versions_[{stage, rank, 0, 0}] = ScalarStage::Initial(stage);
         newest_[{stage, rank}] = 0;
       }
@@ -229,13 +229,13 @@ class Interpreter {
     double sum = 0;
     std::int32_t count = 0;
     bool is_first = true;
-    for (const std::int32_t rank : ranks_of_stage_[static_cast<std::size_t>(stage)]) {
+    for (const std::int32_t rank : ranks_of_stage_[stage]) {
       const double gradient = models_[{stage, rank}].gradient;
       sum = is_first ? gradient : sum + gradient;
       is_first = false;
       count += count_[{stage, rank}];
     }
-    for (const std::int32_t rank : ranks_of_stage_[static_cast<std::size_t>(stage)]) {
+    for (const std::int32_t rank : ranks_of_stage_[stage]) {
       models_[{stage, rank}].gradient = sum;
       count_[{stage, rank}] = count;
     }
@@ -244,7 +244,7 @@ class Interpreter {
   using Pair = std::pair<std::int32_t, std::int32_t>;
 
   const Schedule& schedule_;
-  std::vector<std::vector<std::int32_t>> ranks_of_stage_;
+  Table<Table<std::int32_t>> ranks_of_stage_;
   std::map<std::tuple<std::int32_t, std::int32_t, std::int32_t, std::int32_t>, double>
       versions_;  ///< By stage, rank, version, horizon.
   std::map<Pair, std::int32_t> newest_, count_;

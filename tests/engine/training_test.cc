@@ -10,6 +10,7 @@
 
 #include "engine/ranks/thread_job.h"
 #include "schedules/lower.h"
+#include "schedules/schedule.h"
 #include "tests/engine/scalar_framework.h"
 #include "tests/support/schedule_builder.h"
 
@@ -242,8 +243,8 @@ TEST(Training, EveryOpFindsTheVersionThatTheScheduleNames) {
     RunAsThreads(plan.training,
                  TrainingWork({.task = &task, .plan = &plan, .framework = &framework}),
                  {.recorder = &recorder});
-    std::size_t id = 0;
-    for (const std::vector<Op>& program : plan.training.schedule.programs) {
+    std::int32_t id = 0;
+    for (const Program& program : plan.training.schedule.programs) {
       for (const Op& op : program) {
         const SlotContent read = recorder.Reads()[id++];
         const SlotContent named = TraitsOf(op.kind).reads_weights

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "schedules/schedule.h"
 #include "schedules/verify.h"
 #include "sim/durations.h"
 #include "tests/support/mutate.h"
@@ -21,7 +22,7 @@ struct Features {
   int cells = 0;
   int old_versions = 0;
 
-  void Count(const std::vector<Op>& program) {
+  void Count(const Program& program) {
     std::int32_t newest = 0;
     for (const Op& op : program) {
       ++kinds[static_cast<std::size_t>(op.kind)];
@@ -41,7 +42,7 @@ TEST(RandomSchedules, AreValidAndShowEveryFeature) {
     ASSERT_EQ(test::Texts(Verify(schedule)), "") << Print(schedule);
     const Costs costs = random.CostsFor(schedule);
     ASSERT_EQ(test::Texts(CheckCosts(schedule, costs, random.TopologyFor(schedule))), "");
-    for (const std::vector<Op>& program : schedule.programs) {
+    for (const Program& program : schedule.programs) {
       seen.Count(program);
     }
   }

@@ -13,6 +13,7 @@
 #include "schedules/dependencies.h"
 #include "schedules/lower.h"
 #include "schedules/progress.h"
+#include "schedules/schedule.h"
 #include "schedules/staleness.h"
 #include "schedules/verify.h"
 #include "sim/events.h"
@@ -44,7 +45,7 @@ TEST(AnySchedule, RunsOneForwardAndOneBackwardOfEverything) {
   for (int i = 0; i < kSchedules; ++i) {
     const Schedule schedule = random.Next();
     std::map<std::tuple<OpKind, std::int32_t, std::int32_t>, int> count;
-    for (const std::vector<Op>& program : schedule.programs) {
+    for (const Program& program : schedule.programs) {
       for (const Op& op : program) {
         ++count[{op.kind, op.stage, op.microbatch}];
       }
@@ -84,8 +85,8 @@ TEST(AnySchedule, CompletesInEverySendModeWithEarlyReceives) {
 /// Every op of every rank, in any order: what a damaged schedule must still be to mean the same.
 bool IsEquivalent(const Schedule& a, const Schedule& b) {
   for (std::size_t rank = 0; rank < a.programs.size(); ++rank) {
-    std::vector<Op> left = a.programs[rank];
-    std::vector<Op> right = b.programs[rank];
+    Program left = a.programs[rank];
+    Program right = b.programs[rank];
     std::sort(left.begin(), left.end());
     std::sort(right.begin(), right.end());
     if (left != right) {
@@ -101,7 +102,7 @@ TEST(AnySchedule, IsRefusedWithAnOpLessOrMore) {
   for (int i = 0; i < kSchedules; ++i) {
     const Schedule schedule = random.Next();
     Schedule damaged = schedule;
-    std::vector<Op>& program =
+    Program& program =
         damaged.programs[static_cast<std::size_t>(random.Below(schedule.shape.ranks))];
     if (program.empty()) {
       continue;
@@ -131,7 +132,7 @@ TEST(AnySchedule, WithTwoOpsSwappedIsRefusedOrHasTheSameOps) {
   for (int i = 0; i < kSchedules; ++i) {
     const Schedule schedule = random.Next();
     Schedule damaged = schedule;
-    std::vector<Op>& program =
+    Program& program =
         damaged.programs[static_cast<std::size_t>(random.Below(schedule.shape.ranks))];
     if (program.size() < 2) {
       continue;
@@ -147,7 +148,7 @@ TEST(AnySchedule, WithTwoOpsSwappedIsRefusedOrHasTheSameOps) {
     ASSERT_TRUE(IsEquivalent(schedule, damaged));
     const Dependencies dependencies = FindDependencies(damaged);
     std::size_t ops = 0;
-    for (const std::vector<Op>& ranks : damaged.programs) {
+    for (const Program& ranks : damaged.programs) {
       ops += ranks.size();
     }
     ASSERT_EQ(OrderOps(damaged, dependencies, SendMode::kEager).order.size(), ops);

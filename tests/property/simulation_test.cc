@@ -8,6 +8,7 @@
 
 #include "schedules/dependencies.h"
 #include "schedules/lower.h"
+#include "schedules/schedule.h"
 #include "schedules/verify.h"
 #include "sim/critical_path.h"
 #include "sim/durations.h"
@@ -76,7 +77,7 @@ TEST(AnySimulation, LastsAtLeastAsLongAsItsBusiestRank) {
   for (int i = 0; i < kCases; ++i) {
     const Case run = NextCase(random);
     for (std::size_t rank = 0; rank < run.schedule.programs.size(); ++rank) {
-      const std::vector<Op>& program = run.schedule.programs[rank];
+      const Program& program = run.schedule.programs[rank];
       Nanoseconds busy{0};
       for (std::size_t begin = 0; begin < program.size();) {
         const auto end =

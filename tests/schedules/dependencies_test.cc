@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "schedules/schedule.h"
 #include "tests/support/schedule_builder.h"
 
 namespace stagecraft {
@@ -12,10 +13,10 @@ namespace {
 using test::Programs;
 
 /// The input of every op of one rank, by text: `1B0@0` or `-`; with `@` the rank it stands on.
-std::string Inputs(const Schedule& schedule, std::size_t rank) {
+std::string Inputs(const Schedule& schedule, std::int32_t rank) {
   const Dependencies found = FindDependencies(schedule);
   std::string line;
-  for (const OpRef input : found.input.at(rank)) {
+  for (const OpRef input : found.input.Of(rank)) {
     line += line.empty() ? "" : " ";
     line += input ? ToString(schedule.At(input)) + "/" + std::to_string(input.rank) : "-";
   }
@@ -28,7 +29,6 @@ TEST(Dependencies, ComputeOpsWaitForTheirNeighbourStages) {
       Programs(1, {"0: 0F0@0 0R0@0 0I0@0 0W0@0 0S@0", "1: 1F0@0 1P@0+1 1B0@0 1S@0"});
   EXPECT_EQ(Inputs(schedule, 0), "- 0F0@0/0 1B0@0/1 0I0@0/0 -");
   EXPECT_EQ(Inputs(schedule, 1), "0F0@0/0 - - -");
-  EXPECT_TRUE(FindDependencies(schedule).matching_recv[0].empty());
   EXPECT_TRUE(FindDependencies(schedule).collectives.empty());
 }
 
@@ -38,9 +38,9 @@ TEST(Dependencies, TransfersStandBetween) {
   EXPECT_EQ(Inputs(schedule, 0), "- 0F0@0/0 1SEND_B0/1 0RECV_B0/0 -");
   EXPECT_EQ(Inputs(schedule, 1), "0SEND_F0/0 1RECV_F0/1 - 1I0@0/1 1I0@0/1 -");
   const Dependencies found = FindDependencies(schedule);
-  EXPECT_EQ(found.matching_recv[0][1], (OpRef{1, 0}));
-  EXPECT_EQ(found.matching_recv[1][3], (OpRef{0, 2}));
-  EXPECT_EQ(found.matching_recv[0][0], kNoOp);
+  EXPECT_EQ((found.matching_recv[{0, 1}]), (OpRef{1, 0}));
+  EXPECT_EQ((found.matching_recv[{1, 3}]), (OpRef{0, 2}));
+  EXPECT_EQ((found.matching_recv[{0, 0}]), kNoOp);
 }
 
 TEST(Dependencies, NeighboursOnOneRankNeedNoTransfer) {
@@ -61,10 +61,10 @@ TEST(Dependencies, ARecvOnAnotherRankIsNotUsed) {
 TEST(Dependencies, OfDuplicatesTheFirstCounts) {
   const Schedule schedule = Programs(1, {"0: 0F0@0 0F0@0 0SEND_F0", "1: 1RECV_F0 1RECV_F0 1F0@0"});
   const Dependencies found = FindDependencies(schedule);
-  EXPECT_EQ(found.input[0][2], (OpRef{0, 0}));
-  EXPECT_EQ(found.input[1][2], (OpRef{1, 0}));
-  EXPECT_EQ(found.matching_recv[0][2], (OpRef{1, 0}));
-  EXPECT_EQ(found.input[1][1], (OpRef{0, 2}));
+  EXPECT_EQ((found.input[{0, 2}]), (OpRef{0, 0}));
+  EXPECT_EQ((found.input[{1, 2}]), (OpRef{1, 0}));
+  EXPECT_EQ((found.matching_recv[{0, 2}]), (OpRef{1, 0}));
+  EXPECT_EQ((found.input[{1, 1}]), (OpRef{0, 2}));
 }
 
 TEST(Dependencies, MissingOpsLeaveNoInput) {
@@ -85,16 +85,16 @@ TEST(Dependencies, SkipOpsOutOfRange) {
 TEST(Dependencies, RefuseAShapeOutOfProportion) {
   Schedule schedule = Programs(1, {"0: 0F0@0", "1: 1F0@0"});
   EXPECT_TRUE(IsDense(schedule));
-  EXPECT_TRUE(FindDependencies(schedule).input[1][0]);
+  EXPECT_TRUE((FindDependencies(schedule).input[{1, 0}]));
   schedule.shape.microbatches = kMaxDensePairs / 2;  // Two stages: just as many as allowed.
   EXPECT_TRUE(IsDense(schedule));
-  EXPECT_TRUE(FindDependencies(schedule).input[1][0]);
+  EXPECT_TRUE((FindDependencies(schedule).input[{1, 0}]));
   ++schedule.shape.microbatches;
   EXPECT_FALSE(IsDense(schedule));
-  EXPECT_FALSE(FindDependencies(schedule).input[1][0]);
+  EXPECT_FALSE((FindDependencies(schedule).input[{1, 0}]));
   schedule.shape = {2, 2147483647, 2147483647};
   EXPECT_FALSE(IsDense(schedule));
-  EXPECT_EQ(FindDependencies(schedule).input[0].size(), 1U);
+  EXPECT_EQ(FindDependencies(schedule).input.size(), 2U);
 }
 
 TEST(Dependencies, ProportionGrowsWithTheOps) {
@@ -118,11 +118,13 @@ TEST(Dependencies, CollectivesPairTheKthAllReduces) {
   EXPECT_EQ(found.collectives[1].members, (std::vector<OpRef>{{1, 0}, {2, 1}}));
   EXPECT_EQ(found.collectives[2].members, (std::vector<OpRef>{{1, 2}, {2, 2}}));
   EXPECT_EQ(found.collectives[3].members, (std::vector<OpRef>{{2, 3}}));
+  EXPECT_EQ(std::vector<std::int32_t>(found.collective.begin(), found.collective.end()),
+            (std::vector<std::int32_t>{0, 1, -1, 2, -1, 1, 2, 3}));
 }
 
 TEST(Cells, BeginAndEndSpanTheJoinedOps) {
   const Schedule schedule = Programs(3, {"0: 0F0@0 (0F1@0;0B0@0;0F2@0) 0B1@0 (0W1@0;0W2@0)"});
-  const std::vector<Op>& program = schedule.programs[0];
+  const Program& program = schedule.programs[0];
   EXPECT_EQ(CellBegin(program, 0), 0);
   EXPECT_EQ(CellEnd(program, 0), 1);
   for (const std::int32_t index : {1, 2, 3}) {

@@ -22,12 +22,12 @@ TEST(Evaluation, RunsEveryMicrobatchThroughAllStages) {
 }
 
 TEST(Evaluation, IsAValidScheduleOnEveryPlacement) {
-  using Placement = std::vector<std::vector<std::int32_t>>;
+  using Placement = Table<Table<std::int32_t>>;
   for (const Placement& placement :
        {Placement{{0}, {1}, {2}}, Placement{{0, 3}, {1, 2}}, Placement{{0}, {0}, {0}, {1}},
         Placement{{0, 2}, {1, 3}}, Placement{{0, 1}, {1, 0}}}) {
     std::int32_t stages = 0;
-    for (const std::vector<std::int32_t>& of_rank : placement) {
+    for (const Table<std::int32_t>& of_rank : placement) {
       for (const std::int32_t stage : of_rank) {
         stages = std::max(stages, stage + 1);
       }

@@ -14,6 +14,7 @@
 #include "schedules/fingerprint.h"
 #include "schedules/lower.h"
 #include "schedules/phases.h"
+#include "schedules/schedule.h"
 #include "schedules/staleness.h"
 #include "schedules/verify.h"
 #include "schedules/weight_slots.h"
@@ -34,7 +35,7 @@ class Mutator {
 
   /// Swaps, drops, doubles or moves one op.
   void Reorder(Schedule& schedule) {
-    std::vector<Op>& program = schedule.programs[Below(schedule.programs.size())];
+    Program& program = schedule.programs[Below(schedule.programs.size())];
     if (program.size() < 2) {
       return;
     }
@@ -79,7 +80,7 @@ class Mutator {
       schedule.placement[Below(schedule.placement.size())].push_back(value);
       return;
     }
-    std::vector<Op>& program = schedule.programs[Below(schedule.programs.size())];
+    Program& program = schedule.programs[Below(schedule.programs.size())];
     if (!program.empty()) {
       DamageOp(program[Below(program.size())], value);
     }
@@ -142,7 +143,7 @@ std::size_t Analyse(const Schedule& schedule) {
 
 std::size_t CountOps(const Schedule& schedule) {
   std::size_t ops = 0;
-  for (const std::vector<Op>& program : schedule.programs) {
+  for (const Program& program : schedule.programs) {
     ops += program.size();
   }
   return ops;
@@ -219,7 +220,7 @@ class ObviousLoop {
 
   /// Runs the next cell of a rank if it can; gives the number of its ops.
   std::size_t Step(std::int32_t rank) {
-    const std::vector<Op>& program = schedule_.programs[static_cast<std::size_t>(rank)];
+    const Program& program = schedule_.programs[static_cast<std::size_t>(rank)];
     const std::int32_t begin = Cursor(rank);
     if (begin == static_cast<std::int32_t>(program.size())) {
       return 0;
@@ -243,23 +244,23 @@ class ObviousLoop {
       return AllMembersAreThere(ref);
     }
     if (traits.is_send && mode_ == SendMode::kBlocking) {
-      const OpRef recv = At(dependencies_.matching_recv, ref);
+      const OpRef recv = dependencies_.matching_recv[ref];
       if (recv && Cursor(recv.rank) < recv.index) {
         return false;
       }
     }
-    OpRef input = At(dependencies_.input, ref);
+    OpRef input = dependencies_.input[ref];
     if (input && TraitsOf(schedule_.At(input).kind).is_recv) {
       if (!HasRun(input, ref)) {
         return false;
       }
-      input = At(dependencies_.input, input);
+      input = dependencies_.input[input];
     }
     return !input || HasRun(input, ref);
   }
 
   bool HasRun(OpRef input, OpRef waiting) const {
-    const std::vector<Op>& program = schedule_.programs[static_cast<std::size_t>(input.rank)];
+    const Program& program = schedule_.programs[static_cast<std::size_t>(input.rank)];
     const bool earlier_in_cell = input.rank == waiting.rank && input.index < waiting.index &&
                                  CellEnd(program, input.index) > waiting.index;
     return earlier_in_cell || Cursor(input.rank) > input.index;
@@ -291,7 +292,7 @@ void ExpectCycle(const Schedule& schedule, const ExecutionOrder& order) {
   for (std::size_t i = 0; i < order.cycle.size(); ++i) {
     const Wait& wait = order.cycle[i];
     const Wait& next = order.cycle[(i + 1) % order.cycle.size()];
-    const std::vector<Op>& program = schedule.programs[static_cast<std::size_t>(wait.op.rank)];
+    const Program& program = schedule.programs[static_cast<std::size_t>(wait.op.rank)];
     EXPECT_EQ(CellBegin(program, wait.op.index), ran[static_cast<std::size_t>(wait.op.rank)]);
     EXPECT_EQ(wait.waits_for.rank, next.op.rank);
   }

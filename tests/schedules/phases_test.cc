@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "schedules/lower.h"
+#include "schedules/schedule.h"
 #include "tests/support/schedule_builder.h"
 
 namespace stagecraft {
@@ -18,7 +19,7 @@ using test::Programs;
 std::string Phases(const Schedule& schedule, std::size_t rank) {
   const RankPhases phases = FindPhases(schedule).at(rank);
   std::string line;
-  const std::vector<Op>& program = schedule.programs[rank];
+  const Program& program = schedule.programs[rank];
   for (std::size_t i = 0; i <= program.size(); ++i) {
     const auto index = static_cast<std::int32_t>(i);
     line += index == phases.steady ? "| " : "";
@@ -62,7 +63,7 @@ TEST(FindPhases, WithoutABackwardAllIsWarmUp) {
 TEST(FindPhases, CountsOpsByKind) {
   const RankPhases phases =
       FindPhases(Lower(Make("pipeoptim", {.ranks = 2, .microbatches = 3}))).at(0);
-  const auto count = [&](OpKind kind) { return phases.counts[static_cast<std::size_t>(kind)]; };
+  const auto count = [&](OpKind kind) { return phases.counts[kind]; };
   EXPECT_EQ(count(OpKind::kForward), 3);
   EXPECT_EQ(count(OpKind::kBackward), 3);
   EXPECT_EQ(count(OpKind::kStep), 3);

@@ -8,7 +8,7 @@
 namespace stagecraft {
 namespace {
 
-using Ranks = std::vector<std::vector<std::int32_t>>;
+using Ranks = Table<Table<std::int32_t>>;
 
 TEST(Placements, AreWhereTheirNamesSay) {
   EXPECT_EQ(StraightPlacement(3), (Ranks{{0}, {1}, {2}}));

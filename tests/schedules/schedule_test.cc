@@ -34,13 +34,13 @@ TEST(Schedule, AtGivesTheOpOfARank) {
 }
 
 TEST(StraightPlacement, PutsStageROnRankR) {
-  EXPECT_EQ(StraightPlacement(3), (std::vector<std::vector<std::int32_t>>{{0}, {1}, {2}}));
+  EXPECT_EQ(StraightPlacement(3), (Table<Table<std::int32_t>>{{0}, {1}, {2}}));
 }
 
 TEST(RanksOfStages, ListsEveryHolderAscending) {
   // Ranks 0 and 2 hold stage 0, rank 1 holds stages 2 and 1.
   const Schedule schedule = Programs(1, {"0:", "2 1:", "0:"});
-  EXPECT_EQ(RanksOfStages(schedule), (std::vector<std::vector<std::int32_t>>{{0, 2}, {1}, {1}}));
+  EXPECT_EQ(RanksOfStages(schedule), (Table<Table<std::int32_t>>{{0, 2}, {1}, {1}}));
 }
 
 TEST(HasCommunication, SeesASingleSendOrRecv) {

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "schedules/schedule.h"
 #include "tests/support/schedule_builder.h"
 
 // D = 1: there is nothing to pipeline, so every approach must be plain training.
@@ -35,7 +36,7 @@ Schedule Single(const Generator& generator, std::int32_t every) {
 }
 
 bool HasKind(const Schedule& schedule, OpKind kind) {
-  const std::vector<Op>& program = schedule.programs.front();
+  const Program& program = schedule.programs.front();
   return std::any_of(program.begin(), program.end(), [&](const Op& op) { return op.kind == kind; });
 }
 

@@ -48,7 +48,7 @@ rank 1    (1F0@0;1F1@0;1R1@7-3)
   const Schedule schedule = ParseOk(text);
   EXPECT_EQ(schedule.mode, Mode::kForward);
   EXPECT_EQ(schedule.source, "nowhere 2024");
-  EXPECT_EQ(schedule.placement, (std::vector<std::vector<std::int32_t>>{{2, 0}, {1, 0}}));
+  EXPECT_EQ(schedule.placement, (Table<Table<std::int32_t>>{{2, 0}, {1, 0}}));
   EXPECT_FALSE(schedule.programs[0][0].joined);
   EXPECT_TRUE(schedule.programs[0][1].joined);
   EXPECT_FALSE(schedule.programs[0][2].joined);

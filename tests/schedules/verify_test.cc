@@ -98,7 +98,7 @@ TEST(Verify, ExamineGivesWhatItWorkedOut) {
   const Examination good = Examine(schedule);
   EXPECT_TRUE(good.diagnostics.empty());
   EXPECT_EQ(good.order.order.size(), 6U);
-  EXPECT_EQ(good.dependencies.input[1][0], (OpRef{0, 0}));
+  EXPECT_EQ((good.dependencies.input[{1, 0}]), (OpRef{0, 0}));
   Schedule broken = schedule;
   broken.shape.ranks = 3;
   const Examination bad = Examine(broken);

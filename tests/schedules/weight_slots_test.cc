@@ -10,6 +10,7 @@
 
 #include <gtest/gtest.h>
 
+#include "schedules/schedule.h"
 #include "tests/support/generator_variants.h"
 #include "tests/support/schedule_builder.h"
 
@@ -21,12 +22,12 @@ using test::Make;
 using test::Programs;
 
 /// `slot/base` per op of one rank; `.` where an op has none.
-std::string Slots(const Schedule& schedule, std::size_t rank = 0) {
+std::string Slots(const Schedule& schedule, std::int32_t rank = 0) {
   const WeightSlots slots = AssignWeightSlots(schedule);
   std::string line;
-  for (std::size_t i = 0; i < slots.slot[rank].size(); ++i) {
-    const std::int32_t slot = slots.slot[rank][i];
-    const std::int32_t base = slots.base[rank][i];
+  for (std::int32_t i = 0; i < schedule.programs[rank].Count(); ++i) {
+    const std::int32_t slot = slots.slot[{rank, i}];
+    const std::int32_t base = slots.base[{rank, i}];
     line += line.empty() ? "" : " ";
     line += slot < 0 ? "." : std::to_string(slot);
     line += base < 0 ? "" : "/" + std::to_string(base);
@@ -34,14 +35,8 @@ std::string Slots(const Schedule& schedule, std::size_t rank = 0) {
   return line;
 }
 
-std::vector<std::int32_t> Copies(const Schedule& schedule) {
-  const WeightSlots slots = AssignWeightSlots(schedule);
-  std::vector<std::int32_t> copies;
-  copies.reserve(static_cast<std::size_t>(schedule.shape.stages));
-  for (std::int32_t stage = 0; stage < schedule.shape.stages; ++stage) {
-    copies.push_back(slots.OfStage(stage));
-  }
-  return copies;
+Table<std::int32_t> Copies(const Schedule& schedule) {
+  return WeightCopiesOfStages(AssignWeightSlots(schedule).stages);
 }
 
 TEST(AssignWeightSlots, AStepIsInPlaceWhenItIsTheLastReader) {
@@ -85,12 +80,8 @@ TEST(AssignWeightSlots, StagesOfARankHaveSlotsOfTheirOwn) {
   EXPECT_EQ(List(WeightCopiesAfter(schedule, 0)), "2,2,2,2,2,3,3,3,3,2,2,2");
 }
 
-TEST(AssignWeightSlots, OfStageIsTheMostOverItsRanks) {
-  WeightSlots slots;
-  slots.stages = {{0, 0, 1}, {1, 0, 3}, {2, 1, 2}};
-  EXPECT_EQ(slots.OfStage(0), 3);
-  EXPECT_EQ(slots.OfStage(1), 2);
-  EXPECT_EQ(slots.OfStage(2), 0);
+TEST(WeightCopiesOfStages, AreTheMostOverTheRanksOfEach) {
+  EXPECT_EQ(List(WeightCopiesOfStages({{0, 0, 1}, {1, 0, 3}, {2, 1, 2}, {3, 0, 2}})), "3,2");
 }
 
 // -------------------------------------------------------------------------------------------------
@@ -174,10 +165,10 @@ using Content = std::pair<std::int32_t, std::int32_t>;
 /// Plays the ops of one rank on slots and checks that each reads exactly what it names.
 class Replay {
  public:
-  Replay(const Schedule& schedule, const WeightSlots& slots, std::size_t rank)
-      : program_(schedule.programs[rank]), slot_(slots.slot[rank]), base_(slots.base[rank]) {
+  Replay(const Schedule& schedule, const WeightSlots& slots, std::int32_t rank)
+      : program_(schedule.programs[rank]), slot_(slots.slot.Of(rank)), base_(slots.base.Of(rank)) {
     for (const StageSlots& stage : slots.stages) {
-      if (stage.rank == static_cast<std::int32_t>(rank)) {
+      if (stage.rank == rank) {
         content_[stage.stage].assign(static_cast<std::size_t>(stage.slots), Content{-1, 0});
         content_[stage.stage].at(0) = {0, 0};
       }
@@ -221,9 +212,9 @@ class Replay {
     return false;
   }
 
-  const std::vector<Op>& program_;
-  const std::vector<std::int32_t>& slot_;
-  const std::vector<std::int32_t>& base_;
+  const Program& program_;
+  const TableView<const std::int32_t> slot_;
+  const TableView<const std::int32_t> base_;
   std::map<std::int32_t, std::vector<Content>> content_;  ///< By stage and slot.
 };
 
@@ -234,8 +225,8 @@ struct NaiveCopies {
   std::int32_t most = 1;
 };
 
-bool Needed(const std::vector<Op>& program, std::size_t after, std::int32_t stage,
-            const Content& content, std::int32_t newest) {
+bool Needed(const Program& program, std::size_t after, std::int32_t stage, const Content& content,
+            std::int32_t newest) {
   if (content == Content{newest, 0}) {
     return true;
   }
@@ -254,7 +245,7 @@ bool Needed(const std::vector<Op>& program, std::size_t after, std::int32_t stag
   return false;
 }
 
-NaiveCopies CountSlowly(const std::vector<Op>& program, std::int32_t stage) {
+NaiveCopies CountSlowly(const Program& program, std::int32_t stage) {
   NaiveCopies copies;
   std::vector<Content> held = {{0, 0}};
   std::int32_t newest = 0;
@@ -286,7 +277,7 @@ TEST(WeightSlots, HoldExactlyWhatEveryOpReadsAndAreAsFewAsPossible) {
     SCOPED_TRACE(variant.Text());
     std::size_t next = 0;
     const std::vector<StageSlots> counts = CountWeightSlots(schedule);
-    for (std::size_t rank = 0; rank < schedule.programs.size(); ++rank) {
+    for (std::int32_t rank = 0; rank < schedule.programs.Count(); ++rank) {
       Replay(schedule, slots, rank).Run();
       std::vector<std::int32_t> after(schedule.programs[rank].size(), 0);
       for (const std::int32_t stage : schedule.placement[rank]) {
@@ -297,7 +288,7 @@ TEST(WeightSlots, HoldExactlyWhatEveryOpReadsAndAreAsFewAsPossible) {
         std::transform(after.begin(), after.end(), naive.after.begin(), after.begin(),
                        std::plus<>());
       }
-      ASSERT_EQ(WeightCopiesAfter(schedule, static_cast<std::int32_t>(rank)), after);
+      ASSERT_EQ(WeightCopiesAfter(schedule, rank), after);
     }
     ++count;
   });

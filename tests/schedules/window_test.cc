@@ -99,11 +99,14 @@ TEST(Window, KeepsTheSlotsOfTheWhole) {
       test::Make("pipedream-2bw", {.ranks = 2, .microbatches = 2, .batches = 6, .drain_every = 4}));
   const Drain drain = FindDrains(schedule).front();
   const Window window = CutWindow(schedule, {4, 12});
-  for (std::size_t rank = 0; rank < 2; ++rank) {
-    const std::vector<std::int32_t> all = AssignWeightSlots(schedule).slot[rank];
-    EXPECT_EQ(window.slots.slot[rank],
-              std::vector<std::int32_t>(all.begin() + drain.end[rank], all.end()));
-    EXPECT_EQ(window.slots.base[rank].size(), window.slots.slot[rank].size());
+  const WeightSlots whole = AssignWeightSlots(schedule);
+  for (std::int32_t rank = 0; rank < 2; ++rank) {
+    const std::int32_t begin = drain.end[rank];
+    ASSERT_EQ(window.schedule.programs[rank].Count(), schedule.programs[rank].Count() - begin);
+    for (std::int32_t i = 0; i < window.schedule.programs[rank].Count(); ++i) {
+      EXPECT_EQ((window.slots.slot[{rank, i}]), (whole.slot[{rank, begin + i}]));
+      EXPECT_EQ((window.slots.base[{rank, i}]), (whole.base[{rank, begin + i}]));
+    }
   }
 }
 

@@ -12,12 +12,12 @@ namespace stagecraft {
 namespace {
 
 /// Classes of all ops, rank by rank.
-std::vector<std::vector<std::uint32_t>> ClassesOf(const Schedule& schedule, CostClasses& classes,
-                                                  const std::vector<StageSizes>& sizes = {}) {
+Table<Table<std::uint32_t>> ClassesOf(const Schedule& schedule, CostClasses& classes,
+                                      const std::vector<StageSizes>& sizes = {}) {
   ClassFinder finder(schedule, sizes);
-  std::vector<std::vector<std::uint32_t>> of_ranks(schedule.programs.size());
-  for (std::size_t rank = 0; rank < of_ranks.size(); ++rank) {
-    finder.Assign(static_cast<std::int32_t>(rank), of_ranks[rank]);
+  Table<Table<std::uint32_t>> of_ranks(schedule.programs.size());
+  for (std::int32_t rank = 0; rank < of_ranks.Count(); ++rank) {
+    finder.Assign(rank, of_ranks[rank]);
   }
   classes = finder.Take();
   return of_ranks;

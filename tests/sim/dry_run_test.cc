@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "schedules/lower.h"
+#include "schedules/schedule.h"
 #include "schedules/torch_csv.h"
 #include "tests/support/schedule_builder.h"
 
@@ -35,7 +36,7 @@ TEST(DryRunSteps, AreTorchs) {
 TEST(DryRunSteps, OfTorchsBreadthFirstAreTorchs) {
   // It runs the backwards of a stage in descending order.
   Schedule schedule = Make("breadth-first", {.ranks = 4, .microbatches = 8});
-  for (std::vector<Op>& program : schedule.programs) {
+  for (Program& program : schedule.programs) {
     for (Op& op : program) {
       op.microbatch = op.kind == OpKind::kBackward ? 7 - op.microbatch : op.microbatch;
     }

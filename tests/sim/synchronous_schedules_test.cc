@@ -9,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include "schedules/schedule.h"
 #include "schedules/staleness.h"
 #include "schedules/weight_slots.h"
 #include "sim/metrics.h"
@@ -49,7 +50,7 @@ double Ticks(Nanoseconds time) {
 Lengths LengthsOf(const test::Run& run) {
   Lengths lengths;
   std::size_t id = 0;
-  for (const std::vector<Op>& program : run.schedule.programs) {
+  for (const Program& program : run.schedule.programs) {
     Nanoseconds first{-1};
     Nanoseconds last{0};
     for (std::size_t i = 0; i < program.size(); ++i, ++id) {
@@ -157,7 +158,7 @@ TEST(SynchronousSchedules, DualPipesIdleAsTheirFormulaSays) {
     // Work of a rank: what its ops and cells take.
     double most = 0;
     std::size_t id = 0;
-    for (const std::vector<Op>& program : run.schedule.programs) {
+    for (const Program& program : run.schedule.programs) {
       Nanoseconds work{0};
       Nanoseconds first{-1};
       Nanoseconds last{0};

@@ -1,7 +1,6 @@
 #include "sim/transfer_index.h"
 
-#include <vector>
-
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/support/cost_builder.h"
@@ -18,14 +17,14 @@ TEST(IndexTransfers, MarksTheSendTheReceiveAndWhoWaits) {
   EXPECT_EQ(index.transfers[0].recv, (OpRef{1, 0}));
   EXPECT_EQ(index.transfers[1].send, (OpRef{1, 3}));
   EXPECT_EQ(index.transfers[1].recv, (OpRef{0, 2}));
-  EXPECT_EQ(index.of_op, (std::vector<std::int32_t>{-1, 0, 1, 1, -1, 0, 0, -1, 1, -1}));
+  EXPECT_THAT(index.of_op, testing::ElementsAre(-1, 0, 1, 1, -1, 0, 0, -1, 1, -1));
 }
 
 TEST(IndexTransfers, IsEmptyWithoutCommunication) {
   const Schedule schedule = test::Make("sequential", {.ranks = 2, .microbatches = 2});
   const TransferIndex index = IndexTransfers(schedule, FindDependencies(schedule));
   EXPECT_TRUE(index.transfers.empty());
-  EXPECT_EQ(index.of_op, std::vector<std::int32_t>(index.of_op.size(), kNoTransfer));
+  EXPECT_THAT(index.of_op, testing::Each(kNoTransfer));
 }
 
 }  // namespace

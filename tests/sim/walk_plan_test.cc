@@ -15,7 +15,7 @@ TEST(PlanWalk, GivesEveryPairOfRanksThatTalkOneChannel) {
   EXPECT_EQ(plan.Ranks(), 3);
   EXPECT_EQ(plan.Lanes(), 3 + 4);
   ASSERT_EQ(plan.transfers.size(), 16U);
-  for (std::size_t i = 0; i < plan.transfers.size(); ++i) {
+  for (std::int32_t i = 0; i < plan.transfers.Count(); ++i) {
     EXPECT_EQ(plan.ChannelOf(i).from, plan.transfers[i].send.rank);
     EXPECT_EQ(plan.ChannelOf(i).to, plan.transfers[i].recv.rank);
   }

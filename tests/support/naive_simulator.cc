@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "schedules/schedule.h"
 #include "sim/durations.h"
 
 namespace stagecraft::test {
@@ -27,7 +28,7 @@ class NaiveSimulator {
   NaiveSimulator(const Schedule& schedule, const Costs& costs, const Topology& topology)
       : schedule_(schedule), costs_(costs), topology_(topology) {
     for (std::int32_t rank = 0; rank < schedule.shape.ranks; ++rank) {
-      const std::vector<Op>& program = schedule.programs[static_cast<std::size_t>(rank)];
+      const Program& program = schedule.programs[static_cast<std::size_t>(rank)];
       spans_.emplace_back(program.size());
       for (std::int32_t i = 0; i < static_cast<std::int32_t>(program.size()); ++i) {
         const Op& op = program[static_cast<std::size_t>(i)];
@@ -68,7 +69,7 @@ class NaiveSimulator {
   /// Channels are FIFOs: the n-th SEND from a rank to another is the n-th RECV there.
   void FindFlights() {
     for (std::int32_t rank = 0; rank < schedule_.shape.ranks; ++rank) {
-      const std::vector<Op>& program = schedule_.programs[static_cast<std::size_t>(rank)];
+      const Program& program = schedule_.programs[static_cast<std::size_t>(rank)];
       for (std::int32_t i = 0; i < static_cast<std::int32_t>(program.size()); ++i) {
         const Op& op = program[static_cast<std::size_t>(i)];
         const bool forward = op.kind == OpKind::kSendForward;
@@ -165,7 +166,7 @@ class NaiveSimulator {
 
   /// One pass over a program; `lane` is when the rank gets to the next op.
   void Visit(std::int32_t rank) {
-    const std::vector<Op>& program = schedule_.programs[static_cast<std::size_t>(rank)];
+    const Program& program = schedule_.programs[static_cast<std::size_t>(rank)];
     Nanoseconds lane{0};
     std::map<std::int32_t, std::size_t> turn;
     for (std::size_t i = 0; i < program.size(); ++i) {
@@ -214,7 +215,7 @@ class NaiveSimulator {
 
   /// Runs the cell that begins at `i`, which moves to its last op.
   Nanoseconds RunCell(std::int32_t rank, std::size_t& i, Nanoseconds lane) {
-    const std::vector<Op>& program = schedule_.programs[static_cast<std::size_t>(rank)];
+    const Program& program = schedule_.programs[static_cast<std::size_t>(rank)];
     const std::size_t begin = i;
     while (program[i].joined) {
       ++i;

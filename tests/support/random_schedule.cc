@@ -5,6 +5,8 @@
 #include <optional>
 #include <vector>
 
+#include "schedules/schedule.h"
+
 namespace stagecraft::test {
 namespace {
 
@@ -34,7 +36,7 @@ class Lister {
     const auto microbatches = static_cast<std::size_t>(schedule.shape.microbatches);
     work_.assign(stages, std::vector<Work>(microbatches));
     weights_.resize(stages);
-    pending_.assign(stages, std::vector<std::int32_t>(schedule.placement.size(), 0));
+    pending_.assign(stages, Table<std::int32_t>(schedule.placement.size(), 0));
     left_ = pending_;
     for (std::size_t stage = 0; stage < stages; ++stage) {
       weights_[stage].ranks = RanksOfStages(schedule)[stage];
@@ -48,7 +50,7 @@ class Lister {
 
   void List() {
     while (true) {
-      const std::vector<Op> ready = ReadyOps();
+      const Program ready = ReadyOps();
       if (ready.empty()) {
         break;
       }
@@ -93,8 +95,8 @@ class Lister {
   }
 
   /// The next op of each stage and micro-batch whose input is there.
-  std::vector<Op> ReadyOps() const {
-    std::vector<Op> ready;
+  Program ReadyOps() const {
+    Program ready;
     for (std::size_t stage = 0; stage < work_.size(); ++stage) {
       for (std::size_t q = 0; q < work_[stage].size(); ++q) {
         if (const std::optional<OpKind> kind = NextKind(stage, q)) {
@@ -141,11 +143,11 @@ class Lister {
       Op predict = Make(OpKind::kPredict, Stage(op), 0);
       predict.version = newest;
       predict.horizon = work.horizon;
-      Program(RankOf(Stage(op), Microbatch(op))).push_back(predict);
+      ProgramOf(RankOf(Stage(op), Microbatch(op))).push_back(predict);
     }
   }
 
-  std::vector<Op>& Program(std::size_t rank) { return schedule_.programs[rank]; }
+  Program& ProgramOf(std::size_t rank) { return schedule_.programs[rank]; }
 
   void Emit(Op op, bool joined) {
     Work& work = work_[Stage(op)][Microbatch(op)];
@@ -165,7 +167,7 @@ class Lister {
       ++pending_[Stage(op)][rank];
       --left_[Stage(op)][rank];
     }
-    Program(rank).push_back(op);
+    ProgramOf(rank).push_back(op);
   }
 
   bool AllPending(std::size_t stage) const {
@@ -190,10 +192,10 @@ class Lister {
       Op op = Make(OpKind::kAllReduce, stage, 0);
       op.version = weights_[stage].newest;
       if (weights_[stage].ranks.size() > 1) {
-        Program(rank).push_back(op);
+        ProgramOf(rank).push_back(op);
       }
       op.kind = OpKind::kStep;
-      Program(rank).push_back(op);
+      ProgramOf(rank).push_back(op);
       pending_[stage][rank] = 0;
     }
     ++weights_[stage].newest;
@@ -203,8 +205,8 @@ class Lister {
   Schedule& schedule_;
   std::vector<std::vector<Work>> work_;
   std::vector<Weights> weights_;
-  std::vector<std::vector<std::int32_t>> pending_;  ///< Gradients by stage and rank, not applied.
-  std::vector<std::vector<std::int32_t>> left_;     ///< Gradients still to be made.
+  Table<Table<std::int32_t>> pending_;  ///< Gradients by stage and rank, not applied.
+  Table<Table<std::int32_t>> left_;     ///< Gradients still to be made.
 };
 
 }  // namespace

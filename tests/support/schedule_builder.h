@@ -130,7 +130,7 @@ inline Schedule MakeNear(const stagecraft::Generator& generator, GeneratorOption
 /// What the ops of `kind` of one stage read, by micro-batch: `0 0 0+1 1`.
 inline std::string Reads(const Schedule& schedule, int stage, OpKind kind) {
   std::vector<std::string> read(static_cast<std::size_t>(schedule.shape.microbatches), "-");
-  for (const std::vector<Op>& program : schedule.programs) {
+  for (const Program& program : schedule.programs) {
     for (const Op& op : program) {
       if (op.kind == kind && op.stage == stage) {
         std::string& text = read.at(static_cast<std::size_t>(op.microbatch));

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "schedules/schedule.h"
 #include "tests/support/schedule_builder.h"
 
 namespace stagecraft {
@@ -10,7 +11,7 @@ namespace {
 /// Every op takes as long as its micro-batch is high, S and P 100.
 Timeline TimelineOf(const Schedule& schedule) {
   Timeline timeline;
-  for (const std::vector<Op>& program : schedule.programs) {
+  for (const Program& program : schedule.programs) {
     for (const Op& op : program) {
       const std::int64_t length = TraitsOf(op.kind).has_microbatch ? 10 * (op.microbatch + 1) : 100;
       timeline.spans.push_back({Nanoseconds(0), Nanoseconds(length)});

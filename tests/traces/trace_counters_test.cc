@@ -52,9 +52,9 @@ rank 0 0F0@0 0F1@0 0B0@0 0S@0 0B1@0 0S@1
                                     "weights versions: 0=1 42=2 62=1 64=1",
                                     "staleness updates: 40=0 62=1 64=1",
                                 }));
-  EXPECT_EQ(counters.StalenessOf(2), 0);
-  EXPECT_EQ(counters.StalenessOf(4), 1);
-  EXPECT_EQ(counters.StalenessOf(0), -1);
+  EXPECT_EQ(counters.StalenessOf({0, 2}), 0);
+  EXPECT_EQ(counters.StalenessOf({0, 4}), 1);
+  EXPECT_EQ(counters.StalenessOf({0, 0}), -1);
 }
 
 TEST(TraceCounters, TakeTheLevelAfterOpsThatTakeNoTime) {

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "schedules/tables.h"
 #include "tools/arguments/flags.h"
 #include "tools/arguments/quantity.h"
 #include "tools/file_access.h"
@@ -287,12 +288,12 @@ std::optional<std::int64_t> CostArguments::MemoryOf(std::int32_t rank, std::int3
   if (memory_.empty()) {
     return std::nullopt;
   }
-  if (memory_.size() > 1 && memory_.size() != static_cast<std::size_t>(ranks)) {
+  if (memory_.Count() > 1 && memory_.Count() != ranks) {
     throw CommandFailure(
         ExitCode::kUsage, "--memory",
         fmt::format("expected 1 value, or {} for {} ranks, got {}", ranks, ranks, memory_.size()));
   }
-  return memory_.size() == 1 ? memory_.front() : memory_[static_cast<std::size_t>(rank)];
+  return memory_.size() == 1 ? memory_.front() : memory_[rank];
 }
 
 void CostArguments::CheckSizesForMemory() const {
@@ -303,9 +304,9 @@ void CostArguments::CheckSizesForMemory() const {
   }
 }
 
-std::vector<std::int64_t> CostArguments::MemoryOfRanks(std::int32_t ranks) const {
+Table<std::int64_t> CostArguments::MemoryOfRanks(std::int32_t ranks) const {
   CheckSizesForMemory();
-  std::vector<std::int64_t> memory;
+  Table<std::int64_t> memory;
   for (std::int32_t rank = 0; HasMemory() && rank < ranks; ++rank) {
     memory.push_back(*MemoryOf(rank, ranks));
   }
@@ -353,8 +354,8 @@ Topology CostArguments::TopologyFor(const Schedule& schedule) const {
           ExitCode::kUsage, "--speed",
           fmt::format("expected a rank from 0 to {}, got {}", schedule.shape.ranks - 1, rank));
     }
-    topology.speed.resize(std::max(topology.speed.size(), static_cast<std::size_t>(rank) + 1), 1);
-    topology.speed[static_cast<std::size_t>(rank)] = speed;
+    topology.speed.resize(std::max(topology.speed.Count(), rank + 1), 1);
+    topology.speed[rank] = speed;
   }
   return topology;
 }

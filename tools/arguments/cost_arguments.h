@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "schedules/schedule.h"
+#include "schedules/tables.h"
 #include "sim/topology.h"
 #include "tools/arguments/cost_source.h"
 #include "tools/arguments/schedule_arguments.h"
@@ -66,7 +67,7 @@ class CostArguments {
   void CheckSizesForMemory() const;
 
   /// `MemoryOf` every rank, after that check; empty without `--memory`.
-  std::vector<std::int64_t> MemoryOfRanks(std::int32_t ranks) const;
+  Table<std::int64_t> MemoryOfRanks(std::int32_t ranks) const;
 
   /// `--costs-per`, if it was given although no flag gives a cost.
   std::vector<IdleFlag> IdlePer() const;
@@ -109,7 +110,7 @@ class CostArguments {
   std::vector<std::int32_t> cut_;
   std::optional<double> memory_bandwidth_;
   std::optional<double> microbatch_size_;
-  std::vector<std::int64_t> memory_;
+  Table<std::int64_t> memory_;
   Nanoseconds latency_{0};
   double bandwidth_ = 0;
   SendMode send_ = SendMode::kEager;

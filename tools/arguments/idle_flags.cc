@@ -5,6 +5,8 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "schedules/schedule.h"
+
 namespace stagecraft {
 
 std::vector<IdleFlag> FlagsOfModel(const std::string& model, bool model_is_file,
@@ -38,7 +40,7 @@ std::vector<IdleFlag> FlagsOfOptimizer(const OptimizerOptions& options, bool pre
 
 bool PredictsUpdates(const Schedule& schedule) {
   return std::any_of(schedule.programs.begin(), schedule.programs.end(),
-                     [](const std::vector<Op>& program) {
+                     [](const Program& program) {
                        return std::any_of(program.begin(), program.end(), [](const Op& op) {
                          return op.kind == OpKind::kPredict && op.horizon > 0;
                        });

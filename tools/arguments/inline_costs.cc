@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "schedules/tables.h"
 #include "tools/arguments/quantity.h"
 #include "tools/command.h"
 
@@ -128,7 +129,7 @@ void Derive(const InlineCosts& given, bool has_profile, StageCosts& costs) {
 
 /// The stages that a value of each part is for, if every stage is on one rank and every part is a
 /// rank; else empty.
-std::vector<std::vector<std::int32_t>> StagesOfParts(const Schedule& schedule, std::int32_t parts) {
+Table<Table<std::int32_t>> StagesOfParts(const Schedule& schedule, std::int32_t parts) {
   std::int64_t placed = 0;
   for (const std::vector<std::int32_t>& stages : schedule.placement) {
     placed += static_cast<std::int64_t>(stages.size());
@@ -137,7 +138,7 @@ std::vector<std::vector<std::int32_t>> StagesOfParts(const Schedule& schedule, s
     }
   }
   const bool each_once = placed == schedule.shape.stages && parts == schedule.shape.ranks;
-  return each_once ? schedule.placement : std::vector<std::vector<std::int32_t>>{};
+  return each_once ? schedule.placement : Table<Table<std::int32_t>>{};
 }
 
 /// `value` in `count` pieces that differ by 1 at most: piece `index`.
@@ -150,16 +151,15 @@ T Piece(T value, std::int64_t index, std::int64_t count) {
 
 /// One value per part as one per stage; nothing if parts and stages don't divide each other.
 template <typename T>
-std::optional<std::vector<T>> PerStage(const std::vector<T>& values, const Schedule& schedule) {
-  const auto parts = static_cast<std::int32_t>(values.size());
+std::optional<Table<T>> PerStage(const Table<T>& values, const Schedule& schedule) {
+  const std::int32_t parts = values.Count();
   const std::int32_t stages = schedule.shape.stages;
-  std::vector<T> cut(static_cast<std::size_t>(stages), T{});
+  Table<T> cut(stages, T{});
   if (const auto placement = StagesOfParts(schedule, parts); !placement.empty()) {
     for (std::size_t rank = 0; rank < placement.size(); ++rank) {
       const auto count = static_cast<std::int64_t>(placement[rank].size());
       for (std::int64_t i = 0; i < count; ++i) {
-        const auto stage = static_cast<std::size_t>(placement[rank][static_cast<std::size_t>(i)]);
-        cut[stage] = Piece(values[rank], i, count);
+        cut[placement[rank][i]] = Piece(values[rank], i, count);
       }
     }
     return cut;
@@ -172,16 +172,15 @@ std::optional<std::vector<T>> PerStage(const std::vector<T>& values, const Sched
     const std::int32_t part = parts > stages ? i : i / (stages / parts);
     const std::int32_t stage = parts > stages ? i / (parts / stages) : i;
     const std::int32_t count = std::max(1, stages / parts);
-    cut[static_cast<std::size_t>(stage)] +=
-        Piece(values[static_cast<std::size_t>(part)], stage % count, count);
+    cut[stage] += Piece(values[part], stage % count, count);
   }
   return cut;
 }
 
 template <typename T>
-void ShareOutValues(std::vector<T>& values, const Schedule& schedule, std::int32_t parts,
+void ShareOutValues(Table<T>& values, const Schedule& schedule, std::int32_t parts,
                     SharedOut& shared) {
-  const auto count = static_cast<std::int32_t>(values.size());
+  const std::int32_t count = values.Count();
   if (count == 0) {
     return;
   }
@@ -196,9 +195,8 @@ void ShareOutValues(std::vector<T>& values, const Schedule& schedule, std::int32
     value = std::min(value, T{kMost / parts});
   }
   const T one = values.front();
-  const std::vector<T> of_parts =
-      count == 1 ? std::vector<T>(static_cast<std::size_t>(parts), one) : values;
-  if (std::optional<std::vector<T>> cut = PerStage(of_parts, schedule)) {
+  const Table<T> of_parts = count == 1 ? Table<T>(parts, one) : values;
+  if (std::optional<Table<T>> cut = PerStage(of_parts, schedule)) {
     values = *std::move(cut);
     shared.any = true;
   } else if (count == 1) {
@@ -291,7 +289,7 @@ bool InlineCosts::AnySize() const {
 }
 
 void ApplyInline(const InlineCosts& given, std::int32_t factor, bool has_profile,
-                 std::vector<StageCosts>& costs) {
+                 Table<StageCosts>& costs) {
   CheckLengths(given, costs.size());
   for (std::size_t stage = 0; stage < costs.size(); ++stage) {
     ApplyGiven(given, factor, stage, costs[stage]);
@@ -306,7 +304,7 @@ void ApplyInline(const InlineCosts& given, std::int32_t factor, bool has_profile
 
 SharedOut ShareOut(const InlineCosts& given, const Schedule& schedule, std::int32_t parts) {
   SharedOut shared{given};
-  for (std::vector<Nanoseconds>& values : shared.costs.durations) {
+  for (Table<Nanoseconds>& values : shared.costs.durations) {
     ShareOutValues(values, schedule, parts, shared);
   }
   ShareOutValues(shared.costs.joined, schedule, parts, shared);

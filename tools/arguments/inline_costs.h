@@ -8,6 +8,7 @@
 
 #include "schedules/op.h"
 #include "schedules/schedule.h"
+#include "schedules/tables.h"
 #include "tools/arguments/idle_flag.h"
 #include "traces/costs.h"
 
@@ -58,9 +59,9 @@ struct InlineCosts {
   enum Duration : std::size_t { kF, kB, kI, kW, kR, kS, kP, kA };
   enum Size : std::size_t { kBoundary, kActivation, kParameters, kReleased };
 
-  std::array<std::vector<Nanoseconds>, kDurationFlags.size()> durations;
-  std::array<std::vector<std::int64_t>, kSizeFlags.size()> sizes;
-  std::vector<Nanoseconds> joined;
+  std::array<Table<Nanoseconds>, kDurationFlags.size()> durations;
+  std::array<Table<std::int64_t>, kSizeFlags.size()> sizes;
+  Table<Nanoseconds> joined;
 
   bool Has(Duration i) const { return !durations[i].empty(); }
   bool Has(Size i) const { return !sizes[i].empty(); }
@@ -73,7 +74,7 @@ struct InlineCosts {
 /// derived: a backward takes twice the forward, each half of it half. Throws `CommandFailure`
 /// (usage) if a list is of another length, or a value is out of range.
 void ApplyInline(const InlineCosts& given, std::int32_t factor, bool has_profile,
-                 std::vector<StageCosts>& costs);
+                 Table<StageCosts>& costs);
 
 /// Flags whose values are for one p-th of the model each, as values per stage of `schedule`.
 struct SharedOut {

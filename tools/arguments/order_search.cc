@@ -15,6 +15,7 @@
 #include "schedules/activations.h"
 #include "schedules/lower.h"
 #include "schedules/option_check.h"
+#include "schedules/tables.h"
 #include "tools/arguments/option_flags.h"
 #include "tools/arguments/quantity.h"
 #include "tools/interrupt.h"
@@ -35,12 +36,12 @@ void CheckSum(double sum, std::int32_t microbatches) {
 }
 
 /// What `costs` and `topology` say of every stage of a schedule with this shape and placement.
-std::vector<StageEstimate> EstimatesOf(const Schedule& placed, const Costs& costs,
-                                       const Topology& topology) {
-  std::vector<StageEstimate> estimates(costs.stages.size());
+Table<StageEstimate> EstimatesOf(const Schedule& placed, const Costs& costs,
+                                 const Topology& topology) {
+  Table<StageEstimate> estimates(costs.stages.size());
   double sum = 0;
-  for (std::size_t rank = 0; rank < placed.placement.size(); ++rank) {
-    const double speed = topology.SpeedOf(static_cast<std::int32_t>(rank));
+  for (std::int32_t rank = 0; rank < placed.placement.Count(); ++rank) {
+    const double speed = topology.SpeedOf(rank);
     const auto time = [&](Nanoseconds nominal) {
       const double exact = static_cast<double>(nominal.count()) / speed;
       sum += exact;
@@ -48,21 +49,20 @@ std::vector<StageEstimate> EstimatesOf(const Schedule& placed, const Costs& cost
       return std::max(std::llround(exact), 1LL);
     };
     for (const std::int32_t number : placed.placement[rank]) {
-      const StageCosts& stage = costs.stages[static_cast<std::size_t>(number)];
+      const StageCosts& stage = costs.stages[number];
       const double transfer =
           topology.bandwidth > 0
               ? 1e9 * static_cast<double>(stage.sizes.output_bytes) / topology.bandwidth
               : 0;
       sum += 2 * (transfer + static_cast<double>(topology.latency.count()));
       CheckSum(sum, placed.shape.microbatches);
-      estimates[static_cast<std::size_t>(number)] = {
-          .forward = time(stage.forward),
-          .backward_input = time(stage.backward_input),
-          .backward_weight = time(stage.backward_weight),
-          .hop = topology.latency.count() + std::llround(transfer),
-          .kept = std::max(stage.sizes.activation_bytes, std::int64_t{1}),
-          .released =
-              std::min(stage.sizes.released_by_backward_input, stage.sizes.activation_bytes)};
+      estimates[number] = {.forward = time(stage.forward),
+                           .backward_input = time(stage.backward_input),
+                           .backward_weight = time(stage.backward_weight),
+                           .hop = topology.latency.count() + std::llround(transfer),
+                           .kept = std::max(stage.sizes.activation_bytes, std::int64_t{1}),
+                           .released = std::min(stage.sizes.released_by_backward_input,
+                                                stage.sizes.activation_bytes)};
     }
   }
   return estimates;
@@ -82,13 +82,13 @@ Schedule PlacedFor(const Generator& generator, const GeneratorOptions& options) 
 
 /// What `--memory` leaves each rank for activations beside one copy of its weights, its optimizer,
 /// and a boundary coming in from either side; empty if memory is unlimited.
-std::vector<std::int64_t> RoomFor(const Schedule& placed, const Costs& costs,
-                                  const CostArguments& arguments) {
-  std::vector<std::int64_t> room;
+Table<std::int64_t> RoomFor(const Schedule& placed, const Costs& costs,
+                            const CostArguments& arguments) {
+  Table<std::int64_t> room;
   for (std::int32_t rank = 0; arguments.HasMemory() && rank < placed.shape.ranks; ++rank) {
     std::int64_t left = *arguments.MemoryOf(rank, placed.shape.ranks);
-    for (const std::int32_t stage : placed.placement[static_cast<std::size_t>(rank)]) {
-      const StageSizes& sizes = costs.stages[static_cast<std::size_t>(stage)].sizes;
+    for (const std::int32_t stage : placed.placement[rank]) {
+      const StageSizes& sizes = costs.stages[stage].sizes;
       left -= sizes.parameter_bytes + sizes.optimizer_bytes;
     }
     room.push_back(left);

@@ -114,15 +114,15 @@ Examples:
   }
 
   static std::string ToText(const Profile& profile) {
-    Table table{{{"unit"},
-                 {"layers", Align::kLeft},
-                 {"forward"},
-                 {"backward"},
-                 {"step"},
-                 {"predict"},
-                 {"parameters"},
-                 {"output"}},
-                {}};
+    TextTable table{{{"unit"},
+                     {"layers", Align::kLeft},
+                     {"forward"},
+                     {"backward"},
+                     {"step"},
+                     {"predict"},
+                     {"parameters"},
+                     {"output"}},
+                    {}};
     for (std::size_t i = 0; i < profile.layers.size(); ++i) {
       const ProfileLayer& layer = profile.layers[i];
       const MeasuredCosts& at = layer.at.front();

@@ -18,6 +18,7 @@
 #include "schedules/lower.h"
 #include "schedules/phases.h"
 #include "schedules/staleness.h"
+#include "schedules/tables.h"
 #include "schedules/weight_slots.h"
 #include "tools/arguments/cost_arguments.h"
 #include "tools/arguments/flags.h"
@@ -45,7 +46,7 @@ constexpr const char* kStageLegend =
 std::string Reads(const Schedule& schedule, std::int32_t rank, std::int32_t stage, bool forward) {
   std::string text;
   std::size_t shown = 0;
-  for (const Op& op : schedule.programs[static_cast<std::size_t>(rank)]) {
+  for (const Op& op : schedule.programs[rank]) {
     const bool wanted =
         forward ? op.kind == OpKind::kForward : TraitsOf(op.kind).gives_input_gradient;
     if (op.stage != stage || !wanted) {
@@ -61,16 +62,15 @@ std::string Reads(const Schedule& schedule, std::int32_t rank, std::int32_t stag
 }
 
 std::string VersionsToText(const Schedule& schedule) {
-  Table table;
+  TextTable table;
   table.columns = {
       {"stage"}, {"rank"}, {"forwards read", Align::kLeft}, {"backwards read", Align::kLeft}};
-  const std::vector<std::vector<std::int32_t>> ranks = RanksOfStages(schedule);
-  for (std::size_t stage = 0; stage < ranks.size(); ++stage) {
+  const Table<Table<std::int32_t>> ranks = RanksOfStages(schedule);
+  for (std::int32_t stage = 0; stage < ranks.Count(); ++stage) {
     for (const std::int32_t rank : ranks[stage]) {
-      const std::int32_t number = static_cast<std::int32_t>(stage);
       table.rows.push_back({std::to_string(stage), std::to_string(rank),
-                            Reads(schedule, rank, number, true),
-                            Reads(schedule, rank, number, false)});
+                            Reads(schedule, rank, stage, true),
+                            Reads(schedule, rank, stage, false)});
     }
   }
   return ToPlainText(table);
@@ -85,19 +85,15 @@ std::string Histogram(const StageStaleness& staleness) {
 }
 
 std::string StagesToText(const Schedule& schedule) {
-  const std::vector<StageStaleness> staleness = FindStaleness(schedule);
-  const std::vector<std::int32_t> sets = PeakActivationSets(schedule);
-  std::vector<std::int32_t> slots(staleness.size(), 1);
-  for (const StageSlots& held : CountWeightSlots(schedule)) {
-    std::int32_t& most = slots[static_cast<std::size_t>(held.stage)];
-    most = std::max(most, held.slots);
-  }
+  const Table<StageStaleness> staleness = FindStaleness(schedule);
+  const Table<std::int32_t> sets = PeakActivationSets(schedule);
+  const Table<std::int32_t> copies = WeightCopiesOfStages(CountWeightSlots(schedule));
 
   // The largest staleness says something only where it is not the steady one.
   const bool has_peaks = std::any_of(
       staleness.begin(), staleness.end(),
       [](const StageStaleness& stage) { return !stage.steady || *stage.steady != stage.max; });
-  Table table;
+  TextTable table;
   table.columns = {{"stage"}, {"weight copies"}, {"activation sets"}, {"staleness"}};
   if (has_peaks) {
     table.columns.push_back({"max staleness"});
@@ -107,7 +103,7 @@ std::string StagesToText(const Schedule& schedule) {
 
   for (std::size_t stage = 0; stage < staleness.size(); ++stage) {
     std::vector<std::string>& row = table.rows.emplace_back();
-    row = {std::to_string(stage), std::to_string(slots[stage]), std::to_string(sets[stage]),
+    row = {std::to_string(stage), std::to_string(copies[stage]), std::to_string(sets[stage]),
            OrDash(staleness[stage].steady)};
     if (has_peaks) {
       row.push_back(std::to_string(staleness[stage].max));
@@ -121,7 +117,7 @@ std::string StagesToText(const Schedule& schedule) {
 std::string Counts(const RankPhases& phases) {
   std::string text;
   for (const OpTraits& traits : AllOpTraits()) {
-    const std::int64_t count = phases.counts[static_cast<std::size_t>(traits.kind)];
+    const std::int64_t count = phases.counts[traits.kind];
     if (count > 0) {
       text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, traits.text);
     }
@@ -132,7 +128,7 @@ std::string Counts(const RankPhases& phases) {
 /// Phases and memory per rank. Memory is that of the schedule with communication.
 std::string RanksToText(const Schedule& schedule, const std::vector<RankMemory>& memory) {
   const std::vector<RankPhases> phases = FindPhases(schedule);
-  Table table;
+  TextTable table;
   table.columns = {{"rank"}, {"stages", Align::kLeft}, {"warm-up"}, {"steady"}, {"cool-down"}};
   if (!memory.empty()) {
     table.columns.insert(table.columns.end(), {{"weights, optimizer"}, {"peak memory"}});

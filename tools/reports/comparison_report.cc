@@ -235,8 +235,8 @@ std::string ComparisonToMarkdown(const Comparison& comparison) {
   const bool by_work = Differ(comparison, [](const auto& row) { return row.shape.microbatches; });
   const bool limited = comparison.rows.front().fits.has_value();
 
-  Table table;
-  std::vector<Table::Column>& columns = table.columns;
+  TextTable table;
+  std::vector<TextTable::Column>& columns = table.columns;
   columns = {{"approach", Align::kLeft}};
   if (by_ranks) {
     columns.push_back({"ranks"});
@@ -278,7 +278,7 @@ std::string ComparisonToMarkdown(const Comparison& comparison) {
 }
 
 std::string ComparisonToCsv(const Comparison& comparison) {
-  Table table;
+  TextTable table;
   for (const char* name :
        {"approach", "unit", "ranks", "stages", "microbatches", "microbatch_size_samples",
         "makespan_ns", "throughput_samples_per_s", "relative_throughput", "steady_samples_per_s",

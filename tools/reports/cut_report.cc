@@ -32,7 +32,7 @@ std::string CutToText(const Costs& costs) {
     return "";
   }
 
-  Table table;
+  TextTable table;
   table.columns = {{"stage"}};
   if (costs.is_ready) {
     table.columns.push_back({"name", Align::kLeft});

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "schedules/dependencies.h"
+#include "schedules/schedule.h"
 #include "tools/arguments/quantity.h"
 #include "tools/reports/cut_report.h"
 #include "tools/reports/run_report.h"
@@ -54,7 +55,7 @@ std::string TotalsToText(const SimulatedRun& run, const Explanation& explanation
 }
 
 std::string CostsToText(const SimulatedRun& run, const Explanation& explanation) {
-  Table table;
+  TextTable table;
   table.columns = {{"on the critical path", Align::kLeft}, {"times"}, {"time"}, {"share"}};
   const std::vector<Sensitivity>& costs = explanation.costs;
   Sensitivity rest;
@@ -78,7 +79,7 @@ std::string CostsToText(const SimulatedRun& run, const Explanation& explanation)
 
 /// `0F3@2`, and of a cell all members: `(0F3@2;1B0@2)`.
 std::string OpsOf(const SimulatedRun& run, const CriticalStep& step) {
-  const std::vector<Op>& program = run.lowered.programs[static_cast<std::size_t>(step.op.rank)];
+  const Program& program = run.lowered.programs[step.op.rank];
   const std::int32_t end = CellEnd(program, step.op.index);
   if (step.kind == CriticalStep::Kind::kTransfer || end == step.op.index + 1) {
     return ToString(run.lowered.At(step.op));
@@ -87,7 +88,7 @@ std::string OpsOf(const SimulatedRun& run, const CriticalStep& step) {
   std::string text;
   for (std::int32_t i = step.op.index; i < end; ++i) {
     text += text.empty() ? '(' : ';';
-    AppendTo(text, program[static_cast<std::size_t>(i)]);
+    AppendTo(text, program[i]);
   }
   return text + ')';
 }

@@ -103,9 +103,9 @@ Json OpToJson(const Op& op, std::int32_t rank, const Span& span) {
 Json OpTimesToJson(const Schedule& schedule, const Timeline& timeline) {
   Json ops = Json::array();
   std::size_t id = 0;
-  for (std::size_t rank = 0; rank < schedule.programs.size(); ++rank) {
+  for (std::int32_t rank = 0; rank < schedule.programs.Count(); ++rank) {
     for (const Op& op : schedule.programs[rank]) {
-      ops.push_back(OpToJson(op, static_cast<std::int32_t>(rank), timeline.spans[id++]));
+      ops.push_back(OpToJson(op, rank, timeline.spans[id++]));
     }
   }
   return ops;
@@ -152,7 +152,7 @@ std::string TotalsToText(const SimulatedRun& run) {
 }
 
 std::string StagesToText(const SimulatedRun& run) {
-  Table table;
+  TextTable table;
   table.columns = {{"stage"},         {"weight copies"}, {"staleness"},
                    {"max staleness"}, {"nominal"},       {"activation sets"}};
   for (const StageMetrics& stage : run.metrics.stages) {
@@ -226,7 +226,7 @@ bool Fits(const Metrics& metrics, std::span<const std::int64_t> memory) {
 }
 
 std::string RanksToText(const SimulatedRun& run) {
-  Table table;
+  TextTable table;
   table.columns = {{"rank"},      {"busy"},        {"bubble"},
                    {"warm-up"},   {"transfer"},    {"dependency"},
                    {"cool-down"}, {"peak memory"}, {"at", Align::kLeft}};

@@ -11,7 +11,7 @@
 namespace stagecraft {
 namespace {
 
-std::vector<std::size_t> Widths(const Table& table) {
+std::vector<std::size_t> Widths(const TextTable& table) {
   constexpr std::size_t kLeast = 3;  // Markdown's rule needs `---`.
   std::vector<std::size_t> widths;
   for (std::size_t column = 0; column < table.columns.size(); ++column) {
@@ -39,7 +39,7 @@ std::string MarkdownCell(const std::string& text) {
 }
 
 template <typename Show>
-Table Shown(Table table, Show show) {
+TextTable Shown(TextTable table, Show show) {
   for (std::vector<std::string>& row : table.rows) {
     std::transform(row.begin(), row.end(), row.begin(), show);
   }
@@ -66,9 +66,9 @@ std::string CsvLine(const std::vector<std::string>& fields) {
   return line + "\n";
 }
 
-std::vector<std::string> ColumnNames(const Table& table) {
+std::vector<std::string> ColumnNames(const TextTable& table) {
   std::vector<std::string> names;
-  for (const Table::Column& column : table.columns) {
+  for (const TextTable::Column& column : table.columns) {
     names.push_back(column.name);
   }
   return names;
@@ -76,8 +76,8 @@ std::vector<std::string> ColumnNames(const Table& table) {
 
 }  // namespace
 
-std::string ToMarkdown(const Table& given) {
-  const Table table = Shown(given, MarkdownCell);
+std::string ToMarkdown(const TextTable& given) {
+  const TextTable table = Shown(given, MarkdownCell);
   const std::vector<std::size_t> widths = Widths(table);
   const auto line = [&](const std::vector<std::string>& fields) {
     std::string text = "|";
@@ -100,8 +100,8 @@ std::string ToMarkdown(const Table& given) {
   return text;
 }
 
-std::string ToPlainText(const Table& given) {
-  const Table table = Shown(given, [](const std::string& cell) { return Visible(cell); });
+std::string ToPlainText(const TextTable& given) {
+  const TextTable table = Shown(given, [](const std::string& cell) { return Visible(cell); });
   const std::vector<std::size_t> widths = Widths(table);
   std::string text;
   const auto add = [&](const std::vector<std::string>& fields) {
@@ -120,7 +120,7 @@ std::string ToPlainText(const Table& given) {
   return text;
 }
 
-std::string ToCsv(const Table& table) {
+std::string ToCsv(const TextTable& table) {
   std::string text = CsvLine(ColumnNames(table));
   for (const std::vector<std::string>& row : table.rows) {
     text += CsvLine(row);

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "schedules/staleness.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 
@@ -19,21 +20,20 @@ TrainingJournal::TrainingJournal(const TrainingPlan& plan, const LearningRate& r
       ends_(when_diverged == WhenDiverged::kEnds),
       watch_(plan, start) {
   const Schedule& schedule = plan.training.schedule;
-  const std::size_t stages = static_cast<std::size_t>(schedule.shape.stages);
+  const std::int32_t stages = schedule.shape.stages;
   for (const GradientUse& use : GradientUses(schedule)) {
-    const auto version = static_cast<std::size_t>(use.step_version);
-    if (updates_.size() <= version) {
-      updates_.resize(version + 1, {{}, std::vector<std::int32_t>(stages, 0)});
+    const std::int32_t version = use.step_version;
+    if (updates_.Count() <= version) {
+      updates_.resize(version + 1, {{}, Table<std::int32_t>(stages, 0)});
     }
-    std::int32_t& staleness = updates_[version].staleness[static_cast<std::size_t>(use.stage)];
+    std::int32_t& staleness = updates_[version].staleness[use.stage];
     staleness = std::max(staleness, use.step_version - use.version);
     if (use.stage + 1 == schedule.shape.stages) {
       updates_[version].microbatches.push_back(use.microbatch);
     }
   }
   pauses_ = plan.MicrobatchesBeforePauses();
-  results_.resize(static_cast<std::size_t>(schedule.shape.microbatches) *
-                  static_cast<std::size_t>(plan.rounds));
+  results_.resize(std::int64_t{schedule.shape.microbatches} * plan.rounds);
 }
 
 void TrainingJournal::Take(const TrainingReport& report) {
@@ -49,8 +49,7 @@ void TrainingJournal::Take(const TrainingReport& report) {
     last_loss_ = report.result.loss;
     ++seen_;
     samples_seen_ += report.result.samples;
-    while (complete_ < static_cast<std::int64_t>(results_.size()) &&
-           results_[static_cast<std::size_t>(complete_)]) {
+    while (complete_ < static_cast<std::int64_t>(results_.size()) && results_[complete_]) {
       ++complete_;
     }
   }
@@ -96,12 +95,11 @@ std::int64_t TrainingJournal::TellableUpdates() const {
 void TrainingJournal::FinishUpdates() {
   const auto of_round = static_cast<std::int64_t>(updates_.size());
   while (of_round > 0 && next_update_ < TellableUpdates()) {
-    const Update& update = updates_[static_cast<std::size_t>(next_update_ % of_round)];
+    const Update& update = updates_[next_update_ % of_round];
     const std::int64_t base = next_update_ / of_round * plan_.training.schedule.shape.microbatches;
     UpdateResult result;
     for (const std::int32_t microbatch : update.microbatches) {
-      const std::optional<MicrobatchResult>& each =
-          results_[static_cast<std::size_t>(base + microbatch)];
+      const std::optional<MicrobatchResult>& each = results_[base + microbatch];
       if (!each) {
         return;
       }
@@ -160,9 +158,9 @@ EpochResult TrainingJournal::Epoch(std::int64_t end) const {
   result.end = start_.microbatch + end;
 
   // In units of the first one's samples, so that sums of micro-batches of one size are plain sums.
-  const auto unit = static_cast<double>(results_[static_cast<std::size_t>(counted_)]->samples);
+  const auto unit = static_cast<double>(results_[counted_]->samples);
   for (std::int64_t i = counted_; i < end; ++i) {
-    const MicrobatchResult& each = *results_[static_cast<std::size_t>(i)];
+    const MicrobatchResult& each = *results_[i];
     result.samples += each.samples;
     result.loss += each.loss * (static_cast<double>(each.samples) / unit);
   }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/training.h"
+#include "schedules/tables.h"
 #include "tools/runs/divergence.h"
 
 namespace stagecraft {
@@ -30,7 +31,7 @@ struct UpdateResult {
   std::vector<std::int64_t> samples;       ///< Of each.
   std::vector<double> losses;              ///< Of each, a mean over its samples.
   double learning_rate = 0;
-  std::vector<std::int32_t> staleness;  ///< Per stage: updates that its gradients missed.
+  Table<std::int32_t> staleness;  ///< Per stage: updates that its gradients missed.
 };
 
 /// Puts the reports of all ranks in order: updates as they are complete, epochs as they end. The
@@ -78,7 +79,7 @@ class TrainingJournal {
   /// Of one round, by version of the last stage's S.
   struct Update {
     std::vector<std::int32_t> microbatches;
-    std::vector<std::int32_t> staleness;
+    Table<std::int32_t> staleness;
   };
 
   const TrainingPlan& plan_;
@@ -86,9 +87,9 @@ class TrainingJournal {
   JournalStart start_;
   bool ends_ = false;
   DivergenceWatch watch_;
-  std::vector<Update> updates_;
-  std::vector<std::int64_t> pauses_;  ///< Of all rounds: micro-batches before each.
-  std::vector<std::optional<MicrobatchResult>> results_;  ///< By micro-batch of all rounds.
+  Table<Update> updates_;
+  Table<std::int64_t> pauses_;                      ///< Of all rounds: micro-batches before each.
+  Table<std::optional<MicrobatchResult>> results_;  ///< By micro-batch of all rounds.
   std::map<std::int32_t, std::map<std::int64_t, MicrobatchResult>> evaluations_;  ///< By pause.
   std::int64_t seen_ = 0;
   std::int64_t samples_seen_ = 0;

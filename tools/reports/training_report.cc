@@ -41,20 +41,10 @@ double WithoutSign(double loss) {
 
 std::vector<std::int32_t> SteadyStaleness(const Schedule& schedule) {
   std::vector<std::int32_t> staleness;
-  staleness.reserve(static_cast<std::size_t>(schedule.shape.stages));
   for (const StageStaleness& of_stage : FindStaleness(schedule)) {
     staleness.push_back(of_stage.steady.value_or(0));
   }
   return staleness;
-}
-
-std::vector<std::int32_t> WeightCopies(const TrainingPlan& plan) {
-  std::vector<std::int32_t> copies;
-  copies.reserve(static_cast<std::size_t>(plan.training.schedule.shape.stages));
-  for (std::int32_t stage = 0; stage < plan.training.schedule.shape.stages; ++stage) {
-    copies.push_back(plan.training.slots.OfStage(stage));
-  }
-  return copies;
 }
 
 MicrobatchSizes Sizes(const GivenTraining& given) {
@@ -272,7 +262,8 @@ std::string TrainingReporter::Summary(const TrainingOutcome& outcome) const {
       "{} updates in {}, {:.0f} samples/s; staleness {}, weight copies {} (by stage)\n{}", updates_,
       FormatDuration(outcome.elapsed),
       static_cast<double>(journal_.SamplesSeen()) / Seconds(outcome.elapsed),
-      fmt::join(SteadyStaleness(schedule), ", "), fmt::join(WeightCopies(plan_), ", "),
+      fmt::join(SteadyStaleness(schedule), ", "),
+      fmt::join(WeightCopiesOfStages(plan_.training.slots.stages), ", "),
       divergence_ ? fmt::format("diverged: {}\n", ToText(*divergence_)) : "");
 }
 
@@ -307,7 +298,7 @@ nlohmann::ordered_json TrainingReporter::ToJson(const TrainingOutcome& outcome) 
       {"updates", updates_},
       {"epochs", std::move(epochs)},
       {"staleness", SteadyStaleness(schedule)},
-      {"weight_copies", WeightCopies(plan_)},
+      {"weight_copies", WeightCopiesOfStages(plan_.training.slots.stages)},
       {"diverged_at", divergence_ ? stagecraft::ToJson(*divergence_) : Json(nullptr)},
       {"stopped", outcome.stopped},
       {"seconds", Seconds(outcome.elapsed)}};

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "schedules/schedule.h"
 #include "schedules/staleness.h"
 
 namespace stagecraft {
@@ -73,25 +74,25 @@ nlohmann::ordered_json ToJson(const Divergence& divergence) {
 DivergenceWatch::DivergenceWatch(const TrainingPlan& plan, const JournalStart& start)
     : plan_(plan), start_(start), pauses_(plan.MicrobatchesBeforePauses()) {
   const Schedule& schedule = plan.training.schedule;
-  for (std::size_t rank = 0; rank < schedule.programs.size(); ++rank) {
+  for (std::int32_t rank = 0; rank < schedule.programs.Count(); ++rank) {
     for (const std::int32_t stage : schedule.placement[rank]) {
-      const std::vector<Op>& program = schedule.programs[rank];
+      const Program& program = schedule.programs[rank];
       if (std::any_of(program.begin(), program.end(), [&](const Op& op) {
             return op.kind == OpKind::kStep && op.stage == stage;
           })) {
-        holders_.push_back({static_cast<std::int32_t>(rank), stage});
+        holders_.push_back({rank, stage});
       }
     }
   }
 
-  update_of_.resize(static_cast<std::size_t>(schedule.shape.microbatches), 0);
+  update_of_.resize(schedule.shape.microbatches, 0);
   for (const GradientUse& use : GradientUses(schedule)) {
     if (use.stage + 1 != schedule.shape.stages) {
       continue;
     }
-    const auto update = static_cast<std::size_t>(use.step_version);
-    update_of_[static_cast<std::size_t>(use.microbatch)] = use.step_version;
-    if (first_of_.size() <= update) {
+    const std::int32_t update = use.step_version;
+    update_of_[use.microbatch] = use.step_version;
+    if (first_of_.Count() <= update) {
       first_of_.resize(update + 1, schedule.shape.microbatches);
     }
     first_of_[update] = std::min<std::int64_t>(first_of_[update], use.microbatch);
@@ -106,7 +107,7 @@ void DivergenceWatch::Take(const TrainingReport& report) {
            .what = What::kLoss,
            .microbatch = report.result.microbatch});
   } else if (report.kind == Kind::kEvaluation && !std::isfinite(report.result.loss)) {
-    const std::int64_t trained = pauses_[static_cast<std::size_t>(report.pause)];
+    const std::int64_t trained = pauses_[report.pause];
     Found({.update = UpdatesBefore(report.pause) - 1,
            .what = What::kTestLoss,
            .microbatch = start_.microbatch + trained - 1});
@@ -122,7 +123,7 @@ void DivergenceWatch::Take(const TrainingReport& report) {
       Found({.update = updates.not_finite,
              .what = What::kGradient,
              .microbatch = start_.microbatch + round * plan_.training.schedule.shape.microbatches +
-                           first_of_[static_cast<std::size_t>(updates.not_finite % of_round)],
+                           first_of_[updates.not_finite % of_round],
              .stage = updates.stage});
     }
   }
@@ -154,16 +155,16 @@ std::int64_t DivergenceWatch::UpdatesMade() const {
 std::int64_t DivergenceWatch::UpdateOf(std::int64_t microbatch) const {
   const auto in_round = static_cast<std::int64_t>(update_of_.size());
   return microbatch / in_round * static_cast<std::int64_t>(first_of_.size()) +
-         update_of_[static_cast<std::size_t>(microbatch % in_round)];
+         update_of_[microbatch % in_round];
 }
 
 std::int64_t DivergenceWatch::UpdatesBefore(std::int64_t pause) const {
-  const std::int64_t trained = pauses_[static_cast<std::size_t>(pause)];
+  const std::int64_t trained = pauses_[pause];
   const auto in_round = static_cast<std::int64_t>(update_of_.size());
   const std::int64_t round = (trained - 1) / in_round;
   std::int64_t updates = 0;
   for (std::int64_t microbatch = 0; microbatch < trained - round * in_round; ++microbatch) {
-    updates = std::max(updates, update_of_[static_cast<std::size_t>(microbatch)] + std::int64_t{1});
+    updates = std::max(updates, update_of_[microbatch] + std::int64_t{1});
   }
   return round * static_cast<std::int64_t>(first_of_.size()) + updates;
 }

@@ -10,6 +10,7 @@
 
 #include "engine/training.h"
 #include "schedules/diagnostic.h"
+#include "schedules/tables.h"
 
 namespace stagecraft {
 
@@ -78,11 +79,11 @@ class DivergenceWatch {
 
   const TrainingPlan& plan_;
   JournalStart start_;
-  std::vector<std::int64_t> pauses_;     ///< Of all rounds: micro-batches before each.
-  std::vector<Holder> holders_;          ///< Of stages that update.
-  std::vector<std::int64_t> update_of_;  ///< Of one round, by micro-batch: at the last stage.
-  std::vector<std::int64_t> first_of_;   ///< Of one round, by update: its first micro-batch.
-  std::optional<Divergence> found_;      ///< With the update's number in this run.
+  Table<std::int64_t> pauses_;       ///< Of all rounds: micro-batches before each.
+  std::vector<Holder> holders_;      ///< Of stages that update.
+  Table<std::int64_t> update_of_;    ///< Of one round, by micro-batch: at the last stage.
+  Table<std::int64_t> first_of_;     ///< Of one round, by update: its first micro-batch.
+  std::optional<Divergence> found_;  ///< With the update's number in this run.
   bool finished_ = false;
 };
 

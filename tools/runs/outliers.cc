@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "schedules/schedule.h"
 #include "tools/arguments/quantity.h"
 
 namespace stagecraft {
@@ -64,7 +65,7 @@ std::vector<std::string> FindOutliers(const Schedule& schedule, const Timeline& 
                                       MicrobatchRange range) {
   std::map<std::pair<std::int32_t, OpKind>, std::vector<Nanoseconds>> durations;
   std::size_t index = 0;
-  for (const std::vector<Op>& program : schedule.programs) {
+  for (const Program& program : schedule.programs) {
     bool counts = range.begin == 0;  // The micro-batch before an S or P says where that belongs.
     for (const Op& op : program) {
       if (TraitsOf(op.kind).has_microbatch) {

@@ -7,6 +7,7 @@
 
 #include "schedules/fingerprint.h"
 #include "schedules/staleness.h"
+#include "schedules/tables.h"
 #include "schedules/verify.h"
 #include "schedules/weight_slots.h"
 #include "tools/arguments/quantity.h"
@@ -62,19 +63,15 @@ class LimitCheck {
 
  private:
   void CheckStages() {
-    const std::vector<StageStaleness> staleness = FindStaleness(schedule_);
-    const std::vector<std::int32_t> sets = PeakActivationSets(schedule_);
-    std::vector<std::int32_t> slots(staleness.size(), 1);
-    for (const StageSlots& held : CountWeightSlots(schedule_)) {
-      std::int32_t& most = slots[static_cast<std::size_t>(held.stage)];
-      most = std::max(most, held.slots);
-    }
+    const Table<StageStaleness> staleness = FindStaleness(schedule_);
+    const Table<std::int32_t> sets = PeakActivationSets(schedule_);
+    const Table<std::int32_t> copies = WeightCopiesOfStages(CountWeightSlots(schedule_));
 
     const ScheduleLimits& limits = request_.limits;
     for (std::size_t stage = 0; stage < staleness.size(); ++stage) {
       const std::string where = fmt::format("stage {}", stage);
       Count(where, {"updates missed", "--max-staleness"}, staleness[stage].max, limits.staleness);
-      Count(where, {"weight copies", "--max-slots"}, slots[stage], limits.slots);
+      Count(where, {"weight copies", "--max-slots"}, copies[stage], limits.slots);
       Count(where, {"activation sets", "--max-activations"}, sets[stage], limits.activations);
     }
   }

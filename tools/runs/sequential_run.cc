@@ -3,6 +3,7 @@
 #include <string_view>
 #include <utility>
 
+#include "schedules/schedule.h"
 #include "tools/command.h"
 #include "tools/runs/outliers.h"
 #include "tools/runs/training_run.h"
@@ -27,7 +28,7 @@ Schedule OneAfterTheOther(std::int32_t stages, std::int32_t microbatches) {
   schedule.name = "profile";
   schedule.shape = {1, stages, microbatches};
   schedule.placement.emplace_back();
-  std::vector<Op>& program = schedule.programs.emplace_back();
+  Program& program = schedule.programs.emplace_back();
   const bool predicts = stages > 1;
   for (std::int32_t q = 0; q < microbatches; ++q) {
     for (std::int32_t stage = 0; predicts && stage < stages; ++stage) {

@@ -11,6 +11,7 @@
 #include "engine/ranks/launch_environment.h"
 #include "engine/training.h"
 #include "engine/training_job.h"
+#include "schedules/op_tables.h"
 #include "traces/timeline.h"
 
 namespace stagecraft {
@@ -35,7 +36,7 @@ struct TrainingRunOptions {
 struct TrainingOutcome {
   Snapshot snapshot;
   std::optional<Timeline> recorded;
-  std::vector<SlotContent> reads;    ///< Per op id, if recorded: the version that it found.
+  OpTable<SlotContent> reads;        ///< If recorded: the version that each op found.
   std::vector<std::int32_t> clocks;  ///< MHz that devices showed meanwhile.
   std::chrono::nanoseconds elapsed{0};
   bool stopped = false;  ///< Ctrl-C came before the end, or `on_report` ended it.

@@ -10,7 +10,9 @@
 #include <fmt/format.h>
 
 #include "schedules/drains.h"
+#include "schedules/schedule.h"
 #include "schedules/staleness.h"
+#include "schedules/tables.h"
 #include "sim/measured_replay.h"
 #include "sim/simulate.h"
 #include "tools/command.h"
@@ -101,15 +103,14 @@ struct Part {
 Nanoseconds BeginBehind(const Schedule& lowered, const Timeline& timeline, const Drain& drain) {
   const OpIds ids(lowered);
   Nanoseconds begin = Nanoseconds::max();
-  for (std::size_t rank = 0; rank < lowered.programs.size(); ++rank) {
-    const std::vector<Op>& program = lowered.programs[rank];
+  for (std::int32_t rank = 0; rank < lowered.programs.Count(); ++rank) {
+    const Program& program = lowered.programs[rank];
     const auto found =
         std::find_if(program.begin() + drain.end[rank], program.end(),
                      [](const Op& op) { return op.stage == 0 && !IsCommunication(op.kind); });
     if (found != program.end()) {
-      const OpRef op{static_cast<std::int32_t>(rank),
-                     static_cast<std::int32_t>(found - program.begin())};
-      begin = std::min(begin, timeline.spans[static_cast<std::size_t>(ids.Of(op))].start);
+      const OpRef op{rank, static_cast<std::int32_t>(found - program.begin())};
+      begin = std::min(begin, timeline.spans[ids.Of(op)].start);
     }
   }
   return begin == Nanoseconds::max() ? Makespan(timeline) : begin;
@@ -127,13 +128,13 @@ Part CutOut(const Schedule& lowered, const Timeline& timeline,
   Part part;
   part.schedule = lowered;
   const OpIds ids(lowered);
-  for (std::size_t rank = 0; rank < lowered.programs.size(); ++rank) {
-    std::vector<Op>& program = part.schedule.programs[rank];
+  for (std::int32_t rank = 0; rank < lowered.programs.Count(); ++rank) {
+    Program& program = part.schedule.programs[rank];
     program.clear();
     for (std::size_t i = 0; i < stretches.size(); ++i) {
       for (std::int32_t op = stretches[i].from.end[rank]; op < stretches[i].to.end[rank]; ++op) {
-        const OpRef ref{static_cast<std::int32_t>(rank), op};
-        const Span& span = timeline.spans[static_cast<std::size_t>(ids.Of(ref))];
+        const OpRef ref{rank, op};
+        const Span& span = timeline.spans[ids.Of(ref)];
         program.push_back(lowered.At(ref));
         part.measured.spans.push_back({std::max(span.start - shifts[i], Nanoseconds(0)),
                                        std::max(span.end - shifts[i], Nanoseconds(0))});
@@ -145,7 +146,7 @@ Part CutOut(const Schedule& lowered, const Timeline& timeline,
 
 Costs MeasureCosts(const Schedule& schedule, const Timeline& timeline,
                    const std::vector<MicrobatchRange>& ranges) {
-  const std::vector<Nanoseconds> allreduces = MeasureAllReduces(schedule, timeline, ranges);
+  const Table<Nanoseconds> allreduces = MeasureAllReduces(schedule, timeline, ranges);
   Costs costs;
   for (const ProfileLayer& stage : MeasureStages(schedule, timeline, ranges)) {
     const MeasuredCosts& at = stage.at.front();
@@ -179,7 +180,7 @@ Timeline Simulated(const Schedule& schedule, Costs costs, const Delays& delays) 
   const OpIds ids(schedule);
   for (std::int32_t id = 0; id < ids.Size(); ++id) {
     if (!IsCommunication(schedule.At(ids.At(id)).kind)) {
-      predicted.spans[static_cast<std::size_t>(id)].start += delays.dispatch;
+      predicted.spans[id].start += delays.dispatch;
     }
   }
   return predicted;
@@ -213,18 +214,18 @@ Nanoseconds NaiveFormula(const std::vector<Stretch>& stretches, const Costs& cos
   }
   Nanoseconds sum(0);
   for (const Stretch& stretch : stretches) {
-    const auto stages = static_cast<std::int32_t>(costs.stages.size());
+    const auto stages = costs.stages.Count();
     sum += (stretch.Microbatches() + stages - 1) * slowest;
   }
   return sum;
 }
 
 /// How many ops read another version than the schedule says.
-std::int64_t CountWrongReads(const Schedule& lowered, const std::vector<SlotContent>& reads,
+std::int64_t CountWrongReads(const Schedule& lowered, const OpTable<SlotContent>& reads,
                              std::int64_t& checked) {
   std::int64_t wrong = 0;
-  std::size_t id = 0;
-  for (const std::vector<Op>& program : lowered.programs) {
+  std::int32_t id = 0;
+  for (const Program& program : lowered.programs) {
     for (const Op& op : program) {
       const SlotContent read = reads[id++];
       if (TraitsOf(op.kind).reads_weights) {

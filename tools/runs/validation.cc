@@ -34,14 +34,14 @@ std::string ErrorText(Nanoseconds predicted, Nanoseconds measured) {
 }
 
 std::string RanksToText(const TimelineDifference& run) {
-  Table table{{{"rank"},
-               {"busy, predicted"},
-               {"measured"},
-               {"error"},
-               {"end, predicted"},
-               {"measured"},
-               {"error"}},
-              {}};
+  TextTable table{{{"rank"},
+                   {"busy, predicted"},
+                   {"measured"},
+                   {"error"},
+                   {"end, predicted"},
+                   {"measured"},
+                   {"error"}},
+                  {}};
   for (std::size_t rank = 0; rank < run.ranks.size(); ++rank) {
     const TimelineDifference::Rank& of_rank = run.ranks[rank];
     table.rows.push_back({std::to_string(rank), FormatDuration(of_rank.predicted_busy),
@@ -56,7 +56,8 @@ std::string RanksToText(const TimelineDifference& run) {
 
 /// One line per kind, all stages together.
 std::string KindsToText(const TimelineDifference& run) {
-  Table table{{{"kind", Align::kLeft}, {"ops"}, {"mean, predicted"}, {"measured"}, {"error"}}, {}};
+  TextTable table{{{"kind", Align::kLeft}, {"ops"}, {"mean, predicted"}, {"measured"}, {"error"}},
+                  {}};
   for (std::size_t begin = 0; begin < run.kinds.size();) {
     TimelineDifference::Kind sum;
     sum.kind = run.kinds[begin].kind;

@@ -5,11 +5,13 @@
 
 #include <gtest/gtest.h>
 
+#include "schedules/schedule.h"
+
 namespace stagecraft {
 namespace {
 
 TEST(DualBatch, TheFirstPairAtTheTurningPointIsNotOneCell) {
-  const std::vector<Op> ops =
+  const Program ops =
       DualBatch({.span = 1, .distance = 0, .steady = 2, .first = {0, 0, 3}, .second = {1, 0, 3}},
                 Cells::kJoined);
   std::string text;

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "schedules/schedule.h"
 #include "tests/support/schedule_builder.h"
 
 namespace stagecraft {
@@ -23,7 +24,7 @@ TEST(DualPipeV, SeparateCellsAreTheSameOrder) {
   GeneratorOptions options{.ranks = 3, .microbatches = 7};
   Schedule joined = Make("dualpipe-v", options);
   options.cells = Cells::kSeparate;
-  for (std::vector<Op>& program : joined.programs) {
+  for (Program& program : joined.programs) {
     for (Op& op : program) {
       op.joined = false;
     }

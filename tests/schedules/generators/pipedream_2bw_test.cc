@@ -6,6 +6,7 @@
 
 #include "schedules/activations.h"
 #include "schedules/diagram.h"
+#include "schedules/schedule.h"
 #include "schedules/staleness.h"
 #include "tests/support/schedule_builder.h"
 
@@ -18,7 +19,7 @@ using test::Reads;
 /// Checks every read against max(0, floor(q / T) - 1); gives their number.
 int ExpectReads(const Schedule& schedule, std::int32_t every) {
   int reads = 0;
-  for (const std::vector<Op>& program : schedule.programs) {
+  for (const Program& program : schedule.programs) {
     for (const Op& op : program) {
       if (TraitsOf(op.kind).reads_weights) {
         EXPECT_EQ(op.version, std::max(0, op.microbatch / every - 1)) << ToString(op);

@@ -68,7 +68,7 @@ TEST(PipeDream, ThreeReplicasUpdateEveryThreeMicrobatches) {
   for (const std::size_t rank : {0U, 1U, 2U, 3U}) {
     std::cout << ProgramText(schedule, rank) << '\n';
   }
-  EXPECT_EQ(schedule.placement, (std::vector<std::vector<std::int32_t>>{{0}, {0}, {0}, {1}}));
+  EXPECT_EQ(schedule.placement, (Table<Table<std::int32_t>>{{0}, {0}, {0}, {1}}));
   EXPECT_EQ(ProgramText(schedule, 0),
             "0F0@0 0F3@0 0B0@0 0A@0 0S@0 0F6@1 0B3@0 0A@1 0S@1 0F9@2 0B6@1 0A@2 0S@2 0B9@2 0A@3 "
             "0S@3");

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "schedules/schedule.h"
 #include "schedules/staleness.h"
 #include "schedules/text.h"
 #include "tests/support/schedule_builder.h"
@@ -33,7 +34,7 @@ TEST(PipeOptim, BackwardsReadTheNewestVersionWithEveryRule) {
   for (GeneratorOptions options : ExactOptions()) {
     for (const HorizonRule rule : {HorizonRule::kExact, HorizonRule::kSteady, HorizonRule::kCode}) {
       options.horizon = rule;
-      for (const std::vector<Op>& program : Make("pipeoptim", options).programs) {
+      for (const Program& program : Make("pipeoptim", options).programs) {
         std::int32_t newest = 0;
         for (const Op& op : program) {
           newest += op.kind == OpKind::kStep ? 1 : 0;

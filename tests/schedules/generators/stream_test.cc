@@ -67,7 +67,7 @@ TEST(MakeStream, ReplicasTakeTurnsAndReduceBeforeTheyStep) {
   // Micro-batch q runs on replica q mod 2; an update takes 4, 2 of each replica.
   const Schedule schedule =
       MakeStream({.replicas = {2, 1}, .warmup = {1, 0}, .microbatches = 8, .update_every = 4});
-  EXPECT_EQ(schedule.placement, (std::vector<std::vector<std::int32_t>>{{0}, {0}, {1}}));
+  EXPECT_EQ(schedule.placement, (Table<Table<std::int32_t>>{{0}, {0}, {1}}));
   EXPECT_EQ(ProgramText(schedule, 0),
             "0F0@0 0F2@0 0B0@0 0F4@0 0B2@0 0A@0 0S@0 0F6@1 0B4@1 0B6@1 0A@1 0S@1");
   EXPECT_EQ(ProgramText(schedule, 1),

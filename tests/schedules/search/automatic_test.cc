@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "schedules/activations.h"
+#include "schedules/schedule.h"
 #include "tests/support/schedule_builder.h"
 
 namespace stagecraft {
@@ -44,7 +45,7 @@ TEST(MakeAutomatic, RepeatsItsOrderInEveryBatch) {
   const Schedule one = Make("zb-auto", {.ranks = 3, .microbatches = 5});
   const Schedule two = Make("zb-auto", {.ranks = 3, .microbatches = 5, .batches = 2});
   for (std::size_t rank = 0; rank < 3; ++rank) {
-    const std::vector<Op>& first = one.programs[rank];
+    const Program& first = one.programs[rank];
     ASSERT_EQ(two.programs[rank].size(), 2 * first.size());
     EXPECT_TRUE(std::equal(first.begin(), first.end(), two.programs[rank].begin()));
   }

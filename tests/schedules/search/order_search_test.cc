@@ -10,8 +10,10 @@
 
 #include <gtest/gtest.h>
 
+#include "schedules/schedule.h"
 #include "schedules/search/bound.h"
 #include "schedules/search/timed_order.h"
+#include "schedules/tables.h"
 #include "tests/support/auto_problems.h"
 
 namespace stagecraft {
@@ -56,8 +58,8 @@ TEST(FindOrder, KeepsTheLimitAndTheBound) {
 }
 
 /// The orders of one rank's 3 m ops, F < I < W of each micro-batch, each kind in order.
-void AddOrders(std::int32_t rank, std::int32_t m, std::vector<Op>& order, std::int32_t f,
-               std::int32_t i, std::int32_t w, std::vector<std::vector<Op>>& orders) {
+void AddOrders(std::int32_t rank, std::int32_t m, Program& order, std::int32_t f, std::int32_t i,
+               std::int32_t w, Table<Program>& orders) {
   if (w == m) {
     orders.push_back(order);
     return;
@@ -81,14 +83,14 @@ void AddOrders(std::int32_t rank, std::int32_t m, std::vector<Op>& order, std::i
 
 /// The shortest window of all orders of a straight pipeline of two ranks.
 std::int64_t ShortestOfAll(const AutoProblem& problem) {
-  std::vector<std::vector<std::vector<Op>>> orders(2);
+  std::vector<Table<Program>> orders(2);
   for (std::int32_t rank = 0; rank < 2; ++rank) {
-    std::vector<Op> order;
+    Program order;
     AddOrders(rank, problem.microbatches, order, 0, 0, 0, orders[static_cast<std::size_t>(rank)]);
   }
   std::int64_t shortest = std::numeric_limits<std::int64_t>::max();
-  for (const std::vector<Op>& first : orders[0]) {
-    for (const std::vector<Op>& second : orders[1]) {
+  for (const Program& first : orders[0]) {
+    for (const Program& second : orders[1]) {
       const std::optional<AutoOrder> timed = TimeOrder(problem, {first, second});
       shortest = timed ? std::min(shortest, timed->window) : shortest;
     }

@@ -6,6 +6,9 @@
 #include <gtest/gtest.h>
 
 #include "schedules/generator.h"
+#include "schedules/generators.h"
+#include "schedules/schedule.h"
+#include "schedules/tables.h"
 #include "tests/support/auto_problems.h"
 #include "tests/support/schedule_builder.h"
 
@@ -14,9 +17,9 @@ namespace {
 
 using test::EqualProblem;
 
-std::vector<std::vector<Op>> WithoutSteps(const Schedule& schedule) {
-  std::vector<std::vector<Op>> programs = schedule.programs;
-  for (std::vector<Op>& program : programs) {
+Table<Program> WithoutSteps(const Schedule& schedule) {
+  Table<Program> programs = schedule.programs;
+  for (Program& program : programs) {
     std::erase_if(program, [](const Op& op) { return op.kind == OpKind::kStep; });
   }
   return programs;
@@ -35,8 +38,7 @@ TEST(TimeOrder, RefusesWhatExceedsTheLimitOrCannotRun) {
   const AutoProblem problem = EqualProblem(StraightPlacement(3), 6, {1, 1, 1, 0, 1, 0}, 4);
   EXPECT_FALSE(
       TimeOrder(problem, WithoutSteps(test::Make("zb-h2", {.ranks = 3, .microbatches = 6}))));
-  std::vector<std::vector<Op>> programs =
-      WithoutSteps(test::Make("zb-h1", {.ranks = 3, .microbatches = 6}));
+  Table<Program> programs = WithoutSteps(test::Make("zb-h1", {.ranks = 3, .microbatches = 6}));
   ASSERT_TRUE(TimeOrder(problem, programs));
   std::swap(programs[1].front(), programs[1].back());
   EXPECT_FALSE(TimeOrder(problem, programs));

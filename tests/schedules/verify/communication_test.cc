@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "schedules/lower.h"
+#include "schedules/schedule.h"
 #include "schedules/verify.h"
 #include "tests/schedules/verify_cases.h"
 #include "tests/support/schedule_builder.h"
@@ -233,7 +234,7 @@ TEST(VerifyCommunication, AChannelIsOneFifoForAllKindsAndStages) {
   Schedule lowered = Lower(TwoInAV(), {ReceivePolicy::Kind::kJustInTime, 0});
   EXPECT_EQ(test::Texts(Verify(lowered)), "");
   // 1RECV_F1 moves from before 2RECV_B0 to right before its consumer: the tensors would be swapped.
-  std::vector<Op>& program = lowered.programs[1];
+  Program& program = lowered.programs[1];
   const OpRef recv = test::FindOp(lowered, OpKind::kRecvForward, 1, 1);
   const OpRef consumer = test::FindOp(lowered, OpKind::kForward, 1, 1);
   std::rotate(program.begin() + recv.index, program.begin() + recv.index + 1,

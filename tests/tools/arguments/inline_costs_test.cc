@@ -31,7 +31,7 @@ const OpKinds kSplit = Kinds({OpKind::kForward, OpKind::kBackwardInput, OpKind::
 
 StageCosts OneStage(const InlineCosts& given, bool has_profile = false,
                     const StageCosts& before = {}) {
-  std::vector<StageCosts> costs{before};
+  Table<StageCosts> costs{before};
   ApplyInline(given, 1, has_profile, costs);
   return costs.front();
 }

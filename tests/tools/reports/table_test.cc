@@ -5,11 +5,11 @@
 namespace stagecraft {
 namespace {
 
-Table Example() {
+TextTable Example() {
   return {{{"approach", Align::kLeft}, {"bubble"}}, {{"gpipe", "27.3 %"}, {"a, \"b\"", "0"}}};
 }
 
-TEST(Table, MarkdownLinesUp) {
+TEST(TextTable, MarkdownLinesUp) {
   EXPECT_EQ(ToMarkdown(Example()),
             "| approach | bubble |\n"
             "|:---------|-------:|\n"
@@ -17,14 +17,14 @@ TEST(Table, MarkdownLinesUp) {
             "| a, \"b\"   |      0 |\n");
 }
 
-TEST(Table, PlainTextHasNoBarsAndNoTrailingBlanks) {
+TEST(TextTable, PlainTextHasNoBarsAndNoTrailingBlanks) {
   EXPECT_EQ(ToPlainText(Example()),
             "approach  bubble\n"
             "gpipe     27.3 %\n"
             "a, \"b\"         0\n");
 }
 
-TEST(Table, CsvQuotesWhatNeedsIt) {
+TEST(TextTable, CsvQuotesWhatNeedsIt) {
   EXPECT_EQ(ToCsv(Example()),
             "approach,bubble\n"
             "gpipe,27.3 %\n"
@@ -33,8 +33,8 @@ TEST(Table, CsvQuotesWhatNeedsIt) {
 }
 
 // Names of files, and names within files, may be anything.
-TEST(Table, ACellStaysACell) {
-  const Table table{{{"a", Align::kLeft}, {"b"}}, {{"x|y\nz\x1b[31m", "1"}}};
+TEST(TextTable, ACellStaysACell) {
+  const TextTable table{{{"a", Align::kLeft}, {"b"}}, {{"x|y\nz\x1b[31m", "1"}}};
   EXPECT_EQ(ToMarkdown(table),
             "| a               |   b |\n"
             "|:----------------|----:|\n"
@@ -45,7 +45,7 @@ TEST(Table, ACellStaysACell) {
   EXPECT_EQ(ToCsv(table), "a,b\n\"x|y\nz\x1b[31m\",1\n");
 }
 
-TEST(Table, CountsCharactersNotBytes) {
+TEST(TextTable, CountsCharactersNotBytes) {
   EXPECT_EQ(ToPlainText({{{"µµµ"}, {"x"}}, {{"a", "b"}}}),
             "µµµ    x\n"
             "  a    b\n");
