@@ -239,8 +239,7 @@ void Step(const OptimizerOptions& options, const OptimizerBuffers<T>& buffers, c
           const StepTargets<T>& targets, void* stream) {
   Rules<T> rules{StepRule<T>(options, call.numbers), {}, call.clip, call.numbers.updates};
   if (call.prediction != nullptr) {
-    rules.prediction = PredictRule<T>(options, *call.prediction);
-    rules.prediction.repeats = RepeatsStep(options, call.numbers, *call.prediction);
+    rules.prediction = PredictRule<T>(options, *call.prediction, call.numbers);
   }
   Launch<T>(
       rules,

@@ -37,11 +37,8 @@ std::vector<std::string_view> Split(std::string_view text) {
   }
 }
 
-Result<LearningRate> Refuse(const char* flag, std::string message) {
-  Diagnostic diagnostic;
-  diagnostic.where = flag;
-  diagnostic.message = std::move(message);
-  return {std::nullopt, {std::move(diagnostic)}};
+Result<LearningRate> Refuse(const char* option, std::string message) {
+  return {std::nullopt, {ErrorAt(option, std::move(message))}};
 }
 
 bool IsRate(const std::optional<double>& value) {
@@ -104,15 +101,15 @@ Result<LearningRate> ParseLearningRate(std::string_view rates, std::string_view 
   for (const std::string_view part : Split(rates)) {
     const std::optional<double> value = Number<double>(part);
     if (!IsRate(value)) {
-      return Refuse("--lr", fmt::format("expected rates of at least 0, as in 0.1 or 0.1,0.05, "
-                                        "got '{}'",
-                                        rates));
+      return Refuse("rates", fmt::format("expected rates of at least 0, as in 0.1 or 0.1,0.05, "
+                                         "got '{}'",
+                                         rates));
     }
     values.push_back(*value);
   }
   LearningRate rate(std::move(values));
   if (!SetShape(shape, rate)) {
-    return Refuse("--lr-schedule",
+    return Refuse("shape",
                   fmt::format("expected constant, step:EVERY,FACTOR or cosine:UPDATES[,FLOOR], "
                               "got '{}'",
                               shape));

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <limits>
 
+#include "schedules/names.h"
+
 namespace stagecraft {
 namespace {
 
@@ -50,21 +52,11 @@ WeightStore::WeightStore(const WeightStoreOptions& options) : options_(options) 
   gradient_ = MakeBuffer();
   first_not_finite_ = options.memory->Allocate(sizeof kNever);
   options.memory->CopyIn(first_not_finite_.get(), std::as_bytes(std::span(&kNever, 1)));
-  const OptimizerOptions& optimizer = options.optimizer;
-  const bool is_sgd = optimizer.kind == OptimizerKind::kSgd;
-  if (is_sgd && optimizer.momentum > 0) {
-    velocity_ = MakeBuffer();
-  }
-  if (!is_sgd) {
-    moment1_ = MakeBuffer();
-    moment2_ = MakeBuffer();
-  }
-  if (options.needs.predicts &&
-      (optimizer.displacement == Displacement::kNext || (is_sgd && optimizer.momentum == 0))) {
-    last_ = MakeBuffer();
-  }
-  if (options.needs.negative_horizon < 0) {
-    difference_ = MakeBuffer();
+
+  const PredictionNeeds predictions{.forward = options.needs.predicts,
+                                    .backward = options.needs.negative_horizon < 0};
+  for (const OptimizerBuffer buffer : BuffersOf(options.optimizer, predictions)) {
+    kept_[buffer] = MakeBuffer();
   }
 }
 
@@ -76,16 +68,9 @@ std::optional<std::int64_t> WeightStore::FirstNotFinite() const {
 
 std::vector<StateBuffer> WeightStore::State() {
   std::vector<StateBuffer> state;
-  const auto add = [&](const char* name, const Buffer& buffer) {
-    if (buffer) {
-      state.push_back({name, buffer.get()});
-    }
-  };
-  add("momentum", velocity_);
-  add("m", moment1_);
-  add("v", moment2_);
-  add("last_gradient", last_);
-  add("weight_difference", difference_);
+  for (const auto& [buffer, memory] : kept_) {
+    state.push_back({ToString(buffer), memory.get()});
+  }
   return state;
 }
 
@@ -100,9 +85,12 @@ void WeightStore::MoveNewestTo(std::int32_t slot) {
 
 template <typename T>
 OptimizerBuffers<T> WeightStore::Buffers() const {
-  return {
-      options_.elements, As<T>(gradient_), As<T>(velocity_),   As<T>(moment1_),
-      As<T>(moment2_),   As<T>(last_),     As<T>(difference_), As<std::int64_t>(first_not_finite_)};
+  OptimizerBuffers<T> buffers{.elements = options_.elements, .gradient = As<T>(gradient_)};
+  for (const auto& [buffer, memory] : kept_) {
+    buffers[buffer] = As<T>(memory);
+  }
+  buffers.first_not_finite = As<std::int64_t>(first_not_finite_);
+  return buffers;
 }
 
 template <typename T>
@@ -110,18 +98,20 @@ void WeightStore::StepAs(const StepOp& step, const PredictOp* prediction) {
   const auto slot = [&](std::int32_t index) {
     return As<T>(slots_[static_cast<std::size_t>(index)]);
   };
+
   StepWork<T> work;
   work.numbers = {
       .updates = updates_,
       .count = static_cast<double>(step.samples) / static_cast<double>(options_.samples),
       .rate = options_.learning_rate.At(updates_)};
-  if (difference_) {
+  if (kept_.contains(OptimizerBuffer::kDifference)) {
     work.numbers.difference_decay = std::exp(kDifferenceDecay / -options_.needs.negative_horizon);
   }
   work.targets = {slot(step.from), slot(step.to), nullptr};
   ++updates_;
   newest_ = step.to;
   contents_[static_cast<std::size_t>(step.to)] = SlotContent{step.version + 1, 0};
+
   PredictNumbers numbers;
   if (prediction != nullptr) {
     NotePrediction(*prediction);

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -114,10 +115,11 @@ class WeightStore : public Weights {
   WeightStoreOptions options_;
   std::vector<Buffer> slots_;
   std::vector<std::optional<SlotContent>> contents_;  ///< By slot.
-  Buffer gradient_, velocity_, moment1_, moment2_, last_, difference_;
-  Buffer first_not_finite_;          ///< One int64.
-  std::vector<double> exchanged_;    ///< The gradient in double, while replicas add theirs.
-  std::vector<std::byte> narrowed_;  ///< The same as it is in memory.
+  Buffer gradient_;
+  std::map<OptimizerBuffer, Buffer> kept_;  ///< What the optimizer and its predictions keep.
+  Buffer first_not_finite_;                 ///< One int64.
+  std::vector<double> exchanged_;           ///< The gradient in double, while replicas add theirs.
+  std::vector<std::byte> narrowed_;         ///< The same as it is in memory.
   std::int32_t newest_ = 0;
   std::int64_t updates_ = 0;
 };

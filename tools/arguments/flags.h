@@ -59,6 +59,13 @@ CLI::Option* AddChoice(CLI::App& app, const std::string& flag,
       ->type_name(type_name);
 }
 
+/// One of the names that stand beside the enum.
+template <typename T>
+CLI::Option* AddChoice(CLI::App& app, const std::string& flag, T& value,
+                       const std::string& description) {
+  return AddChoice(app, flag, NamesOf(value), value, description);
+}
+
 /// The parts of `text` between commas; one empty part for an empty text.
 std::vector<std::string_view> SplitAtCommas(std::string_view text);
 

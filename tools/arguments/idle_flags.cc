@@ -5,6 +5,8 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "tools/arguments/optimizer_arguments.h"
+
 namespace stagecraft {
 
 std::vector<IdleFlag> FlagsOfModel(const std::string& model, bool model_is_file,
@@ -31,7 +33,7 @@ std::vector<IdleFlag> FlagsOfModel(const std::string& model, bool model_is_file,
 std::vector<IdleFlag> FlagsOfOptimizer(const OptimizerOptions& options, bool predicts) {
   std::vector<IdleFlag> flags;
   for (const OptimizerField& field : OptimizerFields()) {
-    flags.push_back({std::string(field.flag), std::string(field.idle(options, predicts))});
+    flags.push_back({FlagOfOptimizer(field.name), field.idle(options, predicts)});
   }
   return flags;
 }

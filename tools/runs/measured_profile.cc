@@ -26,13 +26,6 @@ std::string ProcessorName() {
   return "";
 }
 
-/// Gradient, and what the optimizer keeps per weight.
-std::int64_t OptimizerBytes(const TrainingTask& task, std::int64_t parameter_bytes) {
-  const bool is_sgd = task.optimizer.kind == OptimizerKind::kSgd;
-  const std::int64_t states = is_sgd ? (task.optimizer.momentum > 0 ? 1 : 0) : 2;
-  return (1 + states) * parameter_bytes;
-}
-
 /// Elements of the outputs of all layers of a stage, for one sample.
 std::int64_t OutputElements(const std::vector<Layer>& layers, TensorShape shape) {
   shape.insert(shape.begin(), 1);
@@ -61,7 +54,7 @@ std::vector<StageSizes> SizesOfStages(const GivenTraining& given) {
     of_stage.output_bytes = is_last ? 0 : samples * element * Elements(shapes[stage + 1]);
     of_stage.parameter_bytes =
         LayoutOf(task.model, static_cast<std::int32_t>(stage)).elements * element;
-    of_stage.optimizer_bytes = OptimizerBytes(task, of_stage.parameter_bytes);
+    of_stage.optimizer_bytes = OptimizerBytes(task.optimizer, of_stage.parameter_bytes);
     sizes.push_back(of_stage);
   }
   return sizes;
