@@ -11,6 +11,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "schedules/names.h"
+
 namespace stagecraft {
 namespace {
 
@@ -47,15 +49,18 @@ bool IsRate(const std::optional<double>& value) {
 
 /// False if `text` is not a shape.
 bool SetShape(std::string_view text, LearningRate& rate) {
-  if (text == "constant") {
+  using Shape = LearningRate::Shape;
+  if (text == ToString(Shape::kConstant)) {
     return true;
   }
   const std::size_t colon = text.find(':');
   const std::string_view name = text.substr(0, colon);
-  const bool is_step = name == "step";
-  if (colon == std::string_view::npos || (!is_step && name != "cosine")) {
+  const bool is_step = name == ToString(Shape::kStep);
+  if (colon == std::string_view::npos || (!is_step && name != ToString(Shape::kCosine))) {
     return false;
   }
+
+  // A floor of a cosine may be missing, and is 0 then.
   const std::vector<std::string_view> parts = Split(text.substr(colon + 1));
   const std::optional<std::int64_t> period = Number<std::int64_t>(parts.front());
   const std::optional<double> factor =
@@ -64,8 +69,7 @@ bool SetShape(std::string_view text, LearningRate& rate) {
       (is_step && parts.size() != 2)) {
     return false;
   }
-  rate.SetShape(is_step ? LearningRate::Shape::kStep : LearningRate::Shape::kCosine, *period,
-                *factor);
+  rate.SetShape(is_step ? Shape::kStep : Shape::kCosine, *period, *factor);
   return true;
 }
 
@@ -82,6 +86,7 @@ double LearningRate::At(std::int64_t update) const {
         static_cast<double>(std::min(update, period_)) / static_cast<double>(period_);
     rate *= factor_ + (1 - factor_) * (1 + std::cos(std::numbers::pi * done)) / 2;
   }
+
   if (update < warm_up_) {
     rate *= static_cast<double>(update + 1) / static_cast<double>(warm_up_);
   }
@@ -107,6 +112,7 @@ Result<LearningRate> ParseLearningRate(std::string_view rates, std::string_view 
     }
     values.push_back(*value);
   }
+
   LearningRate rate(std::move(values));
   if (!SetShape(shape, rate)) {
     return Refuse("shape",

@@ -99,6 +99,8 @@ std::string FlagOfOptimizer(std::string_view option) {
 
 void OptimizerArguments::AddTo(CLI::App& app) {
   AddChoice(app, "--optimizer", options_.kind, Descriptions() + " [sgd]")->group(kGroup);
+
+  // The learning rate, and how it changes.
   app.add_option("--lr", rates_,
                  "learning rate, or one per update, of which the last holds on " +
                      UsualValues(&OptimizerTraits::usual_rate))
@@ -112,6 +114,8 @@ void OptimizerArguments::AddTo(CLI::App& app) {
   AddInteger(app, "--lr-warmup", {0, std::numeric_limits<std::int32_t>::max(), "UPDATES"}, warmup_,
              "over how many updates it rises from 0 [0]")
       ->group(kGroup);
+
+  // What only some optimizers have.
   AddNumber(
       app, "--momentum", [this](double value) { momentum_ = value; },
       "share of its last step that a step goes on with " +
@@ -123,6 +127,7 @@ void OptimizerArguments::AddTo(CLI::App& app) {
   AddNumber(
       app, "--weight-decay", [this](double value) { options_.weight_decay = value; },
       "added to the gradient; adamw: apart from it [0]");
+
   app.add_option_function<std::string>(
          "--betas",
          [this](const std::string& text) {
@@ -137,11 +142,14 @@ void OptimizerArguments::AddTo(CLI::App& app) {
          "of adam and adamw [0.9,0.999]")
       ->type_name("A,B")
       ->group(kGroup);
+
   AddNumber(
       app, "--eps", [this](double value) { options_.epsilon = value; }, "of adam and adamw [1e-8]");
   AddNumber(
       app, "--clip", [this](double value) { options_.clip_norm = value; },
       "longest gradient of a stage; a longer one is shortened [off]");
+
+  // What a schedule that predicts weights asks for.
   AddChoice(app, "--displacement", options_.displacement,
             "which step a prediction repeats: the last one, or the next if the last gradient came "
             "again [last]")
