@@ -55,6 +55,7 @@ Timeline Recorder::Recorded() const {
     if (!TraitsOf(lowered_.At(send).kind).is_send) {
       continue;
     }
+
     const OpRef recv = dependencies.matching_recv[static_cast<std::size_t>(send.rank)]
                                                  [static_cast<std::size_t>(send.index)];
     if (recv) {

@@ -24,7 +24,7 @@ class Recorder {
     arrivals_.resize(static_cast<std::size_t>(ids_.Size()));
   }
 
-  /// Time 0 of the record.
+  /// Sets time 0 of the record.
   void Begin(std::chrono::steady_clock::time_point time = std::chrono::steady_clock::now()) {
     begin_ = time;
   }
@@ -36,29 +36,28 @@ class Recorder {
     timeline_.spans[static_cast<std::size_t>(ids_.Of(op))] = span;
   }
 
-  /// What an op found in the slot that it read.
+  /// Writes down what an op found in the slot that it read.
   void RecordRead(OpRef op, SlotContent content) {
     reads_[static_cast<std::size_t>(ids_.Of(op))] = content;
   }
 
-  /// When the tensor of a RECV was there.
+  /// Writes down when the tensor of a RECV arrived.
   void RecordArrival(OpRef recv, Nanoseconds time, std::size_t bytes) {
     arrivals_[static_cast<std::size_t>(ids_.Of(recv))] = {time, static_cast<std::int64_t>(bytes)};
   }
 
-  /// All that is known of one rank as bytes, for another process of this program, and how many
-  /// they are.
+  /// The record of one rank as bytes, for another process of this program, and how many they are.
   std::string Bytes(std::int32_t rank) const;
   static std::size_t BytesOf(const Schedule& lowered, std::int32_t rank);
 
-  /// Takes those of `rank` from the front of `bytes`.
+  /// Takes the record of `rank` from the front of `bytes`.
   void Adopt(std::int32_t rank, std::string_view bytes);
 
-  /// Of all ops and transfers; a transfer starts with its SEND. O(ops).
+  /// The timeline of all ops and transfers; a transfer starts with its SEND. O(ops).
   Timeline Recorded() const;
 
-  /// Per op id: what it found in the slot that it read; `kNoRead` for ops that read none, and where
-  /// nobody keeps account.
+  /// Per op id: what the op found in the slot that it read; `kNoRead` for ops that read none, and
+  /// where weights keep no account.
   const std::vector<SlotContent>& Reads() const { return reads_; }
   static constexpr SlotContent kNoRead{-1, 0};
 
@@ -73,7 +72,7 @@ class Recorder {
   std::chrono::steady_clock::time_point begin_;
   Timeline timeline_;
   std::vector<SlotContent> reads_;
-  std::vector<Arrival> arrivals_;  ///< Per op id, of RECVs.
+  std::vector<Arrival> arrivals_;  ///< Per op id; only those of RECVs are set.
 };
 
 }  // namespace stagecraft

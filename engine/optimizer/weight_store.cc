@@ -156,6 +156,8 @@ std::span<double> WeightStore::Gradient() {
   if (options_.type == ElementType::kFloat64 && Memory().IsHost()) {
     return {As<double>(gradient_), size};
   }
+
+  // Replicas add up in double, in main memory: this rank's numbers are copied there.
   narrowed_.resize(Bytes());
   Memory().CopyOut(narrowed_, gradient_.get());
   if (options_.type == ElementType::kFloat64) {

@@ -91,10 +91,12 @@ std::vector<std::string> RunAsProcesses(const ExecutionPlan& plan, const MakeWor
     sockets[static_cast<std::size_t>(low)][high] = std::move(pair.first);
     sockets[static_cast<std::size_t>(high)][low] = std::move(pair.second);
   }
+
   std::vector<SocketPair> controls(ranks);
   for (SocketPair& control : controls) {
     control = MakeSocketPair();
   }
+
   ControlRoom room(plan, options);
   const pid_t launcher = getpid();
   for (std::size_t i = 0; i < ranks; ++i) {
@@ -108,21 +110,26 @@ std::vector<std::string> RunAsProcesses(const ExecutionPlan& plan, const MakeWor
       if (getppid() != launcher) {
         _exit(3);
       }
+
+      // A process holds no end but its own; else a peer that dies, or the launcher, would not be
+      // missed.
       std::map<std::int32_t, Descriptor> mine = std::move(sockets[i]);
       const Descriptor control = std::move(controls[i].second);
-      // Else a peer that dies, or the launcher, would not be missed.
       sockets.clear();
       controls.clear();
       room.CloseConnections();
+
       RunWorker(plan, make_work, options,
                 {rank, std::move(mine), control.Get(), &positions->Of(rank)});
       _exit(0);
     }
+
     room.Add(std::move(controls[i].first),
              std::make_unique<ForkedProcess>(process, rank, plan, positions));
     controls[i].second.Close();
     sockets[i].clear();
   }
+
   return room.Run();
 }
 

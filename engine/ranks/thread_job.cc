@@ -47,11 +47,14 @@ std::vector<std::string> RunAsThreads(const ExecutionPlan& plan, const MakeWork&
   FirstFailure failure;
   std::vector<std::string> results(static_cast<std::size_t>(ranks));
   std::mutex report_mutex;
+
+  // All are set up when the time begins.
   std::barrier ready(ranks, [&]() noexcept {
     if (options.recorder != nullptr) {
       options.recorder->Begin();
     }
   });
+
   const auto run_rank = [&](std::int32_t rank) {
     std::unique_ptr<RankWork> work;
     try {
@@ -64,6 +67,7 @@ std::vector<std::string> RunAsThreads(const ExecutionPlan& plan, const MakeWork&
     if (!work) {
       return;
     }
+
     const std::unique_ptr<Transport> end = hub.End(rank);
     Seat seat{.transport = *end, .recorder = options.recorder, .deadline = options.deadline};
     if (options.on_report) {
@@ -72,6 +76,7 @@ std::vector<std::string> RunAsThreads(const ExecutionPlan& plan, const MakeWork&
         options.on_report(rank, report);
       };
     }
+
     try {
       work->Run(seat);
       results[static_cast<std::size_t>(rank)] = work->Result();
@@ -83,6 +88,7 @@ std::vector<std::string> RunAsThreads(const ExecutionPlan& plan, const MakeWork&
       hub.Abort();
     }
   };
+
   std::vector<std::jthread> threads;
   threads.reserve(static_cast<std::size_t>(ranks));
   for (std::int32_t rank = 0; rank < ranks; ++rank) {
