@@ -14,7 +14,7 @@ struct DeviceEvent {
   DeviceEvent& operator=(const DeviceEvent&) = delete;
   virtual ~DeviceEvent() = default;
 
-  const std::int32_t device;  ///< Its number.
+  const std::int32_t device;  ///< Number of the device that the event is of.
 };
 
 /// A tensor between two stages, as bytes with an owner. Whoever holds it may read and write it; a
@@ -24,7 +24,7 @@ struct Boundary {
   std::shared_ptr<void> owner;  ///< Keeps `data` alive.
   std::byte* data = nullptr;
   std::size_t bytes = 0;
-  /// In a device's memory: `data` may be used behind it. In main memory there is none.
+  /// The event behind which `data` may be used; null in main memory.
   std::shared_ptr<DeviceEvent> ready{};
 };
 

@@ -29,16 +29,17 @@ class Device {
   Device& operator=(const Device&) = delete;
   virtual ~Device() = default;
 
-  /// Its number among those of this process; that of its events.
+  /// Number of the device among those of this process; its events carry it.
   virtual std::int32_t Number() const = 0;
 
-  /// Where this rank's ops run.
+  /// The stream in which this rank's ops run.
   virtual Stream ComputeStream() = 0;
 
-  /// Another one, whose work goes first: for transfers. Lives as long as the device.
+  /// A new stream, whose work goes before that of others: for transfers. Lives as long as the
+  /// device.
   virtual Stream MakeStream() = 0;
 
-  /// One that waits for tensors, so that an event behind them tells when they came.
+  /// A stream that waits for tensors, so that an event behind them tells when they came.
   Stream ArrivalStream() {
     if (arrivals_ == nullptr) {
       arrivals_ = MakeStream();
@@ -46,30 +47,31 @@ class Device {
     return arrivals_;
   }
 
-  /// The point behind all that `stream` has been given so far.
+  /// An event behind all work that `stream` has been given so far.
   virtual std::shared_ptr<DeviceEvent> Record(Stream stream) = 0;
 
-  /// What `stream` is given from now on runs behind `event`, which may be another device's.
+  /// Makes all work that `stream` is given from now on wait for `event`, which may be another
+  /// device's.
   virtual void Wait(Stream stream, const DeviceEvent& event) = 0;
 
-  /// Whether all before `event` has run. Does not wait.
+  /// Whether all work before `event` has run. Does not wait.
   virtual bool IsDone(const DeviceEvent& event) = 0;
 
-  /// From one event of this device to another; both are done.
+  /// The time from one event of this device to another. Requires: both are done.
   virtual Nanoseconds Between(const DeviceEvent& from, const DeviceEvent& to) = 0;
 
   /// Uninitialised memory, first used on `stream`. Whoever lets go of it has made sure that no
   /// stream uses it any more.
   virtual Boundary Allocate(std::size_t bytes, Stream stream) = 0;
 
-  /// A copy of what lies in another device, made on the compute stream; until that has run,
-  /// `tensor` must stay.
+  /// A copy of a tensor of another device, made on the compute stream. `tensor` must live until
+  /// that has run.
   virtual Boundary CopyHere(const Boundary& tensor) = 0;
 
-  /// What its clock shows now, in MHz; nothing if that cannot be known.
+  /// The frequency of the device now, in MHz; nothing if that cannot be known.
   virtual std::optional<std::int32_t> Clock() { return std::nullopt; }
 
-  /// Where weights are, and what updates them, on the compute stream.
+  /// The memory in which weights are, which updates them on the compute stream.
   virtual WeightMemory& Weights() = 0;
 
   /// Adds up `members` times `elements` values that lie behind each other, in double and in the
@@ -81,12 +83,12 @@ class Device {
   Stream arrivals_ = nullptr;
 };
 
-/// Holds what a stream still uses, until it has run that far.
+/// Keeps memory alive that a stream still uses, until the stream has run that far.
 class Shelf {
  public:
   explicit Shelf(Device& device) : device_(device) {}
 
-  /// Until all that `stream` has been given has run.
+  /// Keeps `owner` until all that `stream` has been given by now has run.
   void Keep(std::shared_ptr<void> owner, Device::Stream stream) {
     LetGo();
     kept_.emplace_back(device_.Record(stream), std::move(owner));

@@ -6,6 +6,7 @@
 
 #include "engine/failure.h"
 #include "engine/ranks/brief_wait.h"
+#include "schedules/check.h"
 
 namespace stagecraft {
 namespace {
@@ -47,12 +48,14 @@ void DeviceQueue::Begin(OpRef op) {
     Take();
   }
   transport_.Check();
-  begin_ = recorder_ != nullptr ? device_.Record(device_.ComputeStream()) : nullptr;
-  static_cast<void>(op);
+  given_.op = op;
+  given_.begin = recorder_ != nullptr ? device_.Record(device_.ComputeStream()) : nullptr;
 }
 
 void DeviceQueue::End(OpRef op) {
-  entries_.push_back({op, std::move(begin_), device_.Record(device_.ComputeStream())});
+  STAGECRAFT_CHECK(given_.op == op, "an op ends before the next one begins");
+  given_.end = device_.Record(device_.ComputeStream());
+  entries_.push_back(std::move(given_));
   ++spans_;
 }
 
@@ -63,7 +66,8 @@ void DeviceQueue::Mark(OpRef op) {
   }
 }
 
-void DeviceQueue::Arrive(OpRef recv, const Boundary& tensor) {
+void DeviceQueue::Arrive(OpRef recv, const Received& received) {
+  const Boundary& tensor = received.tensor;
   if (!tensor.ready) {
     return;
   }
@@ -73,6 +77,12 @@ void DeviceQueue::Arrive(OpRef recv, const Boundary& tensor) {
     device_.Wait(arrivals, *tensor.ready);
     const Event there = device_.Record(arrivals);
     entries_.push_back({recv, there, there, true, tensor.bytes});
+  }
+}
+
+void DeviceQueue::Read(OpRef op, const Weights& weights, std::int32_t slot) {
+  if (recorder_ != nullptr) {
+    recorder_->RecordRead(op, weights.Holds(slot).value_or(Recorder::kNoRead));
   }
 }
 
@@ -99,6 +109,7 @@ void DeviceQueue::Take() {
   if (recorder_ == nullptr) {
     return;
   }
+
   const Nanoseconds begin = TimeOf(entry.begin);
   if (entry.arrives) {
     recorder_->RecordArrival(entry.op, begin, entry.bytes);

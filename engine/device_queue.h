@@ -8,6 +8,7 @@
 #include <string>
 
 #include "engine/device.h"
+#include "engine/op_clock.h"
 #include "engine/recorder.h"
 #include "engine/transport.h"
 #include "schedules/op.h"
@@ -15,59 +16,60 @@
 namespace stagecraft {
 
 struct DeviceQueueOptions {
-  std::chrono::nanoseconds deadline = std::chrono::minutes(1);  ///< Of one op.
+  /// The longest that one op may take.
+  std::chrono::nanoseconds deadline = std::chrono::minutes(1);
   static constexpr std::int32_t kLead = 16;
-  std::int32_t lead = kLead;  ///< Ops that may be given out and not have run.
+  std::int32_t lead = kLead;  ///< How many ops may be given out and not have run.
   bool spins = false;         ///< Whether waits never sleep: this rank has a core to itself.
 };
 
-/// Until the device has run all that its compute stream has been given. Throws `Error` if that
-/// takes longer than `deadline`. For when the job is over and there is nobody else to hear from.
+/// Waits until the device has run all that its compute stream has been given. Throws `Error` if
+/// that takes longer than `deadline`. For the time after a job, when no other rank can be heard of.
 void WaitForDevice(Device& device, std::chrono::nanoseconds deadline);
 
 /// The ops that a rank has given to its device and that may not have run yet. Keeps the program
 /// from running away, notices when the device or another rank fails, and finds out when each op
-/// ran, by events around it: nothing waits for that.
+/// ran, by events around it, for which nothing waits.
 ///
 ///   program   |F0|F1|B0|S|F2|..          given out, one after the other
 ///   device        |  F0  |  F1  |  B0    Begin and End stand between them
 ///
 /// A time is the event's distance from an anchor, an event whose time on the program's clock is
 /// known to some microseconds; anchors are moved up, since distances are of six digits.
-class DeviceQueue {
+class DeviceQueue : public OpClock {
  public:
-  /// `recorder` may be null. Everything must live on. The device has nothing to do yet.
+  /// `recorder` may be null. All arguments must outlive the queue. Requires: the device is idle.
   DeviceQueue(Device& device, Transport& transport, Recorder* recorder,
               DeviceQueueOptions options = {});
 
   /// Around what an op puts into the compute stream. `Begin` waits if too much has not run, and
   /// throws `OpError` if that takes longer than the deadline, or what `Transport::Check` throws.
-  void Begin(OpRef op);
-  void End(OpRef op);
+  void Begin(OpRef op) override;
+  void End(OpRef op) override;
 
-  /// An op that takes no time, where the compute stream stands.
-  void Mark(OpRef op);
+  /// The time of a mark is when the compute stream gets there.
+  void Mark(OpRef op) override;
 
-  /// A tensor that the next op will use: its time is that of its event, and the op does not begin
-  /// before it.
-  void Arrive(OpRef recv, const Boundary& tensor);
+  /// The time of an arrival is that of the tensor's event; the next op does not begin before it.
+  void Arrive(OpRef recv, const Received& received) override;
 
-  /// Until all has run. Throws as `Begin` does.
-  void CatchUp();
+  void Read(OpRef op, const Weights& weights, std::int32_t slot) override;
 
-  /// The same, at a pause: takes its time to compare clocks again.
-  void Drain();
+  void CatchUp() override;
+
+  /// Compares the clocks again.
+  void Drain() override;
 
  private:
   using Event = std::shared_ptr<DeviceEvent>;
   struct Entry {
     OpRef op;
-    Event begin, end;  ///< The same for a mark or an arrival.
+    Event begin, end;  ///< One and the same for a mark or an arrival.
     bool arrives = false;
-    std::size_t bytes = 0;  ///< Of an arrival.
+    std::size_t bytes = 0;  ///< Size of the tensor that arrives.
   };
 
-  /// Waits for the first entry, and writes it down.
+  /// Waits until the first entry has run, and writes down when that was.
   void Take();
   void WaitFor(const DeviceEvent& event, OpRef op);
   void SetAnchor();
@@ -78,8 +80,8 @@ class DeviceQueue {
   Recorder* recorder_;
   DeviceQueueOptions options_;
   std::deque<Entry> entries_;
-  std::int32_t spans_ = 0;  ///< Of the entries.
-  Event begin_;             ///< Of the op that is being given out.
+  std::int32_t spans_ = 0;  ///< Entries that are ops with a beginning and an end.
+  Entry given_;             ///< The op that is being given out, as yet without its end.
   Event anchor_;
   std::chrono::steady_clock::time_point anchor_time_;
 };

@@ -8,7 +8,8 @@
 
 namespace stagecraft {
 
-/// Forwards of the evaluation data with the newest weights of a stage. Both must live on.
+/// A stage that runs forwards of the evaluation data with the newest weights of `stage`. Stage and
+/// weights must outlive it.
 class EvaluationStage : public Stage {
  public:
   EvaluationStage(ModelStage* stage, const WeightStore* weights)

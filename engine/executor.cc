@@ -42,14 +42,14 @@ ExecutionPlan PlanExecution(Schedule lowered, WeightSlots slots) {
 }
 
 Executor::Executor(const ExecutionPlan& plan, std::int32_t rank,
-                   std::map<std::int32_t, StagePart>& parts, Transport& transport,
-                   Recorder* recorder, std::atomic<std::int32_t>* position)
+                   std::map<std::int32_t, StagePart>& parts, Transport& transport, OpClock& clock,
+                   std::atomic<std::int32_t>* position)
     : plan_(plan),
       rank_(rank),
       program_(plan.schedule.programs[rank]),
       parts_(parts),
       transport_(transport),
-      recorder_(recorder),
+      clock_(clock),
       position_(position),
       recomputed_(plan.schedule),
       samples_(plan.schedule.shape.stages) {}
@@ -63,6 +63,9 @@ void Executor::Guarded(const Call& call) {
   } catch (const std::exception& error) {
     transport_.Abort();
     const auto* const of_op = dynamic_cast<const OpError*>(&error);
+
+    // The op that the error names, which a device may have run after the program went on, or the
+    // one that is being given out.
     const std::int32_t last = program_.Count() - 1;
     const std::int32_t index = of_op != nullptr ? of_op->Index() : std::min(next_, last);
     const std::string op = index < 0 ? "end" : ToString(program_[index]);
@@ -81,9 +84,7 @@ void Executor::RunUntil(std::int32_t end) {
 }
 
 void Executor::Drain() {
-  if (queue_ != nullptr) {
-    Guarded([&] { queue_->Drain(); });
-  }
+  Guarded([&] { clock_.Drain(); });
 }
 
 void Executor::ShareFirst(std::int32_t stage, std::span<double> values) {
@@ -100,40 +101,20 @@ void Executor::RunOp(std::int32_t index) {
     Compute(index, op);
     return;
   }
-  if (!IsCommunication(op.kind)) {
-    if (queue_ != nullptr && op.kind == OpKind::kStep) {
-      // If the job ends, what still waits for a tensor on the device gets none, and computes
-      // something all the same: that must never become weights.
-      queue_->CatchUp();
-    }
-    const Nanoseconds begin = Begin(index);
-    Update(index, op);
-    End(index, begin);
+  if (IsCommunication(op.kind)) {
+    clock_.Mark({rank_, index});
+    Communicate(index, op);
     return;
   }
-  if (queue_ != nullptr) {
-    queue_->Mark({rank_, index});
-  } else if (recorder_ != nullptr) {
-    const Nanoseconds now = recorder_->Now();
-    recorder_->Record({rank_, index}, {now, now});
-  }
-  Communicate(index, op);
-}
 
-Nanoseconds Executor::Begin(std::int32_t index) {
-  if (queue_ != nullptr) {
-    queue_->Begin({rank_, index});
-    return Nanoseconds(0);
+  // If the job ends, what still waits for a tensor on a device gets none, and computes something
+  // all the same: that must never become weights.
+  if (op.kind == OpKind::kStep) {
+    clock_.CatchUp();
   }
-  return recorder_ != nullptr ? recorder_->Now() : Nanoseconds(0);
-}
-
-void Executor::End(std::int32_t index, Nanoseconds begin) {
-  if (queue_ != nullptr) {
-    queue_->End({rank_, index});
-  } else if (recorder_ != nullptr) {
-    recorder_->Record({rank_, index}, {begin, recorder_->Now()});
-  }
+  clock_.Begin({rank_, index});
+  Update(index, op);
+  clock_.End({rank_, index});
 }
 
 void Executor::Compute(std::int32_t index, const Op& op) {
@@ -141,7 +122,8 @@ void Executor::Compute(std::int32_t index, const Op& op) {
   Boundary input = has_input ? InputOf(index) : Boundary{};
   Stage& stage = *PartOf(op).stage;
   const std::int32_t slot = SlotOf(index);
-  const Nanoseconds begin = Begin(index);
+
+  clock_.Begin({rank_, index});
   switch (op.kind) {
     case OpKind::kForward:
       Keep(index, op, stage.Forward(op.microbatch, slot, std::move(input), recomputed_.Has(op)));
@@ -161,11 +143,11 @@ void Executor::Compute(std::int32_t index, const Op& op) {
   if (TraitsOf(op.kind).accumulates) {
     samples_[op.stage] += stage.Samples(op.microbatch);
   }
-  End(index, begin);
-  if (recorder_ != nullptr) {
-    if (const Weights* const weights = PartOf(op).weights.get(); weights != nullptr) {
-      recorder_->RecordRead({rank_, index}, weights->Holds(slot).value_or(Recorder::kNoRead));
-    }
+  clock_.End({rank_, index});
+
+  // Evaluations and rehearsals have stages without weights.
+  if (const Weights* const weights = PartOf(op).weights.get(); weights != nullptr) {
+    clock_.Read({rank_, index}, *weights, slot);
   }
 }
 
@@ -177,6 +159,7 @@ void Executor::Communicate(std::int32_t index, const Op& op) {
                            PartOf(op).stage->ReceivedBytes(op.kind, op.microbatch));
     return;
   }
+
   const OpRef producer = plan_.dependencies.input[{rank_, index}];
   const auto kept = kept_.find(producer.index);
   STAGECRAFT_CHECK(kept != kept_.end(), "a SEND comes after the op whose tensor it sends");
@@ -191,7 +174,10 @@ void Executor::Update(std::int32_t index, const Op& op) {
     if (index != predicted_) {
       weights.Predict({op.version, op.horizon, BaseOf(index), SlotOf(index)});
     }
-  } else if (op.kind == OpKind::kStep) {
+    return;
+  }
+
+  if (op.kind == OpKind::kStep) {
     const StepOp step{op.version, BaseOf(index), SlotOf(index), samples};
     const std::int32_t behind = PredictionBehind(index);
     if (behind < 0) {
@@ -203,17 +189,20 @@ void Executor::Update(std::int32_t index, const Op& op) {
       predicted_ = behind;
     }
     samples = 0;
-  } else {
-    const std::vector<std::int32_t>& members = plan_.ranks_of_stage[op.stage];
-    const std::optional<DeviceValues> on_device = weights.GradientOnDevice();
-    if (!on_device || !transport_.AllReduceOnDevice(members, op.stage, *on_device)) {
-      transport_.AllReduce(members, op.stage, weights.Gradient());
-      weights.GradientReplaced();
-    }
-    auto sum = static_cast<double>(samples);  // Exact: far below 2^53.
-    transport_.AllReduce(members, op.stage, {&sum, 1});
-    samples = static_cast<std::int64_t>(sum);
+    return;
   }
+
+  // An A: gradients where they are if the transport can, else by way of main memory; then samples,
+  // as doubles, in which they are exact: far below 2^53.
+  const Table<std::int32_t>& members = plan_.ranks_of_stage[op.stage];
+  const std::optional<DeviceValues> on_device = weights.GradientOnDevice();
+  if (!on_device || !transport_.AllReduceOnDevice(members, op.stage, *on_device)) {
+    transport_.AllReduce(members, op.stage, weights.Gradient());
+    weights.GradientReplaced();
+  }
+  auto sum = static_cast<double>(samples);
+  transport_.AllReduce(members, op.stage, {&sum, 1});
+  samples = static_cast<std::int64_t>(sum);
 }
 
 std::int32_t Executor::PredictionBehind(std::int32_t index) const {
@@ -242,13 +231,10 @@ Boundary Executor::InputOf(std::int32_t index) {
   if (TraitsOf(source.kind).is_recv) {
     const OpRef send = plan_.dependencies.input[input];
     Received received = transport_.Receive(send.rank, TagOf(source));
-    if (queue_ != nullptr) {
-      queue_->Arrive(input, received.tensor);
-    } else if (recorder_ != nullptr) {
-      recorder_->RecordArrival(input, recorder_->At(received.arrival), received.tensor.bytes);
-    }
+    clock_.Arrive(input, received);
     return std::move(received.tensor);
   }
+
   const auto kept = kept_.find(input.index);
   STAGECRAFT_CHECK(kept != kept_.end(), "an op comes after the one whose tensor it uses");
   Boundary tensor = std::move(kept->second);

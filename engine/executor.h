@@ -7,9 +7,8 @@
 #include <span>
 #include <vector>
 
-#include "engine/device_queue.h"
 #include "engine/failure.h"
-#include "engine/recorder.h"
+#include "engine/op_clock.h"
 #include "engine/stage.h"
 #include "engine/transport.h"
 #include "engine/weights.h"
@@ -30,9 +29,9 @@ struct ExecutionPlan {
   Table<Table<std::int32_t>> ranks_of_stage;
 };
 
-/// Requires `Verify(lowered)` empty, with all its SENDs and RECVs.
+/// Requires: `Verify(lowered)` is empty, and `lowered` has its SENDs and RECVs.
 ExecutionPlan PlanExecution(Schedule lowered);
-/// The same for part of a schedule, whose slots are those of the whole.
+/// The same for part of a schedule, with the slots of the whole.
 ExecutionPlan PlanExecution(Schedule lowered, WeightSlots slots);
 
 /// What a rank holds of one stage.
@@ -43,20 +42,17 @@ struct StagePart {
 
 /// Runs the program of one rank, op after op, on the calling thread.
 ///
-/// RECVs post; whoever needs the tensor waits for it. What an op computes depends on the schedule,
-/// the stages and the weights only: never on when something arrives. The members of a cell run one
-/// after the other; what they send goes out after the last.
+/// A RECV only posts; the op that needs its tensor waits for it. What an op computes depends on the
+/// schedule, the stages and the weights only: never on when something arrives. The members of a
+/// cell run one after the other; what they send goes out after the last.
 ///
-/// `parts` by stage, one for each in the rank's placement. `recorder` may be null, and so may
-/// `position`, which is kept at the index of the op that runs.
+/// `parts` has one part for each stage in the rank's placement. `clock` hears of each op; one of a
+/// device also bounds how far the program may be ahead. `position`, unless it is null, is kept at
+/// the index of the op that runs. All must live on.
 class Executor {
  public:
   Executor(const ExecutionPlan& plan, std::int32_t rank, std::map<std::int32_t, StagePart>& parts,
-           Transport& transport, Recorder* recorder, std::atomic<std::int32_t>* position = nullptr);
-
-  /// Ops put work into a device from now on: `queue` says when it has run, and how far the program
-  /// may be ahead. It must live on.
-  void RunOn(DeviceQueue& queue) { queue_ = &queue; }
+           Transport& transport, OpClock& clock, std::atomic<std::int32_t>* position = nullptr);
 
   /// Runs what is left of the program. Throws `JobError` for whatever goes wrong on this rank,
   /// having ended the job for all others, and `Aborted` if another rank did that.
@@ -65,7 +61,7 @@ class Executor {
   /// Runs the ops before the one at index `end` that have not run yet.
   void RunUntil(std::int32_t end);
 
-  /// Waits until the device, if there is one, has run everything.
+  /// Waits until everything has run, also on a device. Throws what `Run` throws.
   void Drain();
 
   /// Gives all replicas of `stage` the values of the first: those of the rank that comes first in
@@ -77,12 +73,10 @@ class Executor {
   std::int32_t Next() const { return next_; }
 
  private:
-  /// Makes what `call` throws the end of the job.
+  /// Runs `call`; whatever it throws ends the job.
   template <typename Call>
   void Guarded(const Call& call);
   void RunOp(std::int32_t index);
-  Nanoseconds Begin(std::int32_t index);
-  void End(std::int32_t index, Nanoseconds begin);
   void Compute(std::int32_t index, const Op& op);
   void Communicate(std::int32_t index, const Op& op);
   void Update(std::int32_t index, const Op& op);
@@ -90,9 +84,9 @@ class Executor {
   /// which only post; -1 if there is none. The two are done in one pass.
   std::int32_t PredictionBehind(std::int32_t index) const;
   std::int32_t BaseOf(std::int32_t index) const;
-  /// The tensor that an F, B or I works on: from this rank or another.
+  /// The tensor that an F, B or I works on, from this rank or another.
   Boundary InputOf(std::int32_t index);
-  /// Keeps what an F, B or I made for whoever uses it: a SEND or an op of this rank.
+  /// Keeps the tensor that an F, B or I made for the SEND or the op of this rank that uses it.
   void Keep(std::int32_t index, const Op& op, Boundary tensor);
   StagePart& PartOf(const Op& op) { return parts_.at(op.stage); }
   std::int32_t SlotOf(std::int32_t index) const;
@@ -102,14 +96,13 @@ class Executor {
   const Program& program_;
   std::map<std::int32_t, StagePart>& parts_;
   Transport& transport_;
-  Recorder* recorder_;
+  OpClock& clock_;
   std::atomic<std::int32_t>* position_;
-  DeviceQueue* queue_ = nullptr;
   std::int32_t next_ = 0;
-  std::int32_t predicted_ = -1;  ///< Index of the last P that was done with its S.
+  std::int32_t predicted_ = -1;  ///< Index of the last P that was made with its S.
   RecomputedForwards recomputed_;
-  std::map<std::int32_t, Boundary> kept_;  ///< By index of the op that made it.
-  Table<std::int64_t> samples_;            ///< Per stage: of the gradients since its last S.
+  std::map<std::int32_t, Boundary> kept_;  ///< Tensors by the index of the op that made them.
+  Table<std::int64_t> samples_;  ///< Per stage: samples of the gradients since its last S.
 };
 
 }  // namespace stagecraft

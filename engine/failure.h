@@ -11,10 +11,10 @@ namespace stagecraft {
 /// Why a job ended early: the first thing that went wrong on any rank.
 struct Failure {
   std::int32_t rank = 0;
-  std::int32_t index = 0;  ///< Of the op in the rank's program.
-  std::string op;          ///< Its text, `2B3@1`.
+  std::int32_t index = 0;  ///< Index of the op in the rank's program.
+  std::string op;          ///< The op as text, `2B3@1`.
   std::string reason;
-  bool consequence = false;  ///< Of the end of another rank, which is the cause.
+  bool consequence = false;  ///< Whether the end of another rank is the cause.
 
   /// `rank 2, op 7 (2B3@1): REASON`.
   std::string Text() const {
@@ -33,11 +33,11 @@ class JobError : public Error {
   Failure failure_;
 };
 
-/// What went wrong on an op that the executor had given out already.
+/// An op has failed that the executor had given out already.
 class OpError : public Error {
  public:
   OpError(std::int32_t index, const std::string& what) : Error(what), index_(index) {}
-  std::int32_t Index() const { return index_; }  ///< In the rank's program.
+  std::int32_t Index() const { return index_; }  ///< Index of the op in the rank's program.
 
  private:
   std::int32_t index_;

@@ -25,6 +25,7 @@ Framework& LoadFramework(FrameworkKind kind) {
   if (std::filesystem::exists(file)) {
     return LoadFramework(file.string());
   }
+
   if (gpus) {
     throw NoFramework("this program was built without its part for GPUs (no " + file.string() +
                       "); build it where nvcc is, with a LibTorch that has its CUDA libraries "

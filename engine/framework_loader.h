@@ -7,13 +7,13 @@
 
 namespace stagecraft {
 
-/// No framework, and why: the message says where it was looked for and what to do.
+/// There is no framework. The message says where it was looked for and what to do.
 class NoFramework : public Error {
  public:
   using Error::Error;
 };
 
-/// Where it computes.
+/// Where a framework computes.
 enum class FrameworkKind : std::uint8_t { kMainMemory, kGpus };
 
 /// Loads the part of the engine that needs LibTorch, `libstagecraft_torch.so` or, for GPUs,

@@ -5,7 +5,7 @@
 
 namespace stagecraft {
 
-/// FNV-1a of 64 bits: tells apart by accident, not against an adversary.
+/// The 64-bit FNV-1a hash. It tells texts apart that differ by accident, not those of an adversary.
 constexpr std::uint64_t HashOf(std::string_view bytes) {
   std::uint64_t hash = 14695981039346656037U;
   for (const char byte : bytes) {

@@ -92,10 +92,12 @@ void Add(Fields& to, const TrainingPlan& plan) {
   for (const auto& [microbatches, ends] : pauses) {
     to.Add(fmt::format("{} {}", microbatches, ends));
   }
+
   to.AddNumber(evaluation.has_value());
   if (evaluation) {
     Add(to, *evaluation);
   }
+
   Add(to, begin);
   Add(to, end);
   to.Add(fmt::format("{} {}", tells_updates, tells_snapshots));

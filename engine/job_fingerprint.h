@@ -6,8 +6,8 @@
 
 namespace stagecraft {
 
-/// The same for processes that would train to the same bits from the same start: by it the ranks of
-/// a job recognise each other. Everything that changes results counts: the schedule, where it
+/// A number that is equal for processes that would train to the same bits: the ranks of a job
+/// recognise each other by it. Everything that changes results counts: the schedule, where it
 /// pauses and what it evaluates, the model and its cut, data (`TrainingTask::data`), types, loss,
 /// optimizer, learning rate, seed, the arithmetic of devices, and the snapshot to go on from, which
 /// may be null. It tells jobs apart by accident, not against an adversary.

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/data/batches.h"
@@ -19,15 +20,19 @@
 
 namespace stagecraft {
 
-/// Of the last stage's output and the target, a mean over the micro-batch.
+/// Loss between the last stage's output and the target, averaged over the micro-batch.
 enum class Loss : std::uint8_t { kMeanSquares, kCrossEntropy };
 
-/// What the last stage found for one micro-batch, of which `loss` is the mean.
+inline std::vector<std::string_view> NamesOf(Loss /*loss*/) {
+  return {"mse", "cross-entropy"};
+}
+
+/// What the last stage found for one micro-batch.
 struct MicrobatchResult {
   std::int64_t microbatch = 0;
-  double loss = 0;
-  std::int64_t samples = 0;  ///< Evaluating tokens, how many of those: what `right` is out of.
-  std::int64_t right = 0;    ///< Whose largest output was the target; only in evaluation.
+  double loss = 0;           ///< Mean over the micro-batch.
+  std::int64_t samples = 0;  ///< How many it has; of texts that are evaluated, how many tokens.
+  std::int64_t right = 0;    ///< For how many the target had the largest output; only evaluated.
 };
 
 /// Everything that a stage of a model is made of. Sizes and memory are the caller's; a framework
@@ -42,13 +47,13 @@ struct StageSetup {
   TensorShape output_sample;
   ElementType type = ElementType::kFloat32;
   Loss loss = Loss::kCrossEntropy;
-  std::uint64_t seed = 0;           ///< Of dropout.
+  std::uint64_t seed = 0;           ///< From which dropout's random numbers follow.
   WeightStore* weights = nullptr;   ///< Outlives the stage.
   Device* device = nullptr;         ///< Of the rank, outlives the stage; null in main memory.
-  std::byte* statistics = nullptr;  ///< `layout.buffers`, in the memory of the weights.
+  std::byte* statistics = nullptr;  ///< Holds `layout.buffers`, in the memory of the weights.
   BatchSource* training = nullptr;
-  BatchSource* evaluation = nullptr;                       ///< If there is one.
-  std::function<void(const MicrobatchResult&)> on_result;  ///< Of the last stage.
+  BatchSource* evaluation = nullptr;                       ///< Null if nothing is evaluated.
+  std::function<void(const MicrobatchResult&)> on_result;  ///< Called by the last stage only.
 };
 
 /// A stage of a real model.
@@ -57,11 +62,11 @@ class ModelStage : public Stage {
   /// Micro-batch 0 of the schedule is number `microbatch` of the data from now on.
   virtual void StartAt(std::int64_t microbatch) = 0;
 
-  /// Reports what is still to be reported: on a device, a result is known some time after the call
-  /// that it is of. Everything has run.
+  /// Reports the results that have not been reported: on a device, a result is known some time
+  /// after the call that computes it. Requires: everything has run.
   virtual void ReportAll() {}
 
-  /// As `ReceivedBytes` of a RECV_F that evaluates.
+  /// What `ReceivedBytes` says, for a RECV_F of an evaluation.
   virtual std::size_t EvaluatedBytes(std::int32_t /*microbatch*/) { return 0; }
 
   /// The forward without gradients on a micro-batch of the evaluation data, with the statistics
@@ -73,7 +78,7 @@ class ModelStage : public Stage {
 struct RankPlace {
   std::int32_t rank = 0, ranks = 1;
   std::int32_t local_rank = 0, local_ranks = 1;
-  bool own_process = false;  ///< Else ranks are threads of one.
+  bool own_process = false;  ///< Whether each rank is a process; else they are threads of one.
 };
 
 /// How devices compute.
@@ -108,18 +113,18 @@ class Framework {
 
   virtual std::string Version() const = 0;  ///< `LibTorch 2.11.0`.
 
-  /// Comes first on every thread that runs stages: one thread per rank computes, no more. Gives the
-  /// rank its device, if this framework has any; null in main memory.
+  /// Called first on every thread that runs stages; one thread per rank computes, no more. Returns
+  /// the rank's device if this framework has devices; null in main memory.
   virtual std::unique_ptr<Device> PrepareThread(const RankPlace& place) = 0;
 
   /// Devices of this machine. Leaves this process able to fork: nothing of them is set up here.
   virtual DevicesFound FindDevices() { return {0, "it computes in main memory"}; }
 
-  /// Before any `PrepareThread`.
+  /// Requires: `PrepareThread` has not been called.
   virtual void SetDeviceOptions(const DeviceOptions& /*options*/) {}
 
-  /// What connects the devices of processes; null where there are none. Comes behind the process's
-  /// `PrepareThread`. Throws `Error`.
+  /// What connects the devices of processes; null where there are no devices. Requires: this
+  /// process has called `PrepareThread`. Throws `Error`.
   virtual Nccl* GetNccl() { return nullptr; }
 
   /// Throws `Error` if the setup makes no sense.

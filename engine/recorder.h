@@ -22,7 +22,7 @@ class Recorder {
   explicit Recorder(const Schedule& lowered)
       : lowered_(lowered), spans_(lowered), reads_(lowered, kNoRead), arrivals_(lowered) {}
 
-  /// Time 0 of the record.
+  /// Sets time 0 of the record.
   void Begin(std::chrono::steady_clock::time_point time = std::chrono::steady_clock::now()) {
     begin_ = time;
   }
@@ -32,23 +32,22 @@ class Recorder {
 
   void Record(OpRef op, Span span) { spans_[op] = span; }
 
-  /// What an op found in the slot that it read.
+  /// Writes down what an op found in the slot that it read.
   void RecordRead(OpRef op, SlotContent content) { reads_[op] = content; }
 
-  /// When the tensor of a RECV was there.
+  /// Writes down when the tensor of a RECV arrived.
   void RecordArrival(OpRef recv, Nanoseconds time, std::size_t bytes) {
     arrivals_[recv] = {time, static_cast<std::int64_t>(bytes)};
   }
 
-  /// All that is known of one rank as bytes, for another process of this program, and how many
-  /// they are.
+  /// The record of one rank as bytes, for another process of this program, and how many they are.
   std::string Bytes(std::int32_t rank) const;
   static std::size_t BytesOf(const Schedule& lowered, std::int32_t rank);
 
-  /// Takes those of `rank` from the front of `bytes`.
+  /// Takes the record of `rank` from the front of `bytes`.
   void Adopt(std::int32_t rank, std::string_view bytes);
 
-  /// Of all ops and transfers; a transfer starts with its SEND. O(ops).
+  /// The timeline of all ops and transfers; a transfer starts with its SEND. O(ops).
   Timeline Recorded() const;
 
   /// What each op found in the slot that it read; `kNoRead` for ops that read none, and where
@@ -66,7 +65,7 @@ class Recorder {
   std::chrono::steady_clock::time_point begin_;
   OpTable<Span> spans_;
   OpTable<SlotContent> reads_;
-  OpTable<Arrival> arrivals_;  ///< Of RECVs.
+  OpTable<Arrival> arrivals_;  ///< Only those of RECVs are set.
 };
 
 }  // namespace stagecraft

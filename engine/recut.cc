@@ -14,6 +14,7 @@
 #include <fmt/ranges.h>
 
 #include "schedules/diagnostic.h"
+#include "schedules/names.h"
 #include "schedules/tables.h"
 #include "schedules/visible_text.h"
 
@@ -105,7 +106,9 @@ Cut CutOf(const Model& model) {
       }
     }
   }
-  for (auto& [name, layer] : layers) {  // The layer by itself takes as much room as in its stage.
+
+  // A layer by itself takes as much room as in its stage.
+  for (auto& [name, layer] : layers) {
     const Model alone{"", {{model.stages[name.stage].at(static_cast<std::size_t>(name.layer))}}};
     layer.elements = LayoutOf(alone, 0).elements;
   }
@@ -214,9 +217,9 @@ class Recutter {
     for (const auto& [name, tensor] : snapshot_.weights.tensors) {
       if (tensor.type != type_) {
         throw Fault{
-            fmt::format("'{}' has other elements than the model; expected the --dtype that "
-                        "it was saved with",
-                        name)};
+            fmt::format("'{}' has elements of {}, the model of {}; expected the `type` that it "
+                        "was saved with",
+                        name, ToString(tensor.type), ToString(type_))};
       }
     }
   }
@@ -268,6 +271,7 @@ class Recutter {
                         fmt::join(tensor.shape, ", "), stage, name, expected.front())};
       }
     }
+
     const bool is_older = name.starts_with("version-");
     if (is_older && MissesALayer(by_stage)) {
       lost_.push_back(
@@ -276,6 +280,7 @@ class Recutter {
                       name));
       return;
     }
+
     for (std::int32_t stage = 0; stage < to_stages_; ++stage) {
       FillBuffer(name, by_stage, stage);
     }

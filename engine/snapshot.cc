@@ -10,6 +10,7 @@
 
 #include "engine/hash.h"
 #include "schedules/diagnostic.h"
+#include "schedules/names.h"
 
 namespace stagecraft {
 namespace {
@@ -65,17 +66,19 @@ void CopyOut(const Safetensors& from, const std::string& name, const HostTensor&
     throw Error(fmt::format(
         "the checkpoint has no '{}'; expected one of the same model and optimizer", name));
   }
+
   const HostTensor& tensor = found->second;
   if (tensor.type != expected.type) {
     throw Error(
-        fmt::format("'{}' in the checkpoint has other elements than the model; expected "
-                    "the --dtype that it was saved with",
-                    name));
+        fmt::format("'{}' in the checkpoint has elements of {}, the model of {}; expected the "
+                    "`type` that it was saved with",
+                    name, ToString(tensor.type), ToString(expected.type)));
   }
   if (tensor.shape != expected.shape) {
     throw Error(fmt::format("'{}' in the checkpoint has the shape {}; expected {}", name,
                             ShapeText(tensor.shape), ShapeText(expected.shape)));
   }
+
   to.memory->CopyIn(to.data, {tensor.memory.data, tensor.memory.bytes});
 }
 
@@ -113,6 +116,7 @@ std::int64_t NumberOf(const Safetensors& state, const std::string& key) {
       number = -1;
     }
   }
+
   if (number < 0) {
     throw Error(
         fmt::format("the checkpoint's state does not say '{}'; expected a whole number", key));
@@ -236,7 +240,10 @@ Snapshot Join(std::vector<Snapshot> parts) {
     joined.state->tensors.merge(part.state->tensors);
     joined.state->metadata.merge(part.state->metadata);
   }
-  if (!drained) {  // Some ranks were done and some were not.
+
+  // Some ranks were done and some were not: their versions of some updates ago do not belong
+  // together.
+  if (!drained) {
     std::erase_if(joined.state->tensors, [](const auto& tensor) { return IsOlder(tensor.first); });
   }
   SetPosition(joined, position, drained);
@@ -258,6 +265,8 @@ Result<Snapshot> FromFiles(const SnapshotFiles& files, const std::string& weight
   if (!weights) {
     return {std::nullopt, std::move(weights.diagnostics)};
   }
+
+  // The state lies in a file of its own, which names the weights that it belongs to.
   Snapshot snapshot{*std::move(weights.value), std::nullopt};
   if (files.state) {
     const std::string state_file = StateFileOf(weights_file);
@@ -275,6 +284,7 @@ Result<Snapshot> FromFiles(const SnapshotFiles& files, const std::string& weight
     }
     snapshot.state = *std::move(state.value);
   }
+
   return {std::move(snapshot), {}};
 }
 

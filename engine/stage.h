@@ -25,11 +25,11 @@ class Stage {
   virtual Boundary Forward(std::int32_t microbatch, std::int32_t slot, Boundary input,
                            bool keep_input_only) = 0;
 
-  /// The forward once more, from the kept input, with the same randomness.
+  /// Runs the forward once more, from the input that was kept, with the same randomness.
   virtual void Recompute(std::int32_t microbatch, std::int32_t slot) = 0;
 
-  /// Gradient of the input, and of the weights, which is added up. `output_gradient` is empty on
-  /// the last stage, the result on the first.
+  /// Returns the gradient of the input, and adds up that of the weights. `output_gradient` is empty
+  /// on the last stage, and the result on the first.
   virtual Boundary Backward(std::int32_t microbatch, std::int32_t slot,
                             Boundary output_gradient) = 0;
 
@@ -38,13 +38,13 @@ class Stage {
                                  Boundary output_gradient) = 0;
   virtual void BackwardWeight(std::int32_t microbatch, std::int32_t slot) = 0;
 
-  /// How many samples a micro-batch has: what its gradient counts in the mean of an update. Where
-  /// micro-batches differ in size, what a backward adds up is weighted so already; see
+  /// How many samples a micro-batch has: its gradient counts as many times in the mean of an
+  /// update. Where micro-batches differ in size, a backward adds up gradients weighted so; see
   /// `WeightStoreOptions::samples`.
   virtual std::int64_t Samples(std::int32_t /*microbatch*/) { return 1; }
 
-  /// How much a RECV_F or RECV_B brings, for transports that must know it beforehand; 0 where
-  /// nobody keeps account.
+  /// How many bytes a RECV_F or RECV_B brings, for transports that must know it beforehand; 0 if
+  /// this stage cannot say.
   virtual std::size_t ReceivedBytes(OpKind /*recv*/, std::int32_t /*microbatch*/) { return 0; }
 };
 

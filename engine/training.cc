@@ -49,6 +49,7 @@ class TrainingRank : public RankWork {
 
   void Run(Seat& seat) override {
     seat_ = &seat;
+
     try {
       for (std::int32_t round = 0; round < setup_.plan->rounds; ++round) {
         if (round > 0) {
@@ -111,6 +112,8 @@ class TrainingRank : public RankWork {
     HeldStage& held = held_[stage];
     const std::vector<TensorShape> shapes = StageInputs(task.model, task.sample);
     held.layout = LayoutOf(task.model, stage);
+
+    // The buffers, in the device's memory if there is one.
     WeightMemory& memory = device_ ? device_->Weights() : HostMemory();
     auto weights = std::make_unique<WeightStore>(WeightStoreOptions{
         task.type, held.layout.elements, NeedsOf(Plan().schedule, Plan().slots, rank_, stage),
@@ -118,6 +121,8 @@ class TrainingRank : public RankWork {
     held.weights = weights.get();
     held.statistics =
         memory.Allocate(static_cast<std::size_t>(held.layout.buffer_elements * BytesOf(task.type)));
+
+    // What they hold at first: initial values, over which a snapshot's go.
     const LiveWeights& live = Live(setup_.plan->begin, stage);
     STAGECRAFT_CHECK(live.older.empty() || setup_.start != nullptr,
                      "only a snapshot has older versions");
@@ -133,6 +138,7 @@ class TrainingRank : public RankWork {
         LoadOlder(*setup_.start, MemoryOf(stage, held), older);
       }
     }
+
     held.first_update = weights->Updates();
     const auto index = static_cast<std::size_t>(stage);
     auto model_stage = setup_.framework->MakeStage(
@@ -152,6 +158,7 @@ class TrainingRank : public RankWork {
          .training = training_.get(),
          .evaluation = evaluation_.get(),
          .on_result = [this](const MicrobatchResult& result) { Report(result); }});
+
     held.stage = model_stage.get();
     held.stage->StartAt(start_);
     parts_[stage] = {std::move(model_stage), std::move(weights)};
@@ -186,20 +193,23 @@ class TrainingRank : public RankWork {
     }
   }
 
-  DeviceQueueOptions QueueOptions() const {
+  /// That of the device if there is one, else the program's. `recorder` may be null.
+  std::unique_ptr<OpClock> MakeClock(Recorder* recorder) const {
+    if (!device_) {
+      return MakeHostClock(recorder);
+    }
     const std::int32_t here = setup_.local ? setup_.local->second : Plan().schedule.shape.ranks;
-    return {.deadline = seat_->deadline, .spins = MaySpin(here)};
+    const DeviceQueueOptions options{.deadline = seat_->deadline, .spins = MaySpin(here)};
+    return std::make_unique<DeviceQueue>(*device_, seat_->transport, recorder, options);
   }
 
   void RunRound(bool pauses_behind) {
-    Executor executor(Plan(), rank_, parts_, seat_->transport, seat_->recorder, seat_->position);
-    std::optional<DeviceQueue> queue;
-    if (device_) {
-      queue.emplace(*device_, seat_->transport, seat_->recorder, QueueOptions());
-      executor.RunOn(*queue);
-    }
+    const std::unique_ptr<OpClock> clock = MakeClock(seat_->recorder);
+    Executor executor(Plan(), rank_, parts_, seat_->transport, *clock, seat_->position);
     ReportClock();
+
     for (const Drain& pause : setup_.plan->pauses) {
+      // Op by op, so that a stop is noticed between two of them.
       const std::int32_t end = pause.end[rank_];
       while (executor.Next() < end) {
         if (setup_.stop != nullptr && setup_.stop->load()) {
@@ -212,9 +222,11 @@ class TrainingRank : public RankWork {
         TellOfStep(ProgramOfRank()[next_ - 1]);
       }
       ReportClock();  // While it is at work.
+
+      // All has run then; results come before the updates they are of.
       executor.Drain();
       for (auto& [stage, held] : held_) {
-        TellUpdates(stage, held);  // All has run; results come before the updates they are of.
+        TellUpdates(stage, held);
       }
       if (pauses_behind || &pause != &setup_.plan->pauses.back()) {
         Pause(executor, start_ + pause.microbatches);
@@ -253,13 +265,8 @@ class TrainingRank : public RankWork {
 
   void Evaluate() {
     evaluating_ = true;
-    Executor executor(*setup_.plan->evaluation, rank_, evaluation_parts_, seat_->transport,
-                      nullptr);
-    std::optional<DeviceQueue> queue;
-    if (device_) {
-      queue.emplace(*device_, seat_->transport, nullptr, QueueOptions());
-      executor.RunOn(*queue);
-    }
+    const std::unique_ptr<OpClock> clock = MakeClock(nullptr);
+    Executor executor(*setup_.plan->evaluation, rank_, evaluation_parts_, seat_->transport, *clock);
     executor.Run();
     executor.Drain();
     ReportAll();
@@ -332,6 +339,8 @@ class TrainingRank : public RankWork {
   std::int64_t FirstUnapplied() const {
     std::set<std::pair<std::int32_t, std::int32_t>> missing;  // Micro-batch, stage.
     std::set<std::pair<std::int32_t, std::int32_t>> added;
+
+    // A step applies what its stage has added up by then.
     for (std::int32_t i = 0; i < ProgramOfRank().Count(); ++i) {
       const Op& op = ProgramOfRank()[i];
       if (TraitsOf(op.kind).accumulates) {
@@ -345,6 +354,7 @@ class TrainingRank : public RankWork {
         });
       }
     }
+
     return start_ + (missing.empty() ? MicrobatchesOfRound() : missing.begin()->first);
   }
 

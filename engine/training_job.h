@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/ranks/job.h"
@@ -14,6 +15,10 @@ namespace stagecraft {
 
 /// What the ranks of a job are: threads of this process, or processes that it forks.
 enum class Workers : std::uint8_t { kThreads, kProcesses };
+
+inline std::vector<std::string_view> NamesOf(Workers /*workers*/) {
+  return {"threads", "processes"};
+}
 
 /// Where the ranks of a training run.
 struct TrainingRanks {

@@ -28,12 +28,15 @@ TrainingPlan PlanTraining(const Schedule& lowered, std::int32_t every,
   TrainingPlan plan;
   plan.begin = std::move(window.begin);
   plan.end = std::move(window.end);
+
+  // A run pauses at its end, and before that at the drains that were asked for.
   for (Drain& drain : FindDrains(window.schedule)) {
     const bool is_end = drain.microbatches == window.schedule.shape.microbatches;
     if (is_end || (every > 0 && drain.microbatches % every == 0)) {
       plan.pauses.push_back(std::move(drain));
     }
   }
+
   if (evaluation_microbatches > 0) {
     plan.evaluation = PlanExecution(Lower(
         EvaluationSchedule(lowered.placement, lowered.shape.stages, evaluation_microbatches)));

@@ -23,15 +23,11 @@ struct Tag {
 
 /// `0SEND_F3`.
 inline std::string ToString(const Tag& tag) {
-  Op op;
-  op.kind = tag.kind;
-  op.stage = tag.stage;
-  op.microbatch = tag.microbatch;
-  return ToString(op);
+  return ToString(Op{.kind = tag.kind, .stage = tag.stage, .microbatch = tag.microbatch});
 }
 
-/// A boundary tensor, and when it was there; on a device, where the event says so, when it was
-/// given to this rank.
+/// A boundary tensor, and when it arrived. On a device `tensor.ready` says when that is, and
+/// `arrival` only when it was given to this rank.
 struct Received {
   Boundary tensor;
   std::chrono::steady_clock::time_point arrival;
@@ -64,19 +60,20 @@ class Transport {
   virtual void AllReduce(std::span<const std::int32_t> members, std::int32_t stage,
                          std::span<double> values) = 0;
 
-  /// The same with what lies in this rank's device, on its compute stream. False if this transport
-  /// cannot: then nothing has happened.
+  /// The same with values in the memory of this rank's device, on its compute stream. Returns
+  /// false, having done nothing, if this transport cannot.
   virtual bool AllReduceOnDevice(std::span<const std::int32_t> /*members*/, std::int32_t /*stage*/,
                                  const DeviceValues& /*values*/) {
     return false;
   }
 
-  /// Throws what a wait would throw if the job has been ended. Cheap: for who waits elsewhere.
+  /// Throws what a wait would throw if the job has been ended. Cheap: for code that waits
+  /// elsewhere.
   virtual void Check() {}
 
-  /// Says that this rank's program has run to its end; waits until the others it talks to need
-  /// nothing more from here. If the job has been ended, makes what still waits on a device stop, so
-  /// that weights can be saved.
+  /// Says that this rank's program has run to its end, and waits until the ranks that it talks to
+  /// need nothing more from it. If the job has been ended, makes what still waits on a device stop,
+  /// so that weights can be saved.
   virtual void Finish() {}
 
   /// Ends the job: everything that waits, here and on all other ranks, throws `Aborted`.

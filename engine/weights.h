@@ -25,7 +25,7 @@ struct PredictOp {
   std::int32_t to = 0;
 };
 
-/// What is in a slot: a version, or with a horizon the prediction made from it.
+/// What a slot holds: a version or, if the horizon is not 0, the prediction made from it.
 struct SlotContent {
   std::int32_t version = 0;
   std::int32_t horizon = 0;
@@ -41,26 +41,26 @@ class Weights {
   Weights& operator=(const Weights&) = delete;
   virtual ~Weights() = default;
 
-  /// Clears the gradients.
+  /// Also clears the gradients.
   virtual void Step(const StepOp& step) = 0;
 
   virtual void Predict(const PredictOp& prediction) = 0;
 
-  /// A prediction from the outcome of a step: the same as the two, perhaps faster.
+  /// `Step`, and then `Predict` from its outcome: the same bits, perhaps faster.
   virtual void StepAndPredict(const StepOp& step, const PredictOp& prediction) {
     Step(step);
     Predict(prediction);
   }
 
-  /// What `slot` holds now; nothing where nobody keeps account.
+  /// What `slot` holds now; nullopt if these weights keep no account of that.
   virtual std::optional<SlotContent> Holds(std::int32_t /*slot*/) const { return std::nullopt; }
 
-  /// A: the sum of the gradients, to be replaced by the sum over all replicas; then
-  /// `GradientReplaced` is called.
+  /// For an A: the sum of the gradients in main memory. The caller replaces it by the sum over all
+  /// replicas, and then calls `GradientReplaced`.
   virtual std::span<double> Gradient() = 0;
   virtual void GradientReplaced() {}
 
-  /// The same where it is, on a device, to be replaced there; nothing if it is in main memory.
+  /// The gradient in device memory, to be replaced in place; nullopt if it is in main memory.
   virtual std::optional<DeviceValues> GradientOnDevice() { return std::nullopt; }
 };
 

@@ -94,14 +94,17 @@ std::unique_ptr<Device> CudaFramework::PrepareGpu(const RankPlace& place) {
   if (devices == 0) {
     throw Error("no GPU is left for this rank (CUDA_VISIBLE_DEVICES may hide it)");
   }
+
   if (place.own_process && place.local_ranks > devices) {
     AllowSharedGpus(place, GetNccl()->VersionCode());
   }
   TorchFramework::PrepareThread(place);
   WakeUpInTime();  // Waits for the device are short.
+
   // A backward runs on the thread that asks for it; else all ranks of a GPU would share one.
   c10::AutogradState::get_tls_state().set_multithreading_enabled(false);
   at::globalContext().lazyInitDevice(c10::DeviceType::CUDA);
+
   std::unique_ptr<Device> device = MakeCudaDevice(place.local_rank % devices, options_.traffic);
   const at::Tensor square = at::zeros({64, 64}, at::TensorOptions().device(at::kCUDA));
   at::mm(square, square);  // Makes this thread's cuBLAS.

@@ -14,7 +14,7 @@ class CudaFramework : public TorchFramework {
  public:
   std::string Version() const override;
   std::unique_ptr<Device> PrepareThread(const RankPlace& place) override;
-  /// Asks in a process of its own: CUDA does not survive a fork.
+  /// CUDA is asked in a process of its own, since it does not survive a fork.
   DevicesFound FindDevices() override;
   void SetDeviceOptions(const DeviceOptions& options) override { options_ = options; }
   Nccl* GetNccl() override;

@@ -64,6 +64,7 @@ __device__ bool Update(const Rules<T>& rules, const Pointers<T>& memory, T clip,
   Pack<T, N> last = Load<N>(steps ? nullptr : buffers.last, at);
   Pack<T, N> difference = Load<N>(buffers.difference, at);
   Pack<T, N> predicted{};
+
   bool is_finite = true;
 #pragma unroll
   for (int i = 0; i < N; ++i) {
@@ -75,6 +76,7 @@ __device__ bool Update(const Rules<T>& rules, const Pointers<T>& memory, T clip,
     element.moment2 = moment2.values[i];
     element.last = last.values[i];
     element.difference = difference.values[i];
+
     if (steps) {
       is_finite = is_finite && IsFiniteNumber(element.gradient);
       StepElement(rules.step, clip, element);
@@ -83,6 +85,7 @@ __device__ bool Update(const Rules<T>& rules, const Pointers<T>& memory, T clip,
     if (memory.predicted != nullptr) {
       PredictElement(rules.prediction, element);
     }
+
     weight.values[i] = element.weight;
     gradient.values[i] = element.gradient;
     velocity.values[i] = element.velocity;
@@ -92,6 +95,7 @@ __device__ bool Update(const Rules<T>& rules, const Pointers<T>& memory, T clip,
     difference.values[i] = element.difference;
     predicted.values[i] = element.predicted;
   }
+
   if (steps) {
     Store<N>(memory.to, at, weight);
     Store<N>(buffers.gradient, at, gradient);
@@ -120,6 +124,7 @@ __global__ void __launch_bounds__(kThreads) UpdateAll(Rules<T> rules, Pointers<T
   const std::int64_t thread = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
   const std::int64_t elements = memory.buffers.elements;
   const std::int64_t packs = elements / N;
+
   // The norm of a gradient may be too large for a double where the gradient is not.
   bool is_finite = rules.clip == nullptr || *rules.clip > 0;
   if (thread < packs) {
@@ -128,6 +133,7 @@ __global__ void __launch_bounds__(kThreads) UpdateAll(Rules<T> rules, Pointers<T
   if (thread < elements % N) {  // What does not fill a pack.
     is_finite = Update<1>(rules, memory, clip, packs * N + thread) && is_finite;
   }
+
   if (!is_finite) {
     NoteNotFiniteHere(memory.buffers.first_not_finite, rules.update);
   }
@@ -152,6 +158,7 @@ __global__ void __launch_bounds__(kThreads)
   const std::int64_t thread = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
   const std::int64_t threads = static_cast<std::int64_t>(gridDim.x) * kThreads;
   const std::int64_t packs = elements / N;
+
   for (std::int64_t i = thread; i < packs; i += threads) {
     const Pack<T, N> pack = Load<N>(gradient, i * N);
 #pragma unroll
@@ -164,6 +171,7 @@ __global__ void __launch_bounds__(kThreads)
     const auto value = static_cast<double>(gradient[packs * N + thread]);
     sum += value * value;
   }
+
   sums[threadIdx.x] = sum;
   AddUpBlock(sums);
   if (threadIdx.x == 0) {
@@ -239,8 +247,7 @@ void Step(const OptimizerOptions& options, const OptimizerBuffers<T>& buffers, c
           const StepTargets<T>& targets, void* stream) {
   Rules<T> rules{StepRule<T>(options, call.numbers), {}, call.clip, call.numbers.updates};
   if (call.prediction != nullptr) {
-    rules.prediction = PredictRule<T>(options, *call.prediction);
-    rules.prediction.repeats = RepeatsStep(options, call.numbers, *call.prediction);
+    rules.prediction = PredictRule<T>(options, *call.prediction, call.numbers);
   }
   Launch<T>(
       rules,

@@ -20,7 +20,8 @@ struct StepCall {
   const PredictNumbers* prediction = nullptr;
 };
 
-/// As `Step` or `StepAndPredict`. Destinations may be the source.
+/// Does what `Step` or, with a prediction, `StepAndPredict` of main memory do. Destinations may be
+/// the source.
 template <typename T>
 void Step(const OptimizerOptions& options, const OptimizerBuffers<T>& buffers, const StepCall& call,
           const StepTargets<T>& targets, void* stream);
@@ -34,7 +35,7 @@ template <typename T>
 void Predict(const OptimizerOptions& options, const OptimizerBuffers<T>& buffers,
              const PredictNumbers& prediction, const PredictTargets<T>& targets, void* stream);
 
-/// Numbers that `ClipFactor` needs behind its result.
+/// How many numbers `ClipFactor` needs behind its result.
 inline constexpr std::size_t kClipWorkspace = 1024;
 
 /// Writes min(1, clip_norm / (norm + 1e-6)) to numbers[0], norm being that of the gradient's mean

@@ -25,11 +25,13 @@ std::string AskCuda() {
   if (driver == 0) {
     return "0 there is no NVIDIA driver";
   }
+
   const cudaError_t status = cudaGetDeviceCount(&count);
   if (status != cudaSuccess || count == 0) {
     return std::string("0 CUDA says: ") +
            cudaGetErrorString(status == cudaSuccess ? cudaErrorNoDevice : status);
   }
+
   cudaDeviceProp properties{};
   if (cudaGetDeviceProperties(&properties, 0) != cudaSuccess) {
     return "0 the first GPU does not answer";
@@ -61,18 +63,22 @@ DevicesFound FindCudaDevices() {
   if (pipe(ends) != 0) {
     return {0, "no pipe to ask CUDA through"};
   }
+
+  // CUDA is asked in a process of its own, since a process that has used it cannot fork.
   const pid_t process = fork();
   if (process == 0) {
     const std::string line = AskCuda();
     [[maybe_unused]] const ssize_t written = write(ends[1], line.data(), line.size());
     _exit(0);
   }
+
   close(ends[1]);
   const std::string line = process > 0 ? ReadAll(ends[0]) : "";
   close(ends[0]);
   if (process > 0) {
     waitpid(process, nullptr, 0);
   }
+
   const std::size_t space = line.find(' ');
   if (space == std::string::npos) {
     return {0, "CUDA ended the process that asked it for GPUs"};

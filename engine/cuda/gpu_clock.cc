@@ -29,6 +29,7 @@ std::optional<std::int32_t> GpuClock(std::int32_t device) {
   const auto init = Find<Init>(library, "nvmlInit_v2");
   const auto by_bus = Find<ByBus>(library, "nvmlDeviceGetHandleByPciBusId_v2");
   const auto clock_of = Find<ClockOf>(library, "nvmlDeviceGetClockInfo");
+
   char bus[32] = {};
   NvmlDevice handle = nullptr;
   unsigned mhz = 0;
@@ -36,6 +37,7 @@ std::optional<std::int32_t> GpuClock(std::int32_t device) {
     static_cast<void>(cudaGetLastError());  // Else the next launch would be taken for the failure.
     return std::nullopt;
   }
+
   if (init == nullptr || by_bus == nullptr || clock_of == nullptr || init() != 0 ||
       by_bus(bus, &handle) != 0 || clock_of(handle, kMultiprocessors, &mhz) != 0) {
     return std::nullopt;

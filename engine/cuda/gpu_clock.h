@@ -5,8 +5,8 @@
 
 namespace stagecraft {
 
-/// MHz of the multiprocessors of a GPU now, from the driver's management library, which need not be
-/// installed: then nothing.
+/// The frequency of a GPU's multiprocessors now, in MHz, from the driver's management library;
+/// nullopt if that is not installed.
 std::optional<std::int32_t> GpuClock(std::int32_t device);
 
 }  // namespace stagecraft

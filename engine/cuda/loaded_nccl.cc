@@ -55,15 +55,18 @@ void Find(void* library, const char* name, Call& call) {
 NcclTable FindCalls() {
   void* const library = OpenLibrary();
   NcclTable table;
+
   Find(library, "ncclGetVersion", table.get_version);
   Find(library, "ncclGetUniqueId", table.get_unique_id);
   Find(library, "ncclCommInitRankConfig", table.init_rank);
   Find(library, "ncclCommGetAsyncError", table.get_async_error);
   Find(library, "ncclGetErrorString", table.error_text);
   Find(library, "ncclGetLastError", table.last_error);
+
   Find(library, "ncclSend", table.send);
   Find(library, "ncclRecv", table.receive);
   Find(library, "ncclAllGather", table.all_gather);
+
   Find(library, "ncclCommFinalize", table.finalize);
   Find(library, "ncclCommDestroy", table.destroy);
   Find(library, "ncclCommAbort", table.abort);

@@ -20,11 +20,13 @@ struct Traffic::Copies {
     for (cudaEvent_t& event : events) {
       cudaEventCreateWithFlags(&event, cudaEventDisableTiming);
     }
+
     for (int i = 0; !stop; i = (i + 1) % kAhead) {
       cudaEventSynchronize(events[i]);
       cudaMemcpyAsync(to, from, kBytes, cudaMemcpyDeviceToDevice, stream);
       cudaEventRecord(events[i], stream);
     }
+
     cudaStreamSynchronize(stream);
     for (const cudaEvent_t event : events) {
       cudaEventDestroy(event);

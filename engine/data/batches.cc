@@ -41,6 +41,7 @@ std::string FaultOf(const DataSet& batch, const DataSet& first, std::size_t numb
         "shapes [{1}] and [{2}]",
         number, fmt::join(batch.x.shape, ", "), fmt::join(batch.y.shape, ", "));
   }
+
   for (const auto& [name, tensor, model] :
        {std::tuple("x", &batch.x, &first.x), std::tuple("y", &batch.y, &first.y)}) {
     if (tensor->type != model->type || SampleOf(*tensor) != SampleOf(*model)) {
@@ -71,6 +72,8 @@ HostTensor Fitted(const HostTensor& tensor, const std::string& name, bool classe
   } catch (const Error& error) {
     throw Error(fmt::format("{}: {}", name, error.what()));
   }
+
+  // Classes are counted, and index rows of an embedding or an output: they must be small.
   if (classes) {
     const std::span<const std::int64_t> numbers = WholeNumbers(fitted);
     const auto wrong = std::find_if(numbers.begin(), numbers.end(), [](std::int64_t number) {
@@ -92,6 +95,7 @@ LargestClass Largest(const std::vector<DataSet>& batches, char name, HostTensor 
     if (each.type != ElementType::kInt64 || Elements(each.shape) == 0) {
       continue;
     }
+
     const std::span<const std::int64_t> numbers = WholeNumbers(each);
     const auto found = std::max_element(numbers.begin(), numbers.end());
     if (*found > largest.value) {
@@ -116,6 +120,8 @@ HostTensor ShuffledBatches::Gather(const HostTensor& from, std::int64_t microbat
     }
     epoch_ = epoch;
   }
+
+  // The micro-batch is a stretch of that order.
   HostTensor batch = LikeSamplesOf(from, options_.size);
   const std::size_t bytes = BytesPerSample(from);
   const std::int64_t first = microbatch % options_.per_epoch * options_.size;

@@ -13,14 +13,14 @@
 
 namespace stagecraft {
 
-/// Samples and what is to be said of each; the first extent of both is the number of samples.
+/// Samples, and the target of each. The first extent of both tensors is the number of samples.
 struct DataSet {
-  HostTensor x;  ///< Of the model's type, or kInt64 for tokens.
-  HostTensor y;  ///< kInt64 for classes, else of the model's type.
+  HostTensor x;  ///< Inputs: of the model's type, or kInt64 for tokens.
+  HostTensor y;  ///< Targets: kInt64 for classes, else of the model's type.
 };
 
-/// Micro-batches by number, for as long as a training goes on. One per rank; what a number means
-/// does not depend on who asks, in which order.
+/// Micro-batches by number, for as long as a training goes on. Each rank has its own source; what a
+/// number means does not depend on the rank that asks, nor on the order in which it asks.
 class BatchSource {
  public:
   BatchSource() = default;
@@ -47,8 +47,8 @@ class ShuffledBatches : public BatchSource {
  public:
   struct Options {
     std::int32_t size = 1;       ///< Samples per micro-batch.
-    std::int64_t per_epoch = 1;  ///< At most samples / size.
-    std::uint64_t seed = 0;      ///< With the epoch it fixes the order.
+    std::int64_t per_epoch = 1;  ///< Micro-batches per epoch: at most samples / size.
+    std::uint64_t seed = 0;      ///< Fixes the order of the samples, together with the epoch.
   };
   ShuffledBatches(std::shared_ptr<const DataSet> data, const Options& options)
       : data_(std::move(data)), options_(options) {}
@@ -63,7 +63,7 @@ class ShuffledBatches : public BatchSource {
   std::shared_ptr<const DataSet> data_;
   Options options_;
   std::int64_t epoch_ = -1;
-  Table<std::int64_t> order_;  ///< Of the samples in `epoch_`.
+  Table<std::int64_t> order_;  ///< The order of the samples in `epoch_`.
 };
 
 /// Every sample once, in the order of the data: for evaluation. The last micro-batch may be
@@ -112,13 +112,13 @@ class RecordedBatches : public BatchSource {
 
 /// What a model and its loss want data to be.
 struct DataWanted {
-  ElementType type = ElementType::kFloat32;  ///< Of numbers: kFloat32 or kFloat64.
-  bool tokens = false;                       ///< Inputs are whole numbers, for an embedding.
-  /// Targets are classes, else numbers; if nothing is said, whole numbers are classes.
+  ElementType type = ElementType::kFloat32;  ///< Type of what is neither token nor class.
+  bool tokens = false;  ///< Whether inputs are whole numbers, for an embedding.
+  /// Whether targets are classes, or else numbers; nullopt: whole numbers are classes.
   std::optional<bool> classes{};
 };
 
-/// Classes and tokens are below this.
+/// All classes and tokens are below this number.
 inline constexpr std::int64_t kMostClasses = std::int64_t{1} << 20;
 
 /// The micro-batches of such a file, converted to what is wanted. All must have, but for the first
@@ -135,7 +135,7 @@ struct LargestClass {
 LargestClass LargestToken(const std::vector<DataSet>& batches);
 LargestClass LargestTarget(const std::vector<DataSet>& batches);
 
-/// The first `count` micro-batches of `source` as such a file.
+/// The first `count` micro-batches of `source`, as a file of recorded batches.
 Safetensors RecordBatches(BatchSource& source, std::int64_t count);
 
 }  // namespace stagecraft

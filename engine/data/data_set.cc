@@ -35,6 +35,7 @@ HostTensor Filled(ElementType type, TensorShape shape, const Value& value) {
       element = static_cast<std::remove_reference_t<decltype(element)>>(value(index++));
     }
   };
+
   if (type == ElementType::kFloat64) {
     fill(ElementsOf<double>(tensor));
   } else if (type == ElementType::kInt64) {
@@ -53,6 +54,7 @@ HostTensor Chosen(const HostTensor& from, const std::function<bool(std::int64_t)
       chosen.push_back(i);
     }
   }
+
   TensorShape shape = from.shape;
   shape.front() = static_cast<std::int64_t>(chosen.size());
   HostTensor tensor = MakeHostTensor(from.type, std::move(shape));
@@ -127,6 +129,8 @@ DataSet Answered(const TeacherOptions& options, ElementType type, TensorShape sa
   std::vector<double> inputs;
   std::vector<double> answers;
   std::vector<std::int64_t> classes;
+
+  // Every sample draws its inputs and is answered; what is kept of that depends on the task.
   for (std::int64_t i = 0; i < options.samples; ++i) {
     for (std::int64_t j = 0; j < width; ++j) {
       inputs.push_back(draw(random));
@@ -136,6 +140,7 @@ DataSet Answered(const TeacherOptions& options, ElementType type, TensorShape sa
     answers.insert(answers.end(), answer.begin(), answer.end());
     classes.push_back(Largest(answer));
   }
+
   sample.insert(sample.begin(), options.samples);
   DataSet data;
   data.x = Filled(type, std::move(sample), [&](std::size_t i) { return inputs[i]; });
@@ -157,6 +162,8 @@ DataSet Tokens(const TeacherOptions& options) {
   for (std::int64_t i = 0; i < options.outputs * static_cast<std::int64_t>(kChoices); ++i) {
     likely.push_back(rules.Below(options.outputs));
   }
+
+  // Every token is followed by one of its likely ones, and by any other in one of twenty cases.
   Random random(MixSeed({options.seed, 2}));
   const auto next = [&](std::int64_t token) {
     constexpr double kUpTo[kChoices] = {0.6, 0.85, 0.95};
@@ -168,6 +175,7 @@ DataSet Tokens(const TeacherOptions& options) {
     }
     return random.Below(options.outputs);
   };
+
   std::vector<std::int64_t> x;
   std::vector<std::int64_t> y;
   for (std::int64_t i = 0; i < options.samples; ++i) {
@@ -178,6 +186,7 @@ DataSet Tokens(const TeacherOptions& options) {
       y.push_back(token);
     }
   }
+
   const TensorShape shape = {options.samples, options.size};
   return {Filled(ElementType::kInt64, shape, [&](std::size_t i) { return x[i]; }),
           Filled(ElementType::kInt64, shape, [&](std::size_t i) { return y[i]; })};
@@ -212,6 +221,7 @@ HostTensor ConvertedTo(const HostTensor& tensor, ElementType type) {
   const std::span<const From> from = ElementsOf<const From>(tensor);
   HostTensor result = MakeHostTensor(type, tensor.shape);
   const std::span<T> to = ElementsOf<T>(result);
+
   for (std::size_t i = 0; i < from.size(); ++i) {
     if (!IsOneOf<T>(from[i])) {
       const char* const expected = std::is_integral_v<T>           ? "a whole number"

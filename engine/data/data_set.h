@@ -33,6 +33,10 @@ struct TeacherOptions {
     kImages,      ///< x [n, inputs, size, size] uniform in [0, 1); else as classes.
     kTokens,      ///< x [n, size] of `outputs` tokens, y what comes next: a Markov chain.
   };
+  friend std::vector<std::string_view> NamesOf(Task /*task*/) {
+    return {"regression", "classes", "images", "tokens"};
+  }
+
   Task task = Task::kClasses;
   std::int64_t samples = 1;
   std::int64_t inputs = 1;
@@ -41,7 +45,8 @@ struct TeacherOptions {
   std::uint64_t seed = 0;
 };
 
-/// The same on every machine: the first four of five samples to train with.
+/// Makes up the data, the same on every machine: four of five samples to train with, then the rest
+/// to evaluate with.
 SplitData TeacherData(const TeacherOptions& options, ElementType type);
 
 }  // namespace stagecraft

@@ -46,6 +46,7 @@ float FromHalf(std::uint16_t bits) {
   constexpr int kLargestExponent = 31;
   const int exponent = (bits >> kFractionBits) & kLargestExponent;
   const int fraction = bits & ((1 << kFractionBits) - 1);
+
   float size = 0;
   if (exponent == kLargestExponent) {
     size = fraction == 0 ? std::numeric_limits<float>::infinity()
@@ -56,6 +57,7 @@ float FromHalf(std::uint16_t bits) {
     size = std::ldexp(static_cast<float>((1 << kFractionBits) + fraction),
                       exponent - kBias - kFractionBits);
   }
+
   return (bits >> 15) != 0 ? -size : size;
 }
 
@@ -133,6 +135,7 @@ const FileType* TypeOf(const Json& entry, const std::string& name) {
       }
     }
   }
+
   std::vector<std::string_view> names(kTypes.size());
   std::transform(kTypes.begin(), kTypes.end(), names.begin(),
                  [](const FileType& each) { return each.name; });
@@ -147,6 +150,7 @@ TensorShape ShapeOf(const Json& entry, const std::string& name) {
     throw Fault{
         fmt::format("tensor '{}': expected a shape, an array of whole numbers", Shown(name))};
   }
+
   TensorShape shape;
   std::int64_t elements = 1;
   for (const Json& extent : *found) {
@@ -177,6 +181,7 @@ Entry ReadEntry(const std::string& name, const Json& json) {
                       Shown(name), Shown(key))};
     }
   }
+
   Entry entry{name, TypeOf(json, name), ShapeOf(json, name)};
   const auto offsets = json.find("data_offsets");
   const auto is_offset = [](const Json& value) { return value.is_number_unsigned(); };
@@ -184,6 +189,8 @@ Entry ReadEntry(const std::string& name, const Json& json) {
       !std::all_of(offsets->begin(), offsets->end(), is_offset)) {
     throw Fault{fmt::format("tensor '{}': expected data_offsets [begin, end]", Shown(name))};
   }
+
+  // Type and shape say how long the tensor must be.
   entry.begin = (*offsets)[0].get<std::uint64_t>();
   entry.end = (*offsets)[1].get<std::uint64_t>();
   const auto size = static_cast<std::uint64_t>(Elements(entry.shape) * entry.type->bytes);
@@ -193,6 +200,7 @@ Entry ReadEntry(const std::string& name, const Json& json) {
                     "say, got {}",
                     Shown(name), size, Shown(offsets->dump()))};
   }
+
   return entry;
 }
 
@@ -229,6 +237,8 @@ void CopyTensors(std::vector<Entry> entries, std::string_view data, Safetensors&
   std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
     return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);
   });
+
+  // The tensors lie behind each other without gaps, in any order.
   std::uint64_t next = 0;
   for (const Entry& entry : entries) {
     if (entry.begin != next) {
@@ -243,6 +253,7 @@ void CopyTensors(std::vector<Entry> entries, std::string_view data, Safetensors&
     throw Fault{
         fmt::format("expected {} bytes of tensors, as the header says, got {}", next, data.size())};
   }
+
   for (Entry& entry : entries) {
     HostTensor tensor = MakeHostTensor(entry.type->becomes, std::move(entry.shape));
     CopyElements(*entry.type, entry.name, data.substr(entry.begin, entry.end - entry.begin),
@@ -255,6 +266,7 @@ Safetensors ReadHeader(const Json& header, std::string_view data) {
   if (!header.is_object()) {
     throw Fault{"expected an object as header"};
   }
+
   Safetensors content;
   std::vector<Entry> entries;
   for (const auto& [name, json] : header.items()) {
@@ -264,6 +276,7 @@ Safetensors ReadHeader(const Json& header, std::string_view data) {
       entries.push_back(ReadEntry(name, json));
     }
   }
+
   CopyTensors(std::move(entries), data, content);
   return content;
 }
@@ -293,12 +306,14 @@ Result<Safetensors> ReadSafetensors(std::string_view bytes, std::string_view fil
     return Failed(file, fmt::format("is no safetensors file: expected at least {} bytes, got {}",
                                     kLengthBytes, bytes.size()));
   }
+
   std::memcpy(&length, bytes.data(), sizeof length);  // Little-endian, as this machine is.
   if (length > kMaxHeader || length > bytes.size() - kLengthBytes) {
     return Failed(file, fmt::format("is no safetensors file: its header would be {} bytes long, "
                                     "the rest of the file is {}",
                                     length, bytes.size() - kLengthBytes));
   }
+
   const std::string_view header = bytes.substr(kLengthBytes, length);
   if (const char* const fault = FaultOfFrame(header)) {
     return Failed(file, fault);
@@ -308,6 +323,7 @@ Result<Safetensors> ReadSafetensors(std::string_view bytes, std::string_view fil
   if (!json) {
     return {std::nullopt, std::move(json.diagnostics)};
   }
+
   try {
     return {ReadHeader(*json.value, bytes.substr(kLengthBytes + length)), {}};
   } catch (const Fault& fault) {
@@ -320,6 +336,8 @@ std::string WriteSafetensors(const Safetensors& content) {
   for (const auto& [name, tensor] : content.tensors) {
     order.emplace_back(name, &tensor);
   }
+
+  // The largest elements first, so that each tensor is aligned if the file is mapped.
   std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
     return BytesOf(a.second->type) > BytesOf(b.second->type);
   });
@@ -327,6 +345,7 @@ std::string WriteSafetensors(const Safetensors& content) {
   if (!content.metadata.empty()) {
     header[kMetadata] = content.metadata;
   }
+
   std::size_t size = 0;
   for (const auto& [name, tensor] : order) {
     header[std::string(name)] = {{"dtype", NameOf(tensor->type)},
@@ -334,12 +353,15 @@ std::string WriteSafetensors(const Safetensors& content) {
                                  {"data_offsets", {size, size + tensor->memory.bytes}}};
     size += tensor->memory.bytes;
   }
+
+  // The header ends at a multiple of 8 bytes, filled up with blanks.
   std::string text = header.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
   text.resize((text.size() + kLengthBytes - 1) / kLengthBytes * kLengthBytes, ' ');
   const auto length = static_cast<std::uint64_t>(text.size());
   std::string bytes(reinterpret_cast<const char*>(&length), sizeof length);
   bytes.reserve(bytes.size() + text.size() + size);
   bytes += text;
+
   for (const auto& [name, tensor] : order) {
     bytes.append(reinterpret_cast<const char*>(tensor->memory.data), tensor->memory.bytes);
   }

@@ -26,7 +26,8 @@ struct Safetensors {
 /// kUint8 of 0 and 1: all with the same values. `file` is what diagnostics call it. O(bytes).
 Result<Safetensors> ReadSafetensors(std::string_view bytes, std::string_view file);
 
-/// The one way to write it: wide elements first, then by name; headers end at a multiple of 8.
+/// Writes the one text that such a content has: wide elements first, then by name; headers end at a
+/// multiple of 8.
 std::string WriteSafetensors(const Safetensors& content);
 
 }  // namespace stagecraft

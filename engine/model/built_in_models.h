@@ -12,9 +12,9 @@ namespace stagecraft {
 struct MlpSizes {
   std::int64_t inputs = 1;
   std::int64_t width = 64;
-  std::int64_t depth = 3;  ///< Hidden layers.
+  std::int64_t depth = 3;  ///< How many hidden layers.
   std::int64_t outputs = 1;
-  bool flattens = false;  ///< Samples have more than one extent.
+  bool flattens = false;  ///< Whether samples have more than one extent.
 };
 
 /// `depth` units of linear and relu, then a linear one.
@@ -22,7 +22,7 @@ std::vector<std::vector<Layer>> MlpUnits(const MlpSizes& sizes);
 
 struct ConvnetSizes {
   std::int64_t channels = 1;
-  std::int64_t width = 16;  ///< Channels inside.
+  std::int64_t width = 16;  ///< Channels of the residual units.
   std::int64_t blocks = 3;
   std::int64_t classes = 1;
 };

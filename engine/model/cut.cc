@@ -18,9 +18,10 @@ std::vector<std::int32_t> EvenCut(const std::vector<double>& work, std::int32_t 
   if (units < parts) {
     throw Error(
         fmt::format("the model has {} units, layers that stay together, which is too few "
-                    "for {} stages; expected a deeper model (--depth) or fewer ranks",
+                    "for {} stages; expected a deeper model or fewer ranks",
                     units, stages));
   }
+
   // least[s][i]: the largest stage when the units from i on make s + 1 stages; begin of the second.
   std::vector<std::vector<double>> least(
       parts, std::vector<double>(units + 1, std::numeric_limits<double>::infinity()));
@@ -45,6 +46,7 @@ std::vector<std::int32_t> EvenCut(const std::vector<double>& work, std::int32_t 
       }
     }
   }
+
   std::vector<std::int32_t> cut;
   std::size_t at = 0;
   for (std::size_t s = parts - 1; s > 0; --s) {
@@ -65,6 +67,7 @@ Model CutModel(const std::vector<std::vector<Layer>>& units, const std::vector<s
     }
     begin = next;
   }
+
   Model model{std::move(name), {}};
   std::int32_t unit = 0;
   for (const std::vector<Layer>& layers : units) {

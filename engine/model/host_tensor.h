@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -9,8 +10,13 @@
 
 namespace stagecraft {
 
-/// What the elements of a tensor are.
+/// What the elements of a tensor are. Models train in the first two.
 enum class ElementType : std::uint8_t { kFloat32, kFloat64, kInt64, kUint8 };
+inline constexpr std::size_t kTrainingTypes = 2;
+
+inline std::vector<std::string_view> NamesOf(ElementType /*type*/) {
+  return {"float32", "float64", "int64", "uint8"};
+}
 
 constexpr std::int64_t BytesOf(ElementType type) {
   switch (type) {

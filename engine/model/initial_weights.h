@@ -15,7 +15,7 @@ namespace stagecraft {
 void FillInitialWeights(const Model& model, std::int32_t stage, std::uint64_t seed,
                         ElementType type, std::byte* buffer);
 
-/// The same for the running statistics.
+/// Fills the buffer of the running statistics.
 void FillInitialBuffers(const StageLayout& layout, ElementType type, std::byte* buffer);
 
 }  // namespace stagecraft

@@ -30,9 +30,13 @@ const std::vector<LayerTraits>& LayerTable() {
        "linear",
        {Size("in"), Size("out"), Flag("bias")},
        "x W^T + b over the last extent"},
+
+      // Element by element.
       {LayerKind::kRelu, "relu", {}, "max(x, 0)"},
       {LayerKind::kGelu, "gelu", {}, "x times the normal distribution of x (exact, by erf)"},
       {LayerKind::kTanh, "tanh", {}, "hyperbolic tangent"},
+
+      // Images, and what normalises.
       {LayerKind::kLayerNorm, "layernorm", {Size("size")}, "normalises the last extent"},
       {LayerKind::kConv2d,
        "conv2d",
@@ -49,6 +53,8 @@ const std::vector<LayerTraits>& LayerTable() {
        "normalises each channel over the micro-batch; gathers running statistics"},
       {LayerKind::kMeanPool2d, "meanpool2d", {}, "mean over height and width"},
       {LayerKind::kFlatten, "flatten", {}, "all extents but the first in one"},
+
+      // Texts.
       {LayerKind::kEmbedding,
        "embedding",
        {Size("size"), Size("dim")},
@@ -65,6 +71,8 @@ const std::vector<LayerTraits>& LayerTable() {
        "lstm",
        {Size("in"), Size("out")},
        "LSTM over [batch, length, in]; all its outputs"},
+
+      // Around and between others.
       {LayerKind::kDropout,
        "dropout",
        {{.name = "p", .low = 0, .high = 0.999, .standard = 0.5, .whole = false}},
@@ -165,6 +173,7 @@ TensorShape ConvolutionShape(const Layer& layer, const TensorShape& input) {
   ExpectRank(layer, input, 4, "batch, channels, height, width");
   ExpectExtent(layer, input, 1, "in");
   TensorShape output = {input[0], layer.Size("out"), 0, 0};
+
   for (const std::size_t i : {std::size_t{2}, std::size_t{3}}) {
     const std::int64_t room = input[i] + 2 * layer.Size("padding") - layer.Size("kernel");
     if (room < 0) {
@@ -266,6 +275,7 @@ std::vector<Parameter> ParametersOf(const Layer& layer) {
     case LayerKind::kBatchNorm2d:
       return {{"weight", {layer.Size("size")}, Constant(1)},
               {"bias", {layer.Size("size")}, Constant(0)}};
+
     case LayerKind::kEmbedding:
       return {{"weight",
                {layer.Size("size"), layer.Size("dim")},
@@ -278,6 +288,7 @@ std::vector<Parameter> ParametersOf(const Layer& layer) {
       return AttentionParameters(layer.Size("dim"));
     case LayerKind::kLstm:
       return LstmParameters(layer.Size("in"), layer.Size("out"));
+
     case LayerKind::kResidual:
       return OfBody(layer, [](const Layer& inner) { return ParametersOf(inner); });
     default:
@@ -305,6 +316,7 @@ TensorShape OutputShape(const Layer& layer, const TensorShape& input) {
     case LayerKind::kLayerNorm:
       ExpectLast(layer, input, "size");
       return input;
+
     case LayerKind::kConv2d:
       return ConvolutionShape(layer, input);
     case LayerKind::kBatchNorm2d:
@@ -316,6 +328,7 @@ TensorShape OutputShape(const Layer& layer, const TensorShape& input) {
       return {input[0], input[1]};
     case LayerKind::kFlatten:
       return {input.front(), Elements(input) / input.front()};
+
     case LayerKind::kEmbedding:
       return EmbeddingShape(layer, input);
     case LayerKind::kPosition:
@@ -324,6 +337,7 @@ TensorShape OutputShape(const Layer& layer, const TensorShape& input) {
       return AttentionShape(layer, input);
     case LayerKind::kLstm:
       return WithLast(SequenceShape(layer, input, "in"), layer.Size("out"));
+
     case LayerKind::kResidual:
       return ResidualShape(layer, input);
     default:
@@ -339,6 +353,7 @@ double EstimatedWork(const Layer& layer, const TensorShape& input) {
   for (const Parameter& parameter : ParametersOf(layer)) {
     parameters += parameter.shape.size() > 1 ? elements(parameter.shape) : 0;
   }
+
   switch (layer.kind) {
     case LayerKind::kLinear:
     case LayerKind::kLstm:  // Each row of the input meets each weight once.

@@ -34,7 +34,7 @@ struct LayerNumber {
   std::string_view name;
   double low = 0;
   double high = 0;
-  double standard = kRequired;  ///< If it is not given.
+  double standard = kRequired;  ///< The value if none is given.
   bool whole = true;
 
   static constexpr double kRequired = -1;
@@ -43,7 +43,7 @@ struct LayerNumber {
 /// What there is to know of a kind of layer.
 struct LayerTraits {
   LayerKind kind;
-  std::string_view name;  ///< In model files.
+  std::string_view name;  ///< The name in model files: `conv2d`.
   std::vector<LayerNumber> fields;
   std::string_view meaning;  ///< One line, for help texts.
 };
@@ -54,8 +54,8 @@ std::span<const LayerTraits> AllLayerTraits();
 /// One layer of a model: a kind and its numbers.
 struct Layer {
   LayerKind kind = LayerKind::kRelu;
-  std::vector<double> values{};  ///< In the order of the fields of its kind.
-  /// Of a residual, else null: y = x + body(x). Shared, since nobody changes it.
+  std::vector<double> values{};  ///< The numbers, in the order of the fields of its kind.
+  /// The layers of a residual, y = x + body(x); null for other kinds. Shared, since it is constant.
   std::shared_ptr<const std::vector<Layer>> body{};
 
   /// Requires: the kind has that field.
@@ -69,12 +69,12 @@ struct Layer {
 Layer MakeLayer(LayerKind kind, std::vector<double> values = {});
 Layer MakeResidual(std::vector<Layer> body);
 
-/// How a parameter begins.
+/// The distribution of a parameter's first values.
 struct Initialiser {
   enum class Kind : std::uint8_t {
-    kConstant,  ///< `value`.
-    kUniform,   ///< In [-value, value).
-    kNormal,    ///< Deviation `value`.
+    kConstant,  ///< All elements are `value`.
+    kUniform,   ///< Uniform in [-value, value).
+    kNormal,    ///< Normal with mean 0 and deviation `value`.
   };
   Kind kind = Kind::kConstant;
   double value = 0;
@@ -90,12 +90,12 @@ struct Parameter {
   Initialiser initialiser;
 };
 
-/// What training changes, in the order in which the layer uses them. Initial values are those that
-/// PyTorch's modules begin with, but for embeddings and positions, which are normal with deviation
-/// 0.02 as in GPT-2.
+/// The tensors that training changes, in the order in which the layer uses them. Initial values are
+/// those that PyTorch's modules begin with, but for embeddings and positions, which are normal with
+/// deviation 0.02 as in GPT-2.
 std::vector<Parameter> ParametersOf(const Layer& layer);
 
-/// What the forward changes itself: a batch norm's running mean and variance.
+/// The tensors that a forward changes: a batch norm's running mean and variance.
 std::vector<Parameter> BuffersOf(const Layer& layer);
 
 /// Shape of the output for an input; both with the extent of the micro-batch. Throws `Error` that

@@ -58,6 +58,7 @@ std::vector<TensorShape> StageInputs(const Model& model, const TensorShape& samp
   TensorShape shape = sample;
   shape.insert(shape.begin(), 1);
   std::vector<TensorShape> inputs{sample};
+
   for (std::size_t stage = 0; stage < model.stages.size(); ++stage) {
     const std::vector<Layer>& layers = model.stages[stage];
     for (std::size_t i = 0; i < layers.size(); ++i) {

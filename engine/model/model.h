@@ -25,10 +25,10 @@ struct PlacedParameter {
 
 inline constexpr std::int64_t kParameterAlignment = 16;
 
-/// Where everything of a stage is.
+/// Where each parameter and running statistic of a stage is.
 struct StageLayout {
   std::vector<PlacedParameter> parameters;  ///< In the order in which the layers use them.
-  std::int64_t elements = 0;                ///< Of the buffer, gaps included.
+  std::int64_t elements = 0;                ///< Size of the buffer of parameters, gaps included.
   std::vector<PlacedParameter> buffers;     ///< Running statistics, in a buffer of their own.
   std::int64_t buffer_elements = 0;
 };
@@ -38,7 +38,7 @@ StageLayout LayoutOf(const Model& model, std::int32_t stage);
 /// Index of the stage's first layer in the whole model.
 std::int64_t FirstLayerOf(const Model& model, std::int32_t stage);
 
-/// Parameters of all stages, without gaps.
+/// How many parameters all stages have, without gaps.
 std::int64_t ParameterCount(const Model& model);
 
 /// Shape of one sample at the input of every stage and at the output of the last, without the

@@ -110,11 +110,13 @@ class ModelReader {
       Fault(pointer, "expected a layer: its name, or an object {name: {its fields}}");
       return {};
     }
+
     const std::string name = is_name ? json.get<std::string>() : json.begin().key();
     const LayerTraits* const traits = FindLayer(name, pointer);
     if (traits == nullptr) {
       return {};
     }
+
     const std::string inside = fmt::format("{}/{}", pointer, name);
     if (traits->kind == LayerKind::kResidual) {
       if (is_name || nesting == kMaxNesting) {
@@ -125,6 +127,7 @@ class ModelReader {
       }
       return MakeResidual(ReadLayers(json.front(), inside, nesting + 1));
     }
+
     const Json fields = is_name ? Json::object() : json.front();
     if (!fields.is_object()) {
       Fault(inside, "expected an object with the fields of the layer");
@@ -165,6 +168,7 @@ class ModelReader {
       } else {
         value = found->get<double>();
       }
+
       values.push_back(value);
     }
     CheckKeys(json, pointer, known);
@@ -196,6 +200,7 @@ Ordered ToJson(const std::vector<Layer>& layers) {
       json.push_back({{name, ToJson(*layer.body)}});
       continue;
     }
+
     Ordered fields = Ordered::object();
     for (std::size_t i = 0; i < traits.fields.size(); ++i) {
       const double value = layer.values[i];

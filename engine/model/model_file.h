@@ -21,7 +21,7 @@ Result<Model> ReadModel(std::string_view text, std::string_view file);
 
 inline constexpr int kMaxNesting = 8;
 
-/// The one way to write it; reading it gives the model back.
+/// Writes the one text that a model has; reading it gives the model back.
 std::string WriteModel(const Model& model);
 
 }  // namespace stagecraft

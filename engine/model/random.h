@@ -36,17 +36,17 @@ class Random {
     return MixBits(state_);
   }
 
-  /// In [0, 1), a multiple of 2^-53.
+  /// A number in [0, 1), a multiple of 2^-53.
   double Uniform() { return static_cast<double>(Next() >> 11U) * 0x1p-53; }
 
-  /// Mean 0, deviation 1; takes two numbers of the stream (Box and Muller).
+  /// A normal number of mean 0 and deviation 1; takes two numbers of the stream (Box and Muller).
   double Normal() {
     const double radius = std::sqrt(-2 * std::log(1 - Uniform()));
     return radius * std::cos(2 * std::numbers::pi * Uniform());
   }
 
-  /// In [0, n), for n in [1, 2^31]: by multiplication, so that no value is more likely than
-  /// another by more than n / 2^32.
+  /// A number in [0, n), for n in [1, 2^31]: by multiplication, so that no value is more likely
+  /// than another by more than n / 2^32.
   std::int64_t Below(std::int64_t n) {
     return static_cast<std::int64_t>(((Next() >> 32U) * static_cast<std::uint64_t>(n)) >> 32U);
   }

@@ -11,6 +11,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "schedules/names.h"
+
 namespace stagecraft {
 namespace {
 
@@ -37,11 +39,8 @@ std::vector<std::string_view> Split(std::string_view text) {
   }
 }
 
-Result<LearningRate> Refuse(const char* flag, std::string message) {
-  Diagnostic diagnostic;
-  diagnostic.where = flag;
-  diagnostic.message = std::move(message);
-  return {std::nullopt, {std::move(diagnostic)}};
+Result<LearningRate> Refuse(const char* option, std::string message) {
+  return {std::nullopt, {ErrorAt(option, std::move(message))}};
 }
 
 bool IsRate(const std::optional<double>& value) {
@@ -50,15 +49,18 @@ bool IsRate(const std::optional<double>& value) {
 
 /// False if `text` is not a shape.
 bool SetShape(std::string_view text, LearningRate& rate) {
-  if (text == "constant") {
+  using Shape = LearningRate::Shape;
+  if (text == ToString(Shape::kConstant)) {
     return true;
   }
   const std::size_t colon = text.find(':');
   const std::string_view name = text.substr(0, colon);
-  const bool is_step = name == "step";
-  if (colon == std::string_view::npos || (!is_step && name != "cosine")) {
+  const bool is_step = name == ToString(Shape::kStep);
+  if (colon == std::string_view::npos || (!is_step && name != ToString(Shape::kCosine))) {
     return false;
   }
+
+  // A floor of a cosine may be missing, and is 0 then.
   const std::vector<std::string_view> parts = Split(text.substr(colon + 1));
   const std::optional<std::int64_t> period = Number<std::int64_t>(parts.front());
   const std::optional<double> factor =
@@ -67,8 +69,7 @@ bool SetShape(std::string_view text, LearningRate& rate) {
       (is_step && parts.size() != 2)) {
     return false;
   }
-  rate.SetShape(is_step ? LearningRate::Shape::kStep : LearningRate::Shape::kCosine, *period,
-                *factor);
+  rate.SetShape(is_step ? Shape::kStep : Shape::kCosine, *period, *factor);
   return true;
 }
 
@@ -85,6 +86,7 @@ double LearningRate::At(std::int64_t update) const {
         static_cast<double>(std::min(update, period_)) / static_cast<double>(period_);
     rate *= factor_ + (1 - factor_) * (1 + std::cos(std::numbers::pi * done)) / 2;
   }
+
   if (update < warm_up_) {
     rate *= static_cast<double>(update + 1) / static_cast<double>(warm_up_);
   }
@@ -104,15 +106,16 @@ Result<LearningRate> ParseLearningRate(std::string_view rates, std::string_view 
   for (const std::string_view part : Split(rates)) {
     const std::optional<double> value = Number<double>(part);
     if (!IsRate(value)) {
-      return Refuse("--lr", fmt::format("expected rates of at least 0, as in 0.1 or 0.1,0.05, "
-                                        "got '{}'",
-                                        rates));
+      return Refuse("rates", fmt::format("expected rates of at least 0, as in 0.1 or 0.1,0.05, "
+                                         "got '{}'",
+                                         rates));
     }
     values.push_back(*value);
   }
+
   LearningRate rate(std::move(values));
   if (!SetShape(shape, rate)) {
-    return Refuse("--lr-schedule",
+    return Refuse("shape",
                   fmt::format("expected constant, step:EVERY,FACTOR or cosine:UPDATES[,FLOOR], "
                               "got '{}'",
                               shape));

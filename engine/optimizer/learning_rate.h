@@ -17,14 +17,19 @@ class LearningRate {
  public:
   enum class Shape : std::uint8_t {
     kConstant,
-    kStep,    ///< Multiplied by `factor` after each `period` updates.
-    kCosine,  ///< From 1 to `factor` of it along half a cosine over `period` updates, then
-              ///< constant.
+    kStep,    ///< The rate is multiplied by `factor` after each `period` updates.
+    kCosine,  ///< The rate falls from all of it to `factor` of it, along half a cosine over
+              ///< `period` updates; then it is constant.
   };
 
-  /// 0.
+  friend std::vector<std::string_view> NamesOf(Shape /*shape*/) {
+    return {"constant", "step", "cosine"};
+  }
+
+  /// A rate of 0 for every update.
   LearningRate() : rates_{0.0} {}
-  /// `rates`: of updates 0, 1, ...; the last holds on. At least one.
+  /// The rates of updates 0, 1, ...; the last one is that of all later updates, too. Requires: at
+  /// least one.
   explicit LearningRate(std::vector<double> rates) : rates_(std::move(rates)) {}
 
   void SetShape(Shape shape, std::int64_t period, double factor) {
@@ -37,7 +42,7 @@ class LearningRate {
 
   double At(std::int64_t update) const;
 
-  /// All that it is made of: two are the same if their texts are.
+  /// All that it is made of: two learning rates are equal if their texts are.
   std::string Text() const;
 
  private:
@@ -48,8 +53,8 @@ class LearningRate {
   std::int64_t warm_up_ = 0;
 };
 
-/// From the flags' texts: `0.1` or `0.1,0.05,...`; `constant`, `step:EVERY,FACTOR` or
-/// `cosine:UPDATES[,FLOOR]`; updates of warm-up.
+/// Reads `rates`, such as `0.1` or `0.1,0.05,...`, and `shape`: `constant`, `step:EVERY,FACTOR` or
+/// `cosine:UPDATES[,FLOOR]`. Faults name one of the two as their place.
 Result<LearningRate> ParseLearningRate(std::string_view rates, std::string_view shape,
                                        std::int64_t warm_up);
 

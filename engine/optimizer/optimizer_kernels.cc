@@ -5,8 +5,7 @@
 #include <cmath>
 #include <type_traits>
 
-#include "engine/optimizer/optimizer_math.h"
-#include "engine/optimizer/optimizer_rule.h"
+#include "engine/optimizer/optimizer_element.h"
 
 // Compiled with -O3 -fno-math-errno, without which square roots are not vectorised, and
 // -ffp-contract=off: see engine/CMakeLists.txt.
@@ -41,14 +40,14 @@ BitsOf<T> BitsUnlessFinite(T x) {
 /// The mean, clipped, and with the decay that goes into the gradient; clears the sum. Whether all
 /// of it was finite.
 template <typename T>
-bool TakeGradient(const OptimizerOptions& options, const OptimizerBuffers<T>& at,
-                  const StepNumbers& step, const T* weight, T* gradient) {
-  const auto count = static_cast<T>(step.count);
-  const auto clip = static_cast<T>(step.clip);
-  const auto decay =
-      static_cast<T>(options.kind == OptimizerKind::kAdamW ? 0.0 : options.weight_decay);
+bool TakeGradient(const StepRule<T>& rule, const OptimizerBuffers<T>& at, const T* weight,
+                  T* gradient) {
+  const T count = rule.count;
+  const T clip = rule.clip;
+  const T decay = rule.decay;
   T* const sum = at.gradient;
   BitsOf<T> bad = 0;
+
   if (decay == 0) {
 #pragma GCC ivdep
     for (std::int64_t i = 0; i < at.elements; ++i) {
@@ -58,6 +57,7 @@ bool TakeGradient(const OptimizerOptions& options, const OptimizerBuffers<T>& at
     }
     return bad == 0;
   }
+
 #pragma GCC ivdep
   for (std::int64_t i = 0; i < at.elements; ++i) {
     bad |= BitsUnlessFinite(sum[i]);
@@ -67,43 +67,59 @@ bool TakeGradient(const OptimizerOptions& options, const OptimizerBuffers<T>& at
   return bad == 0;
 }
 
-/// Updates the velocity, if there is one, and gives the direction of the step.
-template <typename T>
-void StepVelocity(const OptimizerOptions& options, const OptimizerBuffers<T>& at,
-                  std::int64_t updates, const T* gradient, T* direction) {
-  T* const velocity = at.velocity;
-  if (velocity == nullptr) {
-    std::copy_n(gradient, at.elements, direction);
-    return;
+/// What steps along `kDirection` keep of element `i`.
+template <Direction kDirection, typename T>
+OptimizerElement<T> LoadKept(const OptimizerBuffers<T>& at, std::int64_t i) {
+  OptimizerElement<T> element;
+  if constexpr (Keeps(kDirection, OptimizerBuffer::kVelocity)) {
+    element.velocity = at.velocity[i];
   }
-  const auto keep = static_cast<T>(updates == 0 ? 0 : options.momentum);
-  const auto add = static_cast<T>(updates == 0 ? 1 : 1 - options.dampening);
-  const auto momentum = static_cast<T>(options.momentum);
-  if (options.nesterov) {
-#pragma GCC ivdep
-    for (std::int64_t i = 0; i < at.elements; ++i) {
-      velocity[i] = Velocity(velocity[i], gradient[i], keep, add);
-      direction[i] = NesterovDirection(gradient[i], momentum, velocity[i]);
-    }
-    return;
+  if constexpr (Keeps(kDirection, OptimizerBuffer::kMoment1)) {
+    element.moment1 = at.moment1[i];
   }
-#pragma GCC ivdep
-  for (std::int64_t i = 0; i < at.elements; ++i) {
-    velocity[i] = Velocity(velocity[i], gradient[i], keep, add);
-    direction[i] = velocity[i];
+  if constexpr (Keeps(kDirection, OptimizerBuffer::kMoment2)) {
+    element.moment2 = at.moment2[i];
+  }
+  return element;
+}
+
+template <Direction kDirection, typename T>
+void StoreKept(const OptimizerElement<T>& element, const OptimizerBuffers<T>& at, std::int64_t i) {
+  if constexpr (Keeps(kDirection, OptimizerBuffer::kVelocity)) {
+    at.velocity[i] = element.velocity;
+  }
+  if constexpr (Keeps(kDirection, OptimizerBuffer::kMoment1)) {
+    at.moment1[i] = element.moment1;
+  }
+  if constexpr (Keeps(kDirection, OptimizerBuffer::kMoment2)) {
+    at.moment2[i] = element.moment2;
   }
 }
 
-template <typename T>
-void StepMoments(const AdamNumbers<T>& adam, const OptimizerBuffers<T>& at, const T* gradient,
-                 T* direction) {
+/// The direction of a step along `gradient`. The loop works on copies of the rule and the pointers,
+/// which no store can change: else it would not be vectorised.
+template <Direction kDirection, typename T>
+void DirectionsOfStep(StepRule<T> rule, OptimizerBuffers<T> at, const T* gradient, T* direction) {
 #pragma GCC ivdep
   for (std::int64_t i = 0; i < at.elements; ++i) {
-    const T m = FirstMoment(at.moment1[i], gradient[i], adam.add1);
-    const T v = SecondMoment(at.moment2[i], gradient[i], adam.keep2, adam.add2);
-    at.moment1[i] = m;
-    at.moment2[i] = v;
-    direction[i] = AdamDirection(m, v, adam.inverse_c1, adam.root_c2, adam.epsilon);
+    OptimizerElement<T> element = LoadKept<kDirection>(at, i);
+    element.last = gradient[i];
+    direction[i] = DirectionOfStep<kDirection>(rule, element);
+    StoreKept<kDirection>(element, at, i);
+  }
+}
+
+/// The direction of the step that a prediction repeats.
+template <Direction kDirection, bool kNext, typename T>
+void DirectionsOfPrediction(PredictRule<T> rule, OptimizerBuffers<T> at, T* direction) {
+  constexpr bool kWantsLast = kNext || kDirection == Direction::kGradient;
+#pragma GCC ivdep
+  for (std::int64_t i = 0; i < at.elements; ++i) {
+    OptimizerElement<T> element = LoadKept<kDirection>(at, i);
+    if constexpr (kWantsLast) {
+      element.last = at.last[i];
+    }
+    direction[i] = DirectionOfPrediction<kDirection, kNext>(rule, element);
   }
 }
 
@@ -156,93 +172,52 @@ OptimizerBuffers<T> BlockOf(const OptimizerBuffers<T>& buffers, std::int64_t beg
 
 /// Leaves the direction of the step in `scratch`.
 template <typename T>
-void StepBlock(const OptimizerOptions& options, const OptimizerBuffers<T>& at,
-               const StepNumbers& step, const StepTargets<T>& targets, Scratch<T>& scratch) {
-  const T* const from = targets.from;
-  T* const to = targets.to;
-  if (!TakeGradient(options, at, step, from, scratch.gradient)) {
-    NoteNotFinite(at.first_not_finite, step.updates);
+void StepBlock(const StepRule<T>& rule, const OptimizerBuffers<T>& at, std::int64_t updates,
+               const StepTargets<T>& targets, Scratch<T>& scratch) {
+  if (!TakeGradient(rule, at, targets.from, scratch.gradient)) {
+    NoteNotFinite(at.first_not_finite, updates);
   }
   if (at.last != nullptr) {
     std::copy_n(scratch.gradient, at.elements, at.last);
   }
-  double keep = 1;
-  if (options.kind == OptimizerKind::kSgd) {
-    StepVelocity(options, at, step.updates, scratch.gradient, scratch.direction);
-  } else {
-    StepMoments(AdamNumbers<T>(options, step.updates + 1, false), at, scratch.gradient,
-                scratch.direction);
-    keep = options.kind == OptimizerKind::kAdamW ? 1 - step.rate * options.weight_decay : 1;
-  }
-  const Move<T> move{
-      from, to, scratch.direction, static_cast<T>(keep), static_cast<T>(step.rate), at.elements};
+  WithDirection(rule.direction, [&](auto direction) {
+    DirectionsOfStep<decltype(direction)::value>(rule, at, scratch.gradient, scratch.direction);
+  });
+
+  const Move<T> move{targets.from, targets.to, scratch.direction,
+                     rule.keep,    rule.rate,  at.elements};
   if (at.difference == nullptr) {
     Apply(move);
   } else {
-    ApplyAndWatch(move, at.difference, static_cast<T>(step.difference_decay));
+    ApplyAndWatch(move, at.difference, rule.difference_decay);
   }
 }
 
-/// The direction of the step that a prediction repeats.
+/// `scratch` holds the direction of a step if the prediction repeats that.
 template <typename T>
-void PredictedDirection(const OptimizerOptions& options, const OptimizerBuffers<T>& at,
-                        std::int64_t updates, T* direction) {
-  const bool next = options.displacement == Displacement::kNext;
-  if (options.kind == OptimizerKind::kSgd) {
-    if (at.velocity == nullptr || !next) {
-      std::copy_n(at.velocity == nullptr ? at.last : at.velocity, at.elements, direction);
-      return;
-    }
-    const auto keep = static_cast<T>(options.momentum);
-    const auto add = static_cast<T>(1 - options.dampening);
-#pragma GCC ivdep
-    for (std::int64_t i = 0; i < at.elements; ++i) {
-      direction[i] = Velocity(at.velocity[i], at.last[i], keep, add);
-    }
-    return;
-  }
-  const AdamNumbers<T> adam(options, next ? updates + 1 : updates, options.constant_correction);
-  if (!next) {
-#pragma GCC ivdep
-    for (std::int64_t i = 0; i < at.elements; ++i) {
-      direction[i] =
-          AdamDirection(at.moment1[i], at.moment2[i], adam.inverse_c1, adam.root_c2, adam.epsilon);
-    }
-    return;
-  }
-#pragma GCC ivdep
-  for (std::int64_t i = 0; i < at.elements; ++i) {
-    direction[i] = AdamDirection(FirstMoment(at.moment1[i], at.last[i], adam.add1),
-                                 SecondMoment(at.moment2[i], at.last[i], adam.keep2, adam.add2),
-                                 adam.inverse_c1, adam.root_c2, adam.epsilon);
-  }
-}
-
-/// `horizon` times the direction from `from` on.
-template <typename T>
-void Repeat(const OptimizerOptions& options, const PredictNumbers& prediction, Move<T> move) {
-  const double far = prediction.rate * static_cast<double>(prediction.horizon);
-  const double decay = options.prediction_decay ? options.weight_decay : 0;
-  move.keep = static_cast<T>(1 - far * decay);
-  move.rate = static_cast<T>(far);
-  Apply(move);
-}
-
-template <typename T>
-void PredictBlock(const OptimizerOptions& options, const OptimizerBuffers<T>& at,
-                  const PredictNumbers& prediction, const T* from, T* to) {
-  if (prediction.updates == 0) {
+void PredictBlock(const PredictRule<T>& rule, const OptimizerBuffers<T>& at, const T* from, T* to,
+                  Scratch<T>& scratch) {
+  using Kind = typename PredictRule<T>::Kind;
+  if (rule.kind == Kind::kSame) {
     std::copy_n(from, at.elements, to);
     return;
   }
-  if (prediction.horizon < 0) {
-    Apply<T>({from, to, at.difference, T{1}, static_cast<T>(-prediction.horizon), at.elements});
+  if (rule.kind == Kind::kDifference) {
+    Apply<T>({from, to, at.difference, rule.keep, rule.rate, at.elements});
     return;
   }
-  Scratch<T> scratch;
-  PredictedDirection(options, at, prediction.updates, scratch.direction);
-  Repeat<T>(options, prediction,
-            {.from = from, .to = to, .direction = scratch.direction, .size = at.elements});
+
+  if (!rule.repeats) {
+    WithDirection(rule.direction, [&](auto direction) {
+      constexpr Direction kDirection = decltype(direction)::value;
+      if (rule.next) {
+        DirectionsOfPrediction<kDirection, true>(rule, at, scratch.direction);
+      } else {
+        DirectionsOfPrediction<kDirection, false>(rule, at, scratch.direction);
+      }
+    });
+  }
+  Apply<T>({from, to, scratch.direction, rule.keep, rule.rate, at.elements});
 }
 
 }  // namespace
@@ -250,9 +225,10 @@ void PredictBlock(const OptimizerOptions& options, const OptimizerBuffers<T>& at
 template <typename T>
 void Step(const OptimizerOptions& options, const OptimizerBuffers<T>& buffers,
           const StepNumbers& step, const T* from, T* to) {
+  const StepRule<T> rule(options, step);
+  Scratch<T> scratch;
   for (std::int64_t begin = 0; begin < buffers.elements; begin += kBlock) {
-    Scratch<T> scratch;
-    StepBlock<T>(options, BlockOf(buffers, begin), step, {from + begin, to + begin, nullptr},
+    StepBlock<T>(rule, BlockOf(buffers, begin), step.updates, {from + begin, to + begin, nullptr},
                  scratch);
   }
 }
@@ -260,8 +236,10 @@ void Step(const OptimizerOptions& options, const OptimizerBuffers<T>& buffers,
 template <typename T>
 void Predict(const OptimizerOptions& options, const OptimizerBuffers<T>& buffers,
              const PredictNumbers& prediction, const T* from, T* to) {
+  const PredictRule<T> rule(options, prediction);
+  Scratch<T> scratch;
   for (std::int64_t begin = 0; begin < buffers.elements; begin += kBlock) {
-    PredictBlock(options, BlockOf(buffers, begin), prediction, from + begin, to + begin);
+    PredictBlock(rule, BlockOf(buffers, begin), from + begin, to + begin, scratch);
   }
 }
 
@@ -269,20 +247,14 @@ template <typename T>
 void StepAndPredict(const OptimizerOptions& options, const OptimizerBuffers<T>& buffers,
                     const StepNumbers& step, const PredictNumbers& prediction,
                     const StepTargets<T>& targets) {
+  const StepRule<T> step_rule(options, step);
+  const PredictRule<T> predict_rule(options, prediction, step);
+  Scratch<T> scratch;
   for (std::int64_t begin = 0; begin < buffers.elements; begin += kBlock) {
     const OptimizerBuffers<T> at = BlockOf(buffers, begin);
-    const T* const updated = targets.to + begin;
-    Scratch<T> scratch;
-    StepBlock<T>(options, at, step, {targets.from + begin, targets.to + begin, nullptr}, scratch);
-    if (RepeatsStep(options, step, prediction)) {
-      Repeat<T>(options, prediction,
-                {.from = updated,
-                 .to = targets.predicted + begin,
-                 .direction = scratch.direction,
-                 .size = at.elements});
-    } else {
-      PredictBlock(options, at, prediction, updated, targets.predicted + begin);
-    }
+    StepBlock<T>(step_rule, at, step.updates, {targets.from + begin, targets.to + begin, nullptr},
+                 scratch);
+    PredictBlock<T>(predict_rule, at, targets.to + begin, targets.predicted + begin, scratch);
   }
 }
 

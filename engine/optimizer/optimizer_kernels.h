@@ -7,18 +7,33 @@
 namespace stagecraft {
 
 /// The flat buffers of one stage that an update touches, each of `elements`; those that an
-/// optimizer does not need are null. T is float or double.
+/// optimizer does not keep are null. T is float or double.
 template <typename T>
 struct OptimizerBuffers {
   std::int64_t elements = 0;
-  T* gradient = nullptr;    ///< The sum; cleared by a step.
-  T* velocity = nullptr;    ///< SGD with momentum.
-  T* moment1 = nullptr;     ///< Adam.
-  T* moment2 = nullptr;     ///< Adam.
-  T* last = nullptr;        ///< Gradient of the last step: mean, clipped, with decay.
-  T* difference = nullptr;  ///< Moving average of what steps change: for horizons below 0.
+  T* gradient = nullptr;  ///< The sum; cleared by a step.
+  T* velocity = nullptr;
+  T* moment1 = nullptr;
+  T* moment2 = nullptr;
+  T* last = nullptr;
+  T* difference = nullptr;
   /// One number: the first update whose gradient was not finite, which a step lowers. May be null.
   std::int64_t* first_not_finite = nullptr;
+
+  T*& operator[](OptimizerBuffer buffer) {
+    switch (buffer) {
+      case OptimizerBuffer::kVelocity:
+        return velocity;
+      case OptimizerBuffer::kMoment1:
+        return moment1;
+      case OptimizerBuffer::kMoment2:
+        return moment2;
+      case OptimizerBuffer::kLast:
+        return last;
+      default:
+        return difference;
+    }
+  }
 };
 
 /// Lowers `first`, unless it is null, to `update`.
@@ -33,19 +48,19 @@ struct StepNumbers {
   std::int64_t updates = 0;  ///< Made before this one.
   double count = 1;          ///< Micro-batches in the sum; larger ones count for more than one.
   double rate = 0;
-  double clip = 1;  ///< What the gradient's mean is multiplied with.
+  double clip = 1;  ///< Factor of the gradient's mean, to shorten it.
   double difference_decay = 0;
 };
 
 /// One prediction: `to` becomes `from` + horizon * what an update changes.
 struct PredictNumbers {
-  std::int64_t updates = 0;  ///< Made so far: those whose outcome is `from`.
+  std::int64_t updates = 0;  ///< Made so far: `from` is their outcome.
   std::int64_t horizon = 0;
   double rate = 0;  ///< Of the next update.
 };
 
-// All make one pass over the memory. Each gives the same bits whether or not destination and source
-// are the same, and `StepAndPredict` those of the other two, one after the other.
+// Each function makes one pass over the memory, and gives the same bits whether or not destination
+// and source are the same. `StepAndPredict` gives the bits of `Step` and then `Predict`.
 
 template <typename T>
 void Step(const OptimizerOptions& options, const OptimizerBuffers<T>& buffers,
@@ -55,7 +70,7 @@ template <typename T>
 void Predict(const OptimizerOptions& options, const OptimizerBuffers<T>& buffers,
              const PredictNumbers& prediction, const T* from, T* to);
 
-/// The prediction is made from the outcome of the step.
+/// Where a step begins and what it writes. The prediction is made from the outcome of the step.
 template <typename T>
 struct StepTargets {
   const T* from = nullptr;

@@ -8,7 +8,8 @@
 
 namespace stagecraft {
 
-// What is the same for all elements of an update, worked out once.
+// The numbers of an update that are the same for all its elements, worked out once. Kernels of main
+// memory and of GPUs take them from here, so that both round alike.
 
 /// The numbers of Adam's direction after `updates` updates.
 template <typename T>
@@ -28,36 +29,34 @@ struct AdamNumbers {
   }
 };
 
+/// A step: the weights become keep * weights - rate * direction.
 template <typename T>
 struct StepRule {
-  bool is_sgd = true;
-  bool has_velocity = false;
-  bool nesterov = false;
-  T count = 1, clip = 1;
-  T decay = 0;  ///< That goes into the gradient.
+  Direction direction = Direction::kGradient;
+  T count = 1, clip = 1;  ///< The gradient is the sum / count * clip.
+  T decay = 0;            ///< Weight decay that goes into the gradient.
   T keep_velocity = 0, add_velocity = 1, momentum = 0;
   AdamNumbers<T> adam;
-  T keep = 1, rate = 0;  ///< Of the move.
+  T keep = 1, rate = 0;
   T difference_decay = 0;
 
   StepRule() = default;
   StepRule(const OptimizerOptions& options, const StepNumbers& step)
-      : is_sgd(options.kind == OptimizerKind::kSgd),
-        has_velocity(is_sgd && options.momentum > 0),
-        nesterov(options.nesterov),
+      : direction(DirectionOf(options)),
         count(static_cast<T>(step.count)),
         clip(static_cast<T>(step.clip)),
-        decay(static_cast<T>(options.kind == OptimizerKind::kAdamW ? 0.0 : options.weight_decay)),
         keep_velocity(static_cast<T>(step.updates == 0 ? 0 : options.momentum)),
         add_velocity(static_cast<T>(step.updates == 0 ? 1 : 1 - options.dampening)),
         momentum(static_cast<T>(options.momentum)),
         rate(static_cast<T>(step.rate)),
         difference_decay(static_cast<T>(step.difference_decay)) {
-    if (!is_sgd) {
+    if (direction == Direction::kMoments) {
       adam = AdamNumbers<T>(options, step.updates + 1, false);
     }
-    if (options.kind == OptimizerKind::kAdamW) {
+    if (TraitsOf(options.kind).decays_apart) {
       keep = static_cast<T>(1 - step.rate * options.weight_decay);
+    } else {
+      decay = static_cast<T>(options.weight_decay);
     }
   }
 };
@@ -65,31 +64,30 @@ struct StepRule {
 /// Whether a prediction behind a step repeats the direction of that step, number by number.
 inline bool RepeatsStep(const OptimizerOptions& options, const StepNumbers& step,
                         const PredictNumbers& prediction) {
-  return options.kind != OptimizerKind::kSgd && options.displacement == Displacement::kLast &&
-         !options.constant_correction && prediction.updates == step.updates + 1 &&
-         prediction.horizon > 0;
+  return DirectionOf(options) == Direction::kMoments &&
+         options.displacement == Displacement::kLast && !options.constant_correction &&
+         prediction.updates == step.updates + 1 && prediction.horizon > 0;
 }
 
+/// A prediction: keep * weights - rate * direction, or what its kind says.
 template <typename T>
 struct PredictRule {
   enum class Kind : std::uint8_t {
-    kSame,        ///< Nothing has been learnt yet.
+    kSame,        ///< Nothing has been learnt yet: the weights as they are.
     kDifference,  ///< Back along what steps changed on average.
     kDirection,   ///< On along a step's direction.
   };
   Kind kind = Kind::kSame;
-  bool is_sgd = true;
-  bool has_velocity = false;
+  Direction direction = Direction::kGradient;
   bool next = false;     ///< The direction is the next step's, if the last gradient came again.
-  bool repeats = false;  ///< It is that of the step before, which is at hand.
+  bool repeats = false;  ///< The direction is that of the step before, which is at hand.
   T keep_velocity = 0, add_velocity = 1;
   AdamNumbers<T> adam;
-  T keep = 1, rate = 0;  ///< Of the move.
+  T keep = 1, rate = 0;
 
   PredictRule() = default;
   PredictRule(const OptimizerOptions& options, const PredictNumbers& prediction)
-      : is_sgd(options.kind == OptimizerKind::kSgd),
-        has_velocity(is_sgd && options.momentum > 0),
+      : direction(DirectionOf(options)),
         next(options.displacement == Displacement::kNext),
         keep_velocity(static_cast<T>(options.momentum)),
         add_velocity(static_cast<T>(1 - options.dampening)) {
@@ -101,8 +99,9 @@ struct PredictRule {
       rate = static_cast<T>(-prediction.horizon);
       return;
     }
+
     kind = Kind::kDirection;
-    if (!is_sgd) {
+    if (direction == Direction::kMoments) {
       adam = AdamNumbers<T>(options, next ? prediction.updates + 1 : prediction.updates,
                             options.constant_correction);
     }
@@ -110,6 +109,13 @@ struct PredictRule {
     const double decay = options.prediction_decay ? options.weight_decay : 0;
     keep = static_cast<T>(1 - far * decay);
     rate = static_cast<T>(far);
+  }
+
+  /// The same behind a step, whose direction may be the one to repeat.
+  PredictRule(const OptimizerOptions& options, const PredictNumbers& prediction,
+              const StepNumbers& step)
+      : PredictRule(options, prediction) {
+    repeats = RepeatsStep(options, step, prediction);
   }
 };
 

@@ -11,7 +11,7 @@
 
 namespace stagecraft {
 
-/// Numbers in a `WeightMemory`, often a device's: of kFloat32 or kFloat64.
+/// Numbers of kFloat32 or kFloat64 in a `WeightMemory`, often a device's.
 struct DeviceValues {
   std::byte* data = nullptr;
   std::int64_t elements = 0;
@@ -20,11 +20,11 @@ struct DeviceValues {
   std::size_t Bytes() const { return static_cast<std::size_t>(elements * BytesOf(type)); }
 };
 
-/// One step, perhaps with the prediction from its outcome.
+/// One step, and the prediction from its outcome unless `prediction` is null.
 template <typename T>
 struct StepWork {
-  StepNumbers numbers;     ///< `clip` is worked out here, from `OptimizerOptions::clip_norm`.
-  StepTargets<T> targets;  ///< `predicted` only counts with a prediction.
+  StepNumbers numbers;     ///< `clip` is not used: it follows from `OptimizerOptions`.
+  StepTargets<T> targets;  ///< `predicted` is used only with a prediction.
   const PredictNumbers* prediction = nullptr;
 };
 
@@ -47,12 +47,13 @@ class WeightMemory {
   /// Whether the program itself can read and write it.
   virtual bool IsHost() const = 0;
 
-  /// Zeros, aligned to 64 bytes. Throws `std::bad_alloc` or `Error` if there is no more.
+  /// Memory of zeros, aligned to 64 bytes. Throws `std::bad_alloc` or `Error` if there is not
+  /// enough.
   virtual std::shared_ptr<std::byte> Allocate(std::size_t bytes) = 0;
 
   virtual void CopyIn(std::byte* to, std::span<const std::byte> from) = 0;
   virtual void CopyOut(std::span<std::byte> to, const std::byte* from) = 0;
-  /// Within this memory; the two do not overlap.
+  /// Copies within this memory. Requires: the two ranges do not overlap.
   virtual void Copy(std::byte* to, const std::byte* from, std::size_t bytes) = 0;
 
   virtual void Step(const OptimizerOptions& options, const OptimizerBuffers<float>& buffers,
@@ -66,7 +67,7 @@ class WeightMemory {
 };
 
 /// Copies of `values`, which are in `memory`, as doubles; and the reverse, rounded to their type.
-/// For a few numbers now and then. `WriteNumbers` requires as many as there are.
+/// Slow: for a few numbers now and then. `WriteNumbers` requires as many numbers as `values` has.
 std::vector<double> ReadNumbers(WeightMemory& memory, const DeviceValues& values);
 void WriteNumbers(WeightMemory& memory, const DeviceValues& values,
                   std::span<const double> numbers);

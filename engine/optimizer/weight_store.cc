@@ -6,6 +6,8 @@
 #include <limits>
 #include <utility>
 
+#include "schedules/names.h"
+
 namespace stagecraft {
 namespace {
 
@@ -14,11 +16,9 @@ namespace {
 constexpr double kDifferenceDecay = -2;
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 
-constexpr const char* kVelocity = "momentum";
-constexpr const char* kMoment1 = "m";
-constexpr const char* kMoment2 = "v";
-constexpr const char* kLast = "last_gradient";
-constexpr const char* kDifference = "weight_difference";
+PredictionNeeds PredictionsOf(const StoreNeeds& needs) {
+  return {.forward = needs.predicts, .backward = needs.negative_horizon < 0};
+}
 
 template <typename T>
 T* As(const auto& buffer) {
@@ -45,21 +45,21 @@ StoreNeeds NeedsOf(const Schedule& schedule, const WeightSlots& slots, std::int3
 }
 
 std::vector<std::string> OptimizerState(const OptimizerOptions& optimizer) {
-  if (optimizer.kind != OptimizerKind::kSgd) {
-    return {kMoment1, kMoment2};
+  std::vector<std::string> names;
+  for (const OptimizerBuffer buffer : BuffersOf(optimizer)) {
+    names.emplace_back(ToString(buffer));
   }
-  return optimizer.momentum > 0 ? std::vector<std::string>{kVelocity} : std::vector<std::string>();
+  return names;
 }
 
 std::vector<std::string> PredictionState(const StoreNeeds& needs,
                                          const OptimizerOptions& optimizer) {
+  const std::vector<std::string> always = OptimizerState(optimizer);
   std::vector<std::string> names;
-  const bool has_direction = optimizer.kind != OptimizerKind::kSgd || optimizer.momentum > 0;
-  if (needs.predicts && (optimizer.displacement == Displacement::kNext || !has_direction)) {
-    names.emplace_back(kLast);
-  }
-  if (needs.negative_horizon < 0) {
-    names.emplace_back(kDifference);
+  for (const OptimizerBuffer buffer : BuffersOf(optimizer, PredictionsOf(needs))) {
+    if (std::ranges::find(always, ToString(buffer)) == always.end()) {
+      names.emplace_back(ToString(buffer));
+    }
   }
   return names;
 }
@@ -78,18 +78,8 @@ WeightStore::WeightStore(const WeightStoreOptions& options) : options_(options) 
   first_not_finite_ = options.memory->Allocate(sizeof kNever);
   options.memory->CopyIn(first_not_finite_.get(), std::as_bytes(std::span(&kNever, 1)));
 
-  std::vector<std::string> kept = OptimizerState(options.optimizer);
-  for (std::string& name : PredictionState(options.needs, options.optimizer)) {
-    kept.push_back(std::move(name));
-  }
-  for (const auto& [name, buffer] : {std::pair{kVelocity, &velocity_},
-                                     {kMoment1, &moment1_},
-                                     {kMoment2, &moment2_},
-                                     {kLast, &last_},
-                                     {kDifference, &difference_}}) {
-    if (std::find(kept.begin(), kept.end(), name) != kept.end()) {
-      *buffer = MakeBuffer();
-    }
+  for (const OptimizerBuffer buffer : BuffersOf(options.optimizer, PredictionsOf(options.needs))) {
+    kept_[buffer] = MakeBuffer();
   }
 }
 
@@ -101,16 +91,9 @@ std::optional<std::int64_t> WeightStore::FirstNotFinite() const {
 
 std::vector<StateBuffer> WeightStore::State() {
   std::vector<StateBuffer> state;
-  const auto add = [&](const char* name, const Buffer& buffer) {
-    if (buffer) {
-      state.push_back({name, buffer.get()});
-    }
-  };
-  add(kVelocity, velocity_);
-  add(kMoment1, moment1_);
-  add(kMoment2, moment2_);
-  add(kLast, last_);
-  add(kDifference, difference_);
+  for (const auto& [buffer, memory] : kept_) {
+    state.push_back({ToString(buffer), memory.get()});
+  }
   return state;
 }
 
@@ -125,26 +108,31 @@ void WeightStore::MoveNewestTo(std::int32_t slot) {
 
 template <typename T>
 OptimizerBuffers<T> WeightStore::Buffers() const {
-  return {
-      options_.elements, As<T>(gradient_), As<T>(velocity_),   As<T>(moment1_),
-      As<T>(moment2_),   As<T>(last_),     As<T>(difference_), As<std::int64_t>(first_not_finite_)};
+  OptimizerBuffers<T> buffers{.elements = options_.elements, .gradient = As<T>(gradient_)};
+  for (const auto& [buffer, memory] : kept_) {
+    buffers[buffer] = As<T>(memory);
+  }
+  buffers.first_not_finite = As<std::int64_t>(first_not_finite_);
+  return buffers;
 }
 
 template <typename T>
 void WeightStore::StepAs(const StepOp& step, const PredictOp* prediction) {
   const auto slot = [&](std::int32_t index) { return As<T>(slots_[index]); };
+
   StepWork<T> work;
   work.numbers = {
       .updates = updates_,
       .count = static_cast<double>(step.samples) / static_cast<double>(options_.samples),
       .rate = options_.learning_rate.At(updates_)};
-  if (difference_) {
+  if (kept_.contains(OptimizerBuffer::kDifference)) {
     work.numbers.difference_decay = std::exp(kDifferenceDecay / -options_.needs.negative_horizon);
   }
   work.targets = {slot(step.from), slot(step.to), nullptr};
   ++updates_;
   newest_ = step.to;
   contents_[step.to] = SlotContent{step.version + 1, 0};
+
   PredictNumbers numbers;
   if (prediction != nullptr) {
     NotePrediction(*prediction);
@@ -188,6 +176,8 @@ std::span<double> WeightStore::Gradient() {
   if (options_.type == ElementType::kFloat64 && Memory().IsHost()) {
     return {As<double>(gradient_), size};
   }
+
+  // Replicas add up in double, in main memory: this rank's numbers are copied there.
   narrowed_.resize(Bytes());
   Memory().CopyOut(narrowed_, gradient_.get());
   if (options_.type == ElementType::kFloat64) {

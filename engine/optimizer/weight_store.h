@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -22,8 +23,8 @@ namespace stagecraft {
 /// What a schedule asks of the weights of one stage on one rank.
 struct StoreNeeds {
   std::int32_t slots = 1;
-  bool predicts = false;              ///< There is a P with a horizon above 0.
-  std::int32_t negative_horizon = 0;  ///< The least horizon of a P, if it is below 0.
+  bool predicts = false;              ///< Whether a P has a horizon above 0.
+  std::int32_t negative_horizon = 0;  ///< The least horizon of a P; 0 if none is below 0.
 };
 
 StoreNeeds NeedsOf(const Schedule& schedule, const WeightSlots& slots, std::int32_t rank,
@@ -36,7 +37,7 @@ std::vector<std::string> PredictionState(const StoreNeeds& needs,
                                          const OptimizerOptions& optimizer);
 
 struct WeightStoreOptions {
-  ElementType type = ElementType::kFloat32;  ///< Or kFloat64.
+  ElementType type = ElementType::kFloat32;  ///< kFloat32 or kFloat64.
   std::int64_t elements = 0;
   StoreNeeds needs{};
   OptimizerOptions optimizer{};
@@ -44,7 +45,7 @@ struct WeightStoreOptions {
   /// The gradient of a micro-batch of n samples is added up n / `samples` times: all of them once
   /// if they all have as many.
   std::int64_t samples = 1;
-  WeightMemory* memory = &HostMemory();  ///< Outlives the store.
+  WeightMemory* memory = &HostMemory();  ///< Must outlive the store.
 };
 
 /// A buffer that a checkpoint keeps, of `elements` like the weights.
@@ -72,23 +73,23 @@ class WeightStore : public Weights {
   std::byte* Slot(std::int32_t slot) { return slots_[slot].get(); }
   std::byte* GradientData() { return gradient_.get(); }
 
-  /// Where the newest version is; slot 0 before the first step.
+  /// The slot of the newest version; 0 before the first step.
   std::int32_t NewestSlot() const { return newest_; }
-  /// Updates made, over all runs.
+  /// How many updates have been made, over all runs.
   std::int64_t Updates() const { return updates_; }
   void SetUpdates(std::int64_t updates) { updates_ = updates; }
 
-  /// The first update, counted like `Updates`, whose gradient was not finite; nothing if all were.
-  /// Nobody notices what stands in the weights themselves. On a device it waits for the updates.
+  /// The first update, counted like `Updates`, whose gradient was not finite; nullopt if all were
+  /// finite. The weights themselves are not looked at. On a device it waits for the updates.
   std::optional<std::int64_t> FirstNotFinite() const;
 
-  /// What a checkpoint keeps beside the newest weights.
+  /// The buffers that a checkpoint keeps beside the newest weights.
   std::vector<StateBuffer> State();
 
-  /// Copies the newest version to `slot`, to run a program once more, whose version 0 it is.
+  /// Copies the newest version to `slot`, where it is version 0 of the program's next run.
   void MoveNewestTo(std::int32_t slot);
 
-  /// Says what a caller has put into a slot.
+  /// Takes note of what a caller has put into a slot.
   void Note(std::int32_t slot, SlotContent content) { contents_[slot] = content; }
 
   void Step(const StepOp& step) override;
@@ -116,11 +117,12 @@ class WeightStore : public Weights {
 
   WeightStoreOptions options_;
   Table<Buffer> slots_;
-  Table<std::optional<SlotContent>> contents_;  ///< By slot.
-  Buffer gradient_, velocity_, moment1_, moment2_, last_, difference_;
-  Buffer first_not_finite_;          ///< One int64.
-  std::vector<double> exchanged_;    ///< The gradient in double, while replicas add theirs.
-  std::vector<std::byte> narrowed_;  ///< The same as it is in memory.
+  Table<std::optional<SlotContent>> contents_;  ///< What each slot holds.
+  Buffer gradient_;
+  std::map<OptimizerBuffer, Buffer> kept_;  ///< What the optimizer and its predictions keep.
+  Buffer first_not_finite_;                 ///< One int64: see `FirstNotFinite`.
+  std::vector<double> exchanged_;           ///< The gradient in double, while replicas add theirs.
+  std::vector<std::byte> narrowed_;         ///< The same numbers in the type of the weights.
   std::int32_t newest_ = 0;
   std::int64_t updates_ = 0;
 };

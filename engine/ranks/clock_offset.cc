@@ -17,11 +17,13 @@ Clock::duration MeasureClockOffset(int control) {
   Clock::duration offset{0};
   for (int i = 0; i < kPairs; ++i) {
     const Clock::time_point sent = Clock::now();
-    SendMessage(control, 'T', "");
+    SendMessage(control, ControlKind::kClock);
     Clock::time_point there;
     if (recv(control, &there, sizeof there, MSG_WAITALL) != sizeof there) {
       return Clock::duration{0};
     }
+
+    // The answer was given somewhere between; the shortest exchange says best when.
     const Clock::duration took = Clock::now() - sent;
     if (took < shortest) {
       shortest = took;

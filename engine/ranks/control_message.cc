@@ -10,11 +10,12 @@
 
 namespace stagecraft {
 
-void SendMessage(int socket, char type, std::string_view body) {
+void SendMessage(int socket, ControlKind kind, std::string_view body) {
   const auto size = static_cast<std::uint64_t>(body.size());
-  std::string message(1, type);
+  std::string message(1, static_cast<char>(kind));
   message.append(reinterpret_cast<const char*>(&size), sizeof size);
   message += body;
+
   for (std::size_t sent = 0; sent < message.size();) {
     const ssize_t count = send(socket, message.data() + sent, message.size() - sent, MSG_NOSIGNAL);
     if (count < 0 && errno != EINTR) {
@@ -34,7 +35,8 @@ std::optional<ControlMessage> TakeMessage(std::string& received) {
   if (received.size() - kHead < size) {
     return std::nullopt;
   }
-  ControlMessage message{received.front(), received.substr(kHead, size)};
+
+  ControlMessage message{static_cast<ControlKind>(received.front()), received.substr(kHead, size)};
   received.erase(0, kHead + size);
   return message;
 }

@@ -41,6 +41,8 @@ std::vector<std::string> ControlRoom::Run() {
     EndTheOthersAfterAFailure();
   }
   ThrowTheCause();
+
+  // Nothing failed, and yet a rank may have taken another one's stop for the end of the job.
   for (std::int32_t rank = 0; rank < members_.Count(); ++rank) {
     if (!members_[rank].done) {
       throw JobError(
@@ -50,6 +52,7 @@ std::vector<std::string> ControlRoom::Run() {
   for (const Member& member : members_) {
     send(member.control.Get(), "Y", 1, MSG_NOSIGNAL);
   }
+
   std::vector<std::string> results;
   for (std::int32_t rank = 0; rank < members_.Count(); ++rank) {
     const std::size_t record = Recorder::BytesOf(plan_.schedule, rank);
@@ -70,6 +73,7 @@ void ControlRoom::Listen() {
       order.push_back(rank);
     }
   }
+
   constexpr int kMilliseconds = 100;  // Only to see whether the time of the others is over.
   poll(polled.data(), polled.size(), kMilliseconds);
   for (std::size_t i = 0; i < order.size(); ++i) {
@@ -97,20 +101,32 @@ bool ControlRoom::HandleMessage(std::int32_t rank, Member& member) {
   if (!message) {
     return false;
   }
-  member.ready = member.ready || message->type == 'R';
-  member.told =
-      member.told || (message->type != 'T' && message->type != 'R' && message->type != 'P');
-  member.gave_up = member.gave_up || message->type == 'F' || message->type == 'A';
-  if (message->type == 'T') {
-    AnswerWithClock(member.control.Get());
-  } else if (message->type == 'P' && options_.on_report) {
-    options_.on_report(rank, message->body);
-  } else if (message->type == 'D') {
-    member.done = true;
-    member.body = std::move(message->body);
-  } else if (message->type == 'F') {
-    Fail(UnpackFailure(rank, message->body));
+
+  switch (message->kind) {
+    case ControlKind::kClock:
+      AnswerWithClock(member.control.Get());
+      break;
+    case ControlKind::kReady:
+      member.ready = true;
+      break;
+    case ControlKind::kReport:
+      if (options_.on_report) {
+        options_.on_report(rank, message->body);
+      }
+      break;
+    case ControlKind::kDone:
+      member.done = true;
+      member.body = std::move(message->body);
+      break;
+    case ControlKind::kAborted:
+      member.gave_up = true;
+      break;
+    case ControlKind::kFailed:
+      member.gave_up = true;
+      Fail(UnpackFailure(rank, message->body));
+      break;
   }
+
   return true;
 }
 
@@ -124,7 +140,7 @@ void ControlRoom::End(std::int32_t rank, Member& member) {
   } else if (failure && !ended_by_us_) {
     killed_ = killed_ ? killed_ : failures_.size();
     Fail(*std::move(failure));
-  } else if (!member.told) {
+  } else if (!member.done && !member.gave_up) {
     Fail({rank, 0, "end", "its process ended without a result"});
   }
 }
@@ -166,6 +182,7 @@ void ControlRoom::EndTheOthersAfterAFailure() {
   }
   const bool time_is_over = Clock::now() - first_failure_ > options_.deadline;
   ended_by_us_ = ended_by_us_ || time_is_over;
+
   for (Member& member : members_) {
     if (member.ended) {
       continue;

@@ -13,8 +13,8 @@
 
 namespace stagecraft {
 
-/// What the control room can do about the process of a rank. This is one that somebody else has
-/// started: what happens to it shows in its connection, and nothing can be done.
+/// What the control room can do about the process of a rank. This base class is a process that
+/// somebody else has started: what happens to it shows in its connection, and nothing can be done.
 class RankProcess {
  public:
   RankProcess() = default;
@@ -37,15 +37,15 @@ class ControlRoom {
  public:
   ControlRoom(const ExecutionPlan& plan, const JobOptions& options);
 
-  /// The ranks in their order.
+  /// Takes in the next rank: they come in their order.
   void Add(Descriptor control, std::unique_ptr<RankProcess> process);
 
   /// For a process that has been forked from this one: it holds no connection of the others.
   void CloseConnections();
 
-  /// Until all have ended. Returns their results. Throws a `JobError` with the cause: a rank that
-  /// was killed counts before those that missed it, unless it had said before why it gives up, and
-  /// those before their consequences.
+  /// Waits until all ranks have ended, and returns their results. Throws a `JobError` with the
+  /// cause if one failed: a rank that was killed counts before those that missed it, unless it had
+  /// said before why it gives up, and those before their consequences.
   std::vector<std::string> Run();
 
  private:
@@ -53,12 +53,11 @@ class ControlRoom {
     Descriptor control;
     std::unique_ptr<RankProcess> process;
     std::string received;
-    bool ready = false;
-    bool told = false;     ///< Its D, F or A has come.
-    bool done = false;     ///< Its D has.
-    bool gave_up = false;  ///< Its F or A has: how it ends after that is no cause.
-    bool ended = false;
-    std::string body;  ///< Of its D.
+    bool ready = false;    ///< It has said that it can start.
+    bool done = false;     ///< It has sent its result.
+    bool gave_up = false;  ///< It has failed or aborted: how it ends after that is no cause.
+    bool ended = false;    ///< Its connection has.
+    std::string body;      ///< The record and the result that it has sent.
   };
 
   void Listen();

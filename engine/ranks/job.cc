@@ -11,7 +11,8 @@ class ProgramWork : public RankWork {
       : plan_(plan), rank_(rank), parts_(std::move(parts)) {}
 
   void Run(Seat& seat) override {
-    Executor(plan_, rank_, parts_, seat.transport, seat.recorder, seat.position).Run();
+    const std::unique_ptr<OpClock> clock = MakeHostClock(seat.recorder);
+    Executor(plan_, rank_, parts_, seat.transport, *clock, seat.position).Run();
   }
 
  private:

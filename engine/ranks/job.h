@@ -21,10 +21,11 @@ class SocketTransport;
 /// What a job gives a rank to work with.
 struct Seat {
   Transport& transport;
-  Recorder* recorder = nullptr;                   ///< Of all ranks; may be null.
-  std::atomic<std::int32_t>* position = nullptr;  ///< To be kept at the op that runs; may be null.
-  std::chrono::nanoseconds deadline = std::chrono::minutes(1);  ///< Of one wait.
-  /// Tells whoever started the job.
+  Recorder* recorder = nullptr;                   ///< For the ops of this rank; may be null.
+  std::atomic<std::int32_t>* position = nullptr;  ///< Kept at the op that runs; may be null.
+  /// The longest that one wait may take.
+  std::chrono::nanoseconds deadline = std::chrono::minutes(1);
+  /// Sends a report to whoever started the job.
   std::function<void(std::string_view)> report = [](std::string_view) {};
 };
 
@@ -42,7 +43,7 @@ class RankWork {
   /// The device that it computes on, if it has one.
   virtual Device* GetDevice() { return nullptr; }
 
-  /// What is left when it has run: bytes for whoever started the job.
+  /// The result, when it has run: bytes for whoever started the job.
   virtual std::string Result() { return {}; }
 };
 
@@ -53,8 +54,9 @@ using ConnectDevices = std::function<std::unique_ptr<Transport>(
 using MakeWork = std::function<std::unique_ptr<RankWork>(std::int32_t rank)>;
 
 struct JobOptions {
-  std::chrono::nanoseconds deadline = std::chrono::minutes(1);  ///< Of one wait.
-  Recorder* recorder = nullptr;  ///< Gets the spans of all ranks; begins when all are ready.
+  /// The longest that one wait may take.
+  std::chrono::nanoseconds deadline = std::chrono::minutes(1);
+  Recorder* recorder = nullptr;  ///< Of all ranks; its time 0 is when all are ready.
   /// Called for each report of a rank, one at a time, in the order in which that rank made them.
   std::function<void(std::int32_t rank, std::string_view report)> on_report{};
   /// Becomes true when the job is to end early. Ranks of this process see it themselves; processes

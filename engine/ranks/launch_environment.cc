@@ -53,16 +53,21 @@ class Reader {
     found.launcher = launcher.name;
     found.ranks = Number(launcher.ranks, 1, kMostRanks);
     found.rank = Number(launcher.rank, 0, found.ranks - 1);
+
+    // What a launcher may leave out has a default.
     if (variable_(launcher.local_ranks)) {
       found.local_ranks = Number(launcher.local_ranks, 1, found.ranks);
     }
     if (variable_(launcher.local_rank)) {
       found.local_rank = Number(launcher.local_rank, 0, found.ranks - 1);
     }
+
     found.host = variable_("MASTER_ADDR").value_or(found.host);
     if (variable_("MASTER_PORT")) {
       found.port = Number("MASTER_PORT", 1, 65535);
     }
+
+    // A job that is started again must not meet what it left in the store before.
     found.store_is_there = variable_("TORCHELASTIC_USE_AGENT_STORE").value_or("") == "True";
     found.run = variable_(launcher.run).value_or("") + "." +
                 variable_("TORCHELASTIC_RESTART_COUNT").value_or("0");

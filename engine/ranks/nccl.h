@@ -31,17 +31,17 @@ class Nccl {
   virtual std::string Version() const = 0;
   virtual std::int32_t VersionCode() const = 0;  ///< 22809 for 2.28.9.
 
-  /// Of a new communicator: one member makes it and tells the others. Throws `Error`.
+  /// The identity of a new communicator: one member makes it and tells the others. Throws `Error`.
   virtual Id MakeId() = 0;
 
   /// Starts to connect member `rank` of `ranks`, which takes at most `ctas` blocks of the device.
   virtual State Connect(Comm* comm, const Id& id, std::int32_t rank, std::int32_t ranks,
                         std::int32_t ctas) = 0;
 
-  /// What became of the last call, and whether the other members are still well.
+  /// The state of the last call, and whether the other members are still well.
   virtual State StateOf(Comm comm) = 0;
 
-  /// NCCL's own words for what failed.
+  /// What NCCL says of the failure.
   virtual std::string Fault(Comm comm) = 0;
 
   virtual State Send(Comm comm, const std::byte* data, std::size_t bytes, std::int32_t to,
@@ -49,11 +49,11 @@ class Nccl {
   virtual State Receive(Comm comm, std::byte* data, std::size_t bytes, std::int32_t from,
                         Device::Stream stream) = 0;
 
-  /// Puts the `bytes` of every member behind each other into `gathered`.
+  /// Gathers the `bytes` of all members, one behind the other, in `gathered`.
   virtual State AllGather(Comm comm, const std::byte* data, std::byte* gathered, std::size_t bytes,
                           Device::Stream stream) = 0;
 
-  /// Says that nothing more will be asked of it; then `Destroy` may follow.
+  /// Says that the communicator will not be used any more; then `Destroy` may follow.
   virtual State Finalize(Comm comm) = 0;
   virtual void Destroy(Comm comm) = 0;
 

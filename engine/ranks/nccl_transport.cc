@@ -75,6 +75,8 @@ NcclTransport::NcclTransport(std::int32_t rank, const ExecutionPlan& plan, const
     options_.exit_at_once = ExitWith3;
   }
   FindLinks(plan);
+
+  // All ranks connect the links in the same order, or they would wait for each other for ever.
   try {
     for (const std::unique_ptr<Link>& link : links_) {
       if (std::find(link->members.begin(), link->members.end(), rank_) != link->members.end()) {
@@ -136,6 +138,9 @@ void NcclTransport::Connect(Link& link) {
       static_cast<std::size_t>(std::find_if(links_.begin(), links_.end(),
                                             [&](const auto& each) { return each.get() == &link; }) -
                                links_.begin());
+
+  // The first member makes the identity of the communicator, and the sockets carry it to the
+  // others.
   Nccl::Id id{};
   if (member == 0) {
     id = nccl_.MakeId();
@@ -152,6 +157,7 @@ void NcclTransport::Connect(Link& link) {
     }
     std::memcpy(id.data(), message.data, id.size());
   }
+
   link.stream = device_.MakeStream();
   Settle(link, nccl_.Connect(&link.comm, id, member, static_cast<std::int32_t>(link.members.size()),
                              options_.ctas));
@@ -311,6 +317,8 @@ void NcclTransport::Close() {
         return sent_.empty();
       },
       [] { return "what was sent to arrive"; });
+
+  // A good-bye from each peer says that it needs no more either.
   const std::vector<std::int32_t> peers = sockets_.Peers();
   for (const std::int32_t peer : peers) {
     sockets_.Send(peer, kGoodBye, {});
@@ -318,7 +326,9 @@ void NcclTransport::Close() {
   for (const std::int32_t peer : peers) {
     sockets_.Receive(peer, kGoodBye);
   }
-  finishing_ = true;  // From here on the others may be gone at any time.
+
+  // From here on the others may be gone at any time.
+  finishing_ = true;
   for (const std::unique_ptr<Link>& link : links_) {
     if (link->comm != nullptr) {
       Settle(*link, nccl_.Finalize(link->comm));

@@ -19,18 +19,19 @@
 namespace stagecraft {
 
 struct NcclOptions {
-  std::chrono::nanoseconds deadline = std::chrono::minutes(1);  ///< Of one wait.
-  std::int32_t ctas = 2;  ///< Of a communicator: blocks that a transfer takes from computing.
+  /// The longest that one wait may take.
+  std::chrono::nanoseconds deadline = std::chrono::minutes(1);
+  std::int32_t ctas = 2;  ///< Blocks of the device that one communicator takes.
   /// An all-reduce goes in pieces of so many bytes, so that it needs little room.
   std::size_t piece_bytes = std::size_t{4} << 20;
   bool spins = false;  ///< Whether waits never sleep: this rank has a core to itself.
   /// How long tearing down after a failure may take before the process ends at once.
   std::chrono::nanoseconds abort_deadline = std::chrono::seconds(10);
-  /// Ends the process, exit code 3, having said why.
+  /// Ends the process with exit code 3, having said why.
   std::function<void(const std::string& why)> exit_at_once{};
 };
 
-/// What a transport over NCCL works with; all must live on.
+/// What a transport over NCCL works with. All of it must outlive the transport.
 struct NcclParts {
   SocketTransport& sockets;
   Device& device;
@@ -58,17 +59,17 @@ struct NcclParts {
 /// an abort beside it frees what it still uses.
 class NcclTransport : public Transport {
  public:
-  /// Connects; all ranks of `plan` do so together. Throws as waits do.
+  /// Connects this rank; all ranks of `plan` do so together. Throws what waits throw.
   NcclTransport(std::int32_t rank, const ExecutionPlan& plan, const NcclParts& parts,
                 NcclOptions options);
-  /// Tears all down, if `Finish` has not.
+  /// Tears down the communicators, unless `Finish` has.
   ~NcclTransport() override;
   NcclTransport(const NcclTransport&) = delete;
   NcclTransport& operator=(const NcclTransport&) = delete;
 
   void Send(std::int32_t to, const Tag& tag, Boundary tensor) override;
   void PostReceive(std::int32_t from, const Tag& tag, std::size_t bytes) override;
-  /// Does not wait for the tensor: its event does.
+  /// Does not wait for the tensor: whoever uses it waits for its event.
   Received Receive(std::int32_t from, const Tag& tag) override;
   /// Numbers in main memory go over the sockets.
   void AllReduce(std::span<const std::int32_t> members, std::int32_t stage,
@@ -91,9 +92,9 @@ class NcclTransport : public Transport {
     Nccl::Comm comm = nullptr;
     Device::Stream stream = nullptr;
     bool is_edge = false;
-    Boundary room{};  ///< For the first transfer, then for all-reduces.
+    Boundary room{};  ///< Memory for the first transfer, and then for all-reduces.
   };
-  /// What is on its way, in either direction.
+  /// A tensor on its way, in either direction.
   struct Parcel {
     std::int32_t peer = 0;
     Tag tag;
@@ -103,19 +104,19 @@ class NcclTransport : public Transport {
 
   void FindLinks(const ExecutionPlan& plan);
   void Connect(Link& link);
-  /// Uses it once as a transfer will: NCCL connects at the first use.
+  /// Uses the link once as a transfer will, since NCCL connects at the first use.
   void WarmUp(Link& link);
   Link& LinkOf(std::int32_t from, std::int32_t to) { return *edges_.at({from, to}); }
   std::int32_t MemberOf(const Link& link) const;
-  /// Until the last call has been taken: throws if it failed, or the job does.
+  /// Waits until NCCL has taken the last call. Throws if the call failed, or the job has.
   void Settle(const Link& link, Nccl::State state);
-  /// Until `is_over()`; looks after everything that may go wrong meanwhile. `what()` is the text of
-  /// what it waits for, asked for only if it does not come.
+  /// Waits until `is_over()`, and looks after everything that may go wrong meanwhile. `what()` says
+  /// what it waits for; it is called only if that does not come.
   template <typename IsOver, typename What>
   void WaitUntil(const IsOver& is_over, const What& what);
   void CheckPeers();
   void LetGoOfSent();
-  /// Good-byes, then all communicators in the order of connecting.
+  /// Exchanges good-byes, and then finishes all communicators in the order of connecting.
   void Close();
   void AbortAll();
 
@@ -125,10 +126,11 @@ class NcclTransport : public Transport {
   Nccl& nccl_;
   NcclOptions options_;
   std::vector<std::unique_ptr<Link>> links_;  ///< In the order in which all ranks connect them.
-  std::map<std::pair<std::int32_t, std::int32_t>, Link*> edges_;  ///< By sender and receiver.
-  std::map<std::int32_t, Link*> stages_;                          ///< Replicated ones.
-  std::deque<Parcel> sent_;    ///< Tensors whose transfer may still be running.
-  std::deque<Parcel> posted_;  ///< Tensors that nobody has asked for.
+  /// Links of transfers, by sender and receiver.
+  std::map<std::pair<std::int32_t, std::int32_t>, Link*> edges_;
+  std::map<std::int32_t, Link*> stages_;  ///< Links of replicated stages.
+  std::deque<Parcel> sent_;               ///< Tensors whose transfer may still be running.
+  std::deque<Parcel> posted_;             ///< Tensors that nobody has asked for.
   bool finishing_ = false;
   bool finished_ = false;
 };

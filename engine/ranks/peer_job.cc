@@ -38,11 +38,13 @@ std::vector<std::string> RunRankZero(const ExecutionPlan& plan, const MakeWork& 
   }
   Descriptor near(ends[0]);
   Descriptor far(ends[1]);
+
   ControlRoom room(plan, options);
   room.Add(std::move(near), std::make_unique<RankProcess>());
   for (auto& [rank, control] : mesh.controls) {
     room.Add(std::move(control), std::make_unique<RankProcess>());
   }
+
   const std::jthread own([&] {
     RunWorker(plan, make_work, options, {0, std::move(mesh.tensors), far.Get(), nullptr, true});
     far.Close();

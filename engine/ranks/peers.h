@@ -9,7 +9,7 @@
 
 namespace stagecraft {
 
-/// Senders and receivers of tensors.
+/// All pairs of a sender and a receiver of tensors.
 std::set<std::pair<std::int32_t, std::int32_t>> DirectedPairs(const ExecutionPlan& plan);
 
 /// Pairs of ranks, the lower one first, that exchange tensors or gradients.

@@ -91,10 +91,12 @@ std::vector<std::string> RunAsProcesses(const ExecutionPlan& plan, const MakeWor
     sockets[low][high] = std::move(pair.first);
     sockets[high][low] = std::move(pair.second);
   }
+
   Table<SocketPair> controls(ranks);
   for (SocketPair& control : controls) {
     control = MakeSocketPair();
   }
+
   ControlRoom room(plan, options);
   const pid_t launcher = getpid();
   for (std::int32_t rank = 0; rank < ranks; ++rank) {
@@ -107,21 +109,26 @@ std::vector<std::string> RunAsProcesses(const ExecutionPlan& plan, const MakeWor
       if (getppid() != launcher) {
         _exit(3);
       }
+
+      // A process holds no end but its own; else a peer that dies, or the launcher, would not be
+      // missed.
       std::map<std::int32_t, Descriptor> mine = std::move(sockets[rank]);
       const Descriptor control = std::move(controls[rank].second);
-      // Else a peer that dies, or the launcher, would not be missed.
       sockets.clear();
       controls.clear();
       room.CloseConnections();
+
       RunWorker(plan, make_work, options,
                 {rank, std::move(mine), control.Get(), &positions->Of(rank)});
       _exit(0);
     }
+
     room.Add(std::move(controls[rank].first),
              std::make_unique<ForkedProcess>(process, rank, plan, positions));
     controls[rank].second.Close();
     sockets[rank].clear();
   }
+
   return room.Run();
 }
 

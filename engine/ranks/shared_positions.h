@@ -12,7 +12,8 @@
 
 namespace stagecraft {
 
-/// What each rank is at, in memory that all processes share: known also of one that was killed.
+/// The op that each rank is at, in memory that all processes share: known also of a rank that was
+/// killed.
 class SharedPositions {
  public:
   explicit SharedPositions(std::int32_t ranks) : size_(sizeof(Position) * Count(ranks)) {

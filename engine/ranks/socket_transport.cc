@@ -84,6 +84,8 @@ Received SocketTransport::Receive(std::int32_t from, const Tag& tag) {
                          [&](const Parcel& parcel) { return parcel.tag == tag; });
     return aborted_ || found != peer.inbox.end() || !peer.lost.empty();
   };
+
+  // While it waits, this thread moves bytes itself, which is quicker than waking the one beside it.
   const auto move_and_see = [&] {
     for (auto& [rank, other] : peers_) {
       if (other.socket && !other.queue.empty()) {
@@ -95,11 +97,13 @@ Received SocketTransport::Receive(std::int32_t from, const Tag& tag) {
     }
     return is_over();
   };
+
   const bool in_time = is_over() || (waits_briefly_ && WaitBriefly(lock, move_and_see)) ||
                        changed_.wait_for(lock, deadline_, is_over);
   if (aborted_) {
     throw Aborted("another rank ended the job");
   }
+
   if (found == peer.inbox.end() && in_time) {
     throw PeerLost(fmt::format("waited for {}, but rank {} {}", ToString(tag), from, peer.lost));
   }
@@ -108,6 +112,7 @@ Received SocketTransport::Receive(std::int32_t from, const Tag& tag) {
     throw Error(fmt::format("waited {} ms for {} of rank {}; expected it within that deadline",
                             waited.count(), ToString(tag), from));
   }
+
   Received received = std::move(found->received);
   peer.inbox.erase(found);
   return received;
@@ -124,12 +129,15 @@ void SocketTransport::AllReduce(std::span<const std::int32_t> members, std::int3
     }
     return tensor;
   };
+
+  // The first member adds up in the order of the ranks, and gives all of them the sum.
   const std::int32_t leader = members.front();
   if (rank_ != leader) {
     Send(leader, tag, Pack(values));
     std::memcpy(values.data(), take(leader).data, values.size_bytes());
     return;
   }
+
   for (const std::int32_t member : members.subspan(1)) {
     const Boundary tensor = take(member);
     for (std::size_t i = 0; i < values.size(); ++i) {
@@ -138,6 +146,7 @@ void SocketTransport::AllReduce(std::span<const std::int32_t> members, std::int3
       values[i] += value;
     }
   }
+
   for (const std::int32_t member : members.subspan(1)) {
     Send(member, tag, Pack(values));
   }
@@ -215,6 +224,7 @@ void SocketTransport::MoveBytes() {
     char bytes[64];
     while (read(wake_read_.Get(), bytes, sizeof bytes) > 0) {
     }
+
     const std::lock_guard lock(mutex_);
     for (std::size_t i = 0; i < order.size(); ++i) {
       const short events = polled[i + 1].revents;
@@ -250,6 +260,7 @@ void SocketTransport::Write(Peer& peer) {
                                             : frame.tensor.data + (frame.sent - kFrameBytes);
     const std::size_t size =
         in_header ? kFrameBytes - frame.sent : kFrameBytes + frame.tensor.bytes - frame.sent;
+
     const ssize_t sent = size > 0 ? send(peer.socket.Get(), data, size, MSG_NOSIGNAL) : 0;
     if (sent < 0) {
       if (errno != EAGAIN && errno != EINTR) {
@@ -261,6 +272,7 @@ void SocketTransport::Write(Peer& peer) {
       }
       return;
     }
+
     frame.sent += static_cast<std::size_t>(sent);
     if (frame.sent == kFrameBytes + frame.tensor.bytes) {
       peer.queue.pop_front();
@@ -275,6 +287,7 @@ void SocketTransport::Read(Peer& peer) {
                                            : peer.header.data() + peer.header_got;
     const std::size_t size = peer.in_tensor ? peer.incoming.received.tensor.bytes - peer.tensor_got
                                             : kFrameBytes - peer.header_got;
+
     const ssize_t got = recv(peer.socket.Get(), data, size, 0);
     if (got <= 0) {
       if (got == 0) {
@@ -284,6 +297,7 @@ void SocketTransport::Read(Peer& peer) {
       }
       return;
     }
+
     std::size_t& count = peer.in_tensor ? peer.tensor_got : peer.header_got;
     count += static_cast<std::size_t>(got);
     if (peer.in_tensor && peer.tensor_got == peer.incoming.received.tensor.bytes) {
@@ -301,11 +315,13 @@ void SocketTransport::HandleHeader(Peer& peer) {
     Lose(peer, "sent something that is no frame");
     return;
   }
+
   if (frame->type == Frame::Type::kAbort) {
     aborted_ = true;
     changed_.notify_all();
     return;
   }
+
   peer.incoming = {frame->tag, {MakeBoundary(frame->bytes), {}}};
   peer.tensor_got = 0;
   peer.in_tensor = true;

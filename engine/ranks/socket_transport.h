@@ -39,12 +39,12 @@ class SocketTransport : public Transport {
   SocketTransport& operator=(const SocketTransport&) = delete;
 
   void Send(std::int32_t to, const Tag& tag, Boundary tensor) override;
-  // The thread reads ahead.
+  // Nothing is done for a post: the thread reads ahead.
   void PostReceive(std::int32_t /*from*/, const Tag& /*tag*/, std::size_t /*bytes*/) override {}
   Received Receive(std::int32_t from, const Tag& tag) override;
   void AllReduce(std::span<const std::int32_t> members, std::int32_t stage,
                  std::span<double> values) override;
-  /// Of a lost peer only who waits for it hears: see `CheckPeers`.
+  /// Does not throw for a lost peer: only a wait for that peer does. See `CheckPeers`.
   void Check() override;
   void Abort() noexcept override;
 
@@ -67,7 +67,7 @@ class SocketTransport : public Transport {
     Descriptor socket;
     std::deque<Outgoing> queue;
     std::deque<Parcel> inbox;
-    std::string lost;  ///< Why nothing more will come; empty while it may.
+    std::string lost;  ///< Why nothing more will come; empty as long as something may.
     FrameHeader header{};
     std::size_t header_got = 0;
     Parcel incoming;
@@ -76,7 +76,7 @@ class SocketTransport : public Transport {
   };
 
   void MoveBytes();
-  /// What to poll for: the wake-up pipe, then the sockets of `order`. False when it is over.
+  /// Lists what to poll: the wake-up pipe, then the sockets of `order`. False when all is over.
   bool ListSockets(std::vector<pollfd>& polled, std::vector<Peer*>& order);
   void Enqueue(Peer& peer, const Frame& frame, Boundary tensor);
   void WakeUp() noexcept;
@@ -90,12 +90,12 @@ class SocketTransport : public Transport {
   std::int32_t rank_;
   std::chrono::nanoseconds deadline_;
   bool waits_briefly_;
-  mutable std::mutex mutex_;  ///< Of everything below.
+  mutable std::mutex mutex_;  ///< Guards everything below.
   std::condition_variable changed_;
   std::map<std::int32_t, Peer> peers_;
   bool aborted_ = false;
   bool closing_ = false;
-  std::map<std::int32_t, std::int32_t> turns_;  ///< All-reduces so far, by stage.
+  std::map<std::int32_t, std::int32_t> turns_;  ///< How many all-reduces each stage has had.
   Descriptor wake_read_, wake_write_;
   std::thread mover_;
 };

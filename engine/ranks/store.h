@@ -21,11 +21,11 @@ class Store {
 
   virtual void Set(const std::string& key, const std::string& value) = 0;
 
-  /// Waits until somebody has set it. Throws `Error` when the deadline passes.
+  /// Waits until somebody has set `key`. Throws `Error` when the deadline passes.
   virtual std::string Get(const std::string& key, std::chrono::milliseconds deadline) = 0;
 };
 
-/// For ranks that are threads of one process.
+/// A store for ranks that are threads of one process.
 class MemoryStore : public Store {
  public:
   void Set(const std::string& key, const std::string& value) override {
@@ -52,7 +52,7 @@ class MemoryStore : public Store {
 struct StoreAddress {
   std::string host;
   int port = 0;
-  bool serves = false;  ///< Whether this process runs it: on a listener bound to `host` only.
+  bool serves = false;  ///< Whether this process runs the store, bound to `host` only.
   std::chrono::milliseconds deadline{60'000};
 };
 

@@ -50,6 +50,7 @@ void Await(const Descriptor& socket, short events, Deadline deadline, const char
         std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
     pollfd polled{socket.Get(), events, 0};
     const int ready = poll(&polled, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
+
     if (ready > 0) {
       return;
     }
@@ -73,6 +74,8 @@ int TryConnect(const addrinfo& address, Deadline deadline, Descriptor& connected
   if (!candidate) {
     return errno;
   }
+
+  // A socket that does not block may connect later: then it says whether that went well.
   if (connect(candidate.Get(), address.ai_addr, address.ai_addrlen) != 0) {
     if (errno != EINPROGRESS) {
       return errno;
@@ -85,6 +88,7 @@ int TryConnect(const addrinfo& address, Deadline deadline, Descriptor& connected
       return error;
     }
   }
+
   fcntl(candidate.Get(), F_SETFL, fcntl(candidate.Get(), F_GETFL) & ~O_NONBLOCK);
   SendAtOnce(candidate);
   connected = std::move(candidate);
@@ -136,6 +140,7 @@ Descriptor ConnectTcp(const std::string& host, int port, Deadline deadline) {
         return connected;
       }
     }
+
     if (Clock::now() >= deadline) {
       Fail(fmt::format("cannot connect to {} port {}", host, port), error);
     }

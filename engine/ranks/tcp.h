@@ -10,18 +10,18 @@
 
 namespace stagecraft {
 
-// TCP connections. All throw `Error` that says what was tried, and when a deadline passes.
+// TCP connections. All functions throw an `Error` that says what was tried, also when a deadline
+// passes.
 
 using Deadline = std::chrono::steady_clock::time_point;
 
-/// Listens on an address of this machine; only connections to it are taken. Port 0: the system
-/// chooses.
+/// A socket that listens on one address of this machine. For port 0 the system chooses a port.
 Descriptor ListenOn(const std::string& host, int port);
 
 /// Waits for connections on a port that the system chooses.
 class TcpListener {
  public:
-  /// `host`: a name or number of this machine.
+  /// `host` is a name or number of this machine.
   explicit TcpListener(const std::string& host);
 
   int Port() const { return port_; }
@@ -38,7 +38,7 @@ Descriptor ConnectTcp(const std::string& host, int port, Deadline deadline);
 std::string AddressTowards(const std::string& host, int port);
 
 void SendAll(const Descriptor& socket, std::span<const std::byte> bytes, Deadline deadline);
-/// Fills `bytes`.
+/// Receives until `bytes` is full.
 void ReceiveAll(const Descriptor& socket, std::span<std::byte> bytes, Deadline deadline);
 
 }  // namespace stagecraft

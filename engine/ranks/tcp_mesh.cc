@@ -71,6 +71,7 @@ class MeshBuilder {
       store_.Set(options_.prefix + "secret", NewSecret());
     }
     secret_ = store_.Get(options_.prefix + "secret", options_.deadline);
+
     // Lower ranks are connected to, higher ones connect: nobody waits in a circle.
     for (const auto& [low, high] : options_.pairs) {
       if (high == options_.rank) {
@@ -85,6 +86,7 @@ class MeshBuilder {
     for (std::int32_t rank = 1; options_.rank == 0 && rank < options_.ranks; ++rank) {
       expected_.insert({rank, Purpose::kControl});
     }
+
     while (!expected_.empty()) {
       Welcome(listener);
     }
@@ -104,6 +106,7 @@ class MeshBuilder {
       std::from_chars(address.data() + space + 1, address.data() + address.size(), port);
     }
     Descriptor socket = ConnectTcp(address.substr(0, space), port, end_);
+
     Greeting greeting;
     std::copy_n(secret_.begin(), std::min(secret_.size(), kSecretBytes), greeting.secret.begin());
     greeting.fingerprint = options_.fingerprint;
@@ -111,6 +114,7 @@ class MeshBuilder {
     greeting.to = to;
     greeting.purpose = static_cast<std::int32_t>(purpose);
     SendAll(socket, std::as_bytes(std::span(&greeting, 1)), end_);
+
     auto answer = Answer::kStranger;
     ReceiveAll(socket, std::as_writable_bytes(std::span(&answer, 1)), end_);
     if (answer != Answer::kYes) {
@@ -132,6 +136,7 @@ class MeshBuilder {
       throw Error(
           fmt::format("rank {} has not connected: {}", expected_.begin()->first, error.what()));
     }
+
     Greeting greeting;
     try {
       // A stranger that says nothing holds up the others only so long.
@@ -141,6 +146,7 @@ class MeshBuilder {
       options_.on_refused(fmt::format("refused a connection without a greeting: {}", error.what()));
       return;
     }
+
     const Answer answer = Judge(greeting);
     try {
       SendAll(socket, std::as_bytes(std::span(&answer, 1)), end_);
@@ -158,6 +164,7 @@ class MeshBuilder {
               : fmt::format("refused rank {}, for which nobody waits", greeting.from));
       return;
     }
+
     const auto purpose = static_cast<Purpose>(greeting.purpose);
     expected_.erase({greeting.from, purpose});
     (purpose == Purpose::kTensors ? mesh_.tensors : mesh_.controls)[greeting.from] =

@@ -16,20 +16,21 @@ namespace stagecraft {
 struct MeshOptions {
   std::int32_t rank = 0;
   std::int32_t ranks = 1;
-  std::set<std::pair<std::int32_t, std::int32_t>> pairs{};  ///< That talk, the lower rank first.
-  std::uint64_t fingerprint = 0;  ///< Of the job: all ranks must run the same.
-  std::string host =
-      "127.0.0.1";       ///< Of this machine: what to listen on, and where others connect.
-  std::string prefix{};  ///< Of the keys in the store; another one for each start.
+  std::set<std::pair<std::int32_t, std::int32_t>>
+      pairs{};                     ///< Pairs that talk, the lower rank first.
+  std::uint64_t fingerprint = 0;   ///< Of the job, which must be the same on all ranks.
+  std::string host = "127.0.0.1";  ///< Of this machine: listened on, and told to others.
+  std::string prefix{};            ///< Of the keys in the store; differs with each start.
   std::chrono::milliseconds deadline{60'000};
-  /// Told of connections that were refused, which does no harm: strangers.
+  /// Called when a stranger's connection was refused, which does no harm.
   std::function<void(const std::string&)> on_refused = [](const std::string&) {};
 };
 
-/// Connections of one rank.
+/// The connections of one rank.
 struct Mesh {
-  std::map<std::int32_t, Descriptor> tensors;   ///< By rank that it talks to.
-  std::map<std::int32_t, Descriptor> controls;  ///< Of rank 0: to all others; of those: to rank 0.
+  std::map<std::int32_t, Descriptor> tensors;  ///< By the rank at the other end.
+  std::map<std::int32_t, Descriptor>
+      controls;  ///< By rank: rank 0 has all others, they have rank 0.
 };
 
 /// Connects a rank with all that it talks to, and with rank 0. Each rank says in the store where it

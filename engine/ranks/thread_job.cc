@@ -48,11 +48,14 @@ std::vector<std::string> RunAsThreads(const ExecutionPlan& plan, const MakeWork&
   FirstFailure failure;
   Table<std::string> results(ranks);
   std::mutex report_mutex;
+
+  // All are set up when the time begins.
   std::barrier ready(ranks, [&]() noexcept {
     if (options.recorder != nullptr) {
       options.recorder->Begin();
     }
   });
+
   const auto run_rank = [&](std::int32_t rank) {
     std::unique_ptr<RankWork> work;
     try {
@@ -65,6 +68,7 @@ std::vector<std::string> RunAsThreads(const ExecutionPlan& plan, const MakeWork&
     if (!work) {
       return;
     }
+
     const std::unique_ptr<Transport> end = hub.End(rank);
     Seat seat{.transport = *end, .recorder = options.recorder, .deadline = options.deadline};
     if (options.on_report) {
@@ -73,6 +77,7 @@ std::vector<std::string> RunAsThreads(const ExecutionPlan& plan, const MakeWork&
         options.on_report(rank, report);
       };
     }
+
     try {
       work->Run(seat);
       results[rank] = work->Result();
@@ -84,6 +89,7 @@ std::vector<std::string> RunAsThreads(const ExecutionPlan& plan, const MakeWork&
       hub.Abort();
     }
   };
+
   std::vector<std::jthread> threads;
   threads.reserve(static_cast<std::size_t>(ranks));
   for (std::int32_t rank = 0; rank < ranks; ++rank) {

@@ -49,18 +49,22 @@ class ThreadHub::EndOfRank : public Transport {
     Meeting& meeting = hub_.meetings_[stage];
     const std::string what = fmt::format("the other replicas of stage {}", stage);
     const auto all = [&] { return members.size(); };
+
     // Those of the meeting before may still be on their way out.
     hub_.Wait(lock, hub_.meeting_changed_, what, [&] { return meeting.left == 0; });
     const auto mine = static_cast<std::size_t>(std::find(members.begin(), members.end(), rank_) -
                                                members.begin());
     meeting.given.resize(all());
     meeting.given[mine].assign(values.begin(), values.end());
+
+    // The last one to come adds up for all.
     const std::int64_t turn = meeting.turn;
     if (++meeting.came == all()) {
       Finish(meeting);
     }
     hub_.Wait(lock, hub_.meeting_changed_, what, [&] { return meeting.turn != turn; });
     std::copy(meeting.sum.begin(), meeting.sum.end(), values.begin());
+
     if (--meeting.left == 0) {
       hub_.meeting_changed_.notify_all();
     }

@@ -23,12 +23,12 @@ class ThreadHub {
   /// No wait lasts longer than `deadline`.
   ThreadHub(std::int32_t ranks, std::chrono::nanoseconds deadline);
 
-  /// The end of `rank`; the hub must live on.
+  /// The end of `rank`. The hub must outlive it.
   std::unique_ptr<Transport> End(std::int32_t rank);
 
   void Abort() noexcept;
 
-  /// Throws `Aborted` if it was called.
+  /// Throws `Aborted` if `Abort` was called.
   void Check() const {
     if (aborted_) {
       throw Aborted("another rank ended the job");
@@ -42,7 +42,7 @@ class ThreadHub {
     Tag tag;
     Received received;
   };
-  /// One directed pair of ranks.
+  /// What is on its way between one directed pair of ranks.
   struct Channel {
     std::mutex mutex;
     std::condition_variable arrived;
@@ -50,7 +50,7 @@ class ThreadHub {
   };
   /// The all-reduces of one stage, one after the other.
   struct Meeting {
-    std::vector<std::vector<double>> given;  ///< By member, in the order of the ranks.
+    std::vector<std::vector<double>> given;  ///< Per member, in the order of the ranks.
     std::vector<double> sum;
     std::size_t came = 0;
     std::size_t left = 0;
@@ -74,7 +74,7 @@ class ThreadHub {
   std::vector<std::unique_ptr<Channel>> channels_;
   std::mutex meeting_mutex_;
   std::condition_variable meeting_changed_;
-  std::map<std::int32_t, Meeting> meetings_;  ///< By stage.
+  std::map<std::int32_t, Meeting> meetings_;  ///< The all-reduces of each stage.
 };
 
 }  // namespace stagecraft

@@ -28,14 +28,16 @@ class Worker {
     std::unique_ptr<RankWork> work;
     std::unique_ptr<Transport> devices;  // Goes first, after the failure has been told.
     Failure failure{seat_.rank, 0, "set-up", ""};
+
     try {
       work = make_work_(seat_.rank);
       if (options_.connect_devices && work->GetDevice() != nullptr) {
         devices = options_.connect_devices(seat_.rank, sockets, *work->GetDevice());
       }
+
       const Clock::duration ahead =
           seat_.shares_clock ? Clock::duration(0) : MeasureClockOffset(seat_.control);
-      SendMessage(seat_.control, 'R', "");
+      SendMessage(seat_.control, ControlKind::kReady);
       Clock::time_point begin;
       if (recv(seat_.control, &begin, sizeof begin, MSG_WAITALL) == sizeof begin) {
         failure.op = "end";
@@ -43,7 +45,7 @@ class Worker {
       }  // Else the job was over before it began.
       return std::nullopt;
     } catch (const Aborted&) {
-      SendMessage(seat_.control, 'A', "");
+      SendMessage(seat_.control, ControlKind::kAborted);
       return std::nullopt;
     } catch (const JobError& error) {
       failure = error.GetFailure();
@@ -53,8 +55,9 @@ class Worker {
     } catch (const std::exception& error) {
       failure.reason = error.what();
     }
+
     sockets.Abort();
-    SendMessage(seat_.control, 'F', PackFailure(failure));
+    SendMessage(seat_.control, ControlKind::kFailed, PackFailure(failure));
     return failure;
   }
 
@@ -67,11 +70,11 @@ class Worker {
               .position = seat_.position,
               .deadline = options_.deadline,
               .report = [control = seat_.control](std::string_view report) {
-                SendMessage(control, 'P', report);
+                SendMessage(control, ControlKind::kReport, report);
               }};
     work.Run(seat);
     transport.Finish();
-    SendMessage(seat_.control, 'D', recorder.Bytes(seat_.rank) + work.Result());
+    SendMessage(seat_.control, ControlKind::kDone, recorder.Bytes(seat_.rank) + work.Result());
   }
 
   const ExecutionPlan& plan_;

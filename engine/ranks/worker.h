@@ -10,17 +10,17 @@
 
 namespace stagecraft {
 
-/// What one rank of a job of processes runs with.
+/// What the process of one rank works with.
 struct WorkerSeat {
   std::int32_t rank = 0;
-  std::map<std::int32_t, Descriptor> sockets{};  ///< Connected to the ranks that it talks to.
+  std::map<std::int32_t, Descriptor> sockets{};  ///< By the rank at the other end.
   int control = -1;                              ///< Connected to the `ControlRoom`.
   std::atomic<std::int32_t>* position = nullptr;
-  bool shares_clock = true;  ///< With the control room; else the two clocks are compared.
+  bool shares_clock = true;  ///< Whether the control room's clock is the same.
 };
 
 /// Makes and runs the work of one rank, from its set-up to its result, and tells the control room
-/// how it goes. Returns what went wrong here; nothing if it ran, or another rank ended the job.
+/// how it goes. Returns what went wrong here; nullopt if it ran, or another rank ended the job.
 std::optional<Failure> RunWorker(const ExecutionPlan& plan, const MakeWork& make_work,
                                  const JobOptions& options, WorkerSeat seat);
 

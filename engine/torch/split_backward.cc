@@ -45,11 +45,13 @@ std::unordered_map<Node*, bool> FindWaysTo(Node* target, Node* root) {
       }
       continue;
     }
+
     ++path.back().second;
     Node* const successor = node->next_edge(next).function.get();
     if (successor == nullptr) {
       continue;
     }
+
     const auto [found, is_new] = leads.try_emplace(successor, successor == target);
     if (is_new) {
       path.emplace_back(successor, 0);
@@ -67,6 +69,7 @@ SplitBackward::SplitBackward(at::Tensor output, at::Tensor input)
   const Edge root = torch::autograd::impl::gradient_edge(output_);
   Node* const target = torch::autograd::impl::gradient_edge(input_).function.get();
   const std::unordered_map<Node*, bool> leads = FindWaysTo(target, root.function.get());
+
   // Through the nodes that lead to the input, each once, in an order that the graph alone fixes.
   std::unordered_map<Node*, bool> seen;
   std::vector<Edge> open{root};
@@ -76,6 +79,7 @@ SplitBackward::SplitBackward(at::Tensor output, at::Tensor input)
     if (!seen.emplace(edge.function.get(), true).second) {
       continue;
     }
+
     Branch branch{edge, {}, {}};
     bool is_branch = false;
     for (const Edge& next : edge.function->next_edges()) {
@@ -94,11 +98,14 @@ SplitBackward::SplitBackward(at::Tensor output, at::Tensor input)
 }
 
 at::Tensor SplitBackward::Input(const at::Tensor& output_gradient) {
+  // Notes the gradients of the branches on the way.
   for (Branch& branch : branches_) {
     branch.node.function->add_pre_hook(std::make_unique<Note>(branch.gradients));
   }
   variable_list gradients =
       torch::autograd::grad({output_}, {input_}, {output_gradient}, /*retain_graph=*/true);
+
+  // The edges towards the input are cut: the second half must not run them once more.
   for (Branch& branch : branches_) {
     branch.node.function->pre_hooks().clear();
     auto& edges = branch.node.function->next_edges();
@@ -108,6 +115,7 @@ at::Tensor SplitBackward::Input(const at::Tensor& output_gradient) {
       }
     }
   }
+
   output_ = at::Tensor();
   input_ = at::Tensor();
   return std::move(gradients.front());
@@ -124,6 +132,7 @@ void SplitBackward::Weight() {
       }
     }
   }
+
   branches_.clear();
   if (!roots.empty()) {
     torch::autograd::Engine::get_default_engine().execute(

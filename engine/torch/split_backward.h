@@ -21,17 +21,17 @@ class SplitBackward {
   /// Requires: `input` is a leaf that needs a gradient, and `output` was computed from it.
   SplitBackward(at::Tensor output, at::Tensor input);
 
-  /// Gradient of the input. Called once.
+  /// Returns the gradient of the input. Called once.
   at::Tensor Input(const at::Tensor& output_gradient);
 
-  /// Adds the gradients of the parameters to theirs. Called once, after `Input`.
+  /// Adds up the gradients of the parameters. Called once, after `Input`.
   void Weight();
 
  private:
   struct Branch {
     torch::autograd::Edge node;
-    std::vector<bool> towards_input;    ///< Per edge that leaves it.
-    std::vector<at::Tensor> gradients;  ///< That came to it in the input phase.
+    std::vector<bool> towards_input;    ///< Per edge that leaves the node: whether it leads to x.
+    std::vector<at::Tensor> gradients;  ///< What came to the node in the input phase.
   };
 
   at::Tensor output_;

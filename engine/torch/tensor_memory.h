@@ -22,7 +22,7 @@ inline at::ScalarType ScalarTypeOf(ElementType type) {
   }
 }
 
-/// `memory` as a tensor, without a copy; it lives as long as the tensor does. Main memory.
+/// A tensor over `memory`, which is main memory, without a copy; it lives as long as the tensor.
 inline at::Tensor TensorOver(Boundary memory, const TensorShape& shape, ElementType type) {
   void* const data = memory.data;
   return at::from_blob(

@@ -29,6 +29,8 @@ at::Tensor TensorPlace::FromStage(Boundary boundary, const TensorShape& shape) c
   if (device_ == nullptr) {
     return TensorOver(std::move(boundary), shape, type_);
   }
+
+  // A tensor of another device is copied to this one first.
   const Device::Stream compute = device_->ComputeStream();
   device_->Wait(compute, *boundary.ready);
   if (boundary.ready->device != device_->Number()) {
@@ -36,6 +38,8 @@ at::Tensor TensorPlace::FromStage(Boundary boundary, const TensorShape& shape) c
     shelf_->Keep(std::move(boundary.owner), compute);
     boundary = std::move(copy);
   }
+
+  // The memory is given back when the compute stream has used it.
   void* const data = boundary.data;
   const auto let_go = [shelf = shelf_, compute,
                        owner = std::move(boundary.owner)](void*) mutable noexcept {

@@ -20,19 +20,19 @@ class TensorPlace {
   /// `device` is null for main memory; outlives all tensors.
   TensorPlace(Device* device, ElementType type);
 
-  /// Of the model's type.
+  /// Options of a tensor of the model's type.
   const at::TensorOptions& Options() const { return options_; }
   bool IsDevice() const { return device_ != nullptr; }
 
-  /// What another stage sent, from its memory or a copy of it.
+  /// The tensor that another stage sent: over its memory, or over a copy of it.
   at::Tensor FromStage(Boundary boundary, const TensorShape& shape) const;
 
-  /// Data, from main memory.
+  /// A tensor of data, which comes from main memory.
   at::Tensor FromData(HostTensor data) const;
 
-  /// For another stage, without a copy if the elements are in order. `received` is what `FromStage`
-  /// gave for the op that made `tensor`, or no tensor: on a device, a view of it is copied, since
-  /// whoever lets go of the last view must be this rank, on its thread.
+  /// `tensor` for another stage, without a copy if the elements are in order. `received` is what
+  /// `FromStage` gave for the op that made `tensor`, or no tensor: on a device, a view of it is
+  /// copied, since whoever lets go of the last view must be this rank, on its thread.
   Boundary ToStage(const at::Tensor& tensor, const at::Tensor& received) const;
 
   /// Makes room in main memory for `count` tensors of `bytes` on their way to a device, so that
@@ -49,7 +49,7 @@ class TensorPlace {
   };
   Arriving ToMainMemory(const at::Tensor& numbers) const;
 
-  /// Whether they are there.
+  /// Whether the numbers have arrived.
   bool IsKnown(const Arriving& arriving) const {
     return !arriving.known || device_->IsDone(*arriving.known);
   }

@@ -68,10 +68,12 @@ class LayerRun {
         return at::gelu(x);
       case LayerKind::kTanh:
         return at::tanh(x);
+
       case LayerKind::kLayerNorm: {
         const at::Tensor& weight = Parameter();
         return at::layer_norm(x, {layer.Size("size")}, weight, Parameter(), kNormEpsilon);
       }
+
       case LayerKind::kConv2d:
         return Convolution(layer, x);
       case LayerKind::kBatchNorm2d:
@@ -80,6 +82,7 @@ class LayerRun {
         return x.mean({2, 3});
       case LayerKind::kFlatten:
         return x.flatten(1);
+
       case LayerKind::kEmbedding:
         return at::embedding(Parameter(), x);
       case LayerKind::kPosition:
@@ -88,11 +91,13 @@ class LayerRun {
         return Attention(layer, x);
       case LayerKind::kLstm:
         return Lstm(layer, x);
+
       case LayerKind::kDropout:
         return Dropout(layer, x);
       case LayerKind::kResidual:
         return Residual(layer, x);
     }
+
     STAGECRAFT_CHECK(false, "a layer is of one of the kinds");
     return x;
   }
@@ -199,6 +204,7 @@ at::Tensor LstmByCells(const at::Tensor& x, std::span<const at::Tensor, 4> weigh
   at::Tensor c = h;
   std::vector<at::Tensor> outputs;
   const at::Tensor from_input = at::linear(x, weights[0], weights[2]);  // [batch, length, 4 out]
+
   for (std::int64_t t = 0; t < x.size(1); ++t) {
     const at::Tensor gates = from_input.select(1, t).add(at::linear(h, weights[1], weights[3]));
     const at::Tensor in = gates.narrow(1, 0, hidden).sigmoid();

@@ -12,9 +12,9 @@ namespace stagecraft {
 
 /// What the layers of one forward have in common.
 struct ForwardPass {
-  bool training = true;           ///< Else gathered statistics are used, and nothing is dropped.
-  bool gather_statistics = true;  ///< Whether batch norms update theirs; not in a recompute.
-  std::uint64_t seed = 0;         ///< Of dropout; with the two below it says what is dropped.
+  bool training = true;           ///< If not, gathered statistics are used and nothing is dropped.
+  bool gather_statistics = true;  ///< Whether batch norms update theirs: not in a recompute.
+  std::uint64_t seed = 0;         ///< With the two below it fixes what dropout drops.
   std::int64_t first_layer = 0;   ///< Index of the first layer in the whole model.
   std::int64_t microbatch = 0;
 };

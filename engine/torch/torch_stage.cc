@@ -55,17 +55,20 @@ class TorchStage : public ModelStage {
     if (!IsFirst()) {
       work.input.requires_grad_();
     }
+
     std::optional<at::NoGradGuard> no_graph;
     if (keep_input_only) {
       no_graph.emplace();
     }
     at::Tensor output = Run(work.input, TrainingPass(microbatch));
+
     if (IsLast()) {
       work.target = TargetOf(setup_.training, DataIndex(microbatch));
       work.weight = setup_.training->Weight(DataIndex(microbatch));
       output = LossOf(output, work.target);
       Report({DataIndex(microbatch), 0, work.target.size(0), 0}, output.detach().reshape({1}));
     }
+
     Boundary boundary = IsLast() ? Boundary{} : place_.ToStage(output, work.input);
     if (!keep_input_only) {
       work.output = std::move(output);
@@ -122,6 +125,7 @@ class TorchStage : public ModelStage {
     if (!IsLast()) {
       return place_.ToStage(output, received);
     }
+
     const at::Tensor target = TargetOf(setup_.evaluation, microbatch);
     const at::Tensor loss = LossOf(output, target).reshape({1});
     if (setup_.loss == Loss::kCrossEntropy) {

@@ -44,6 +44,7 @@ std::unique_ptr<Store> ConnectTcpStore(const StoreAddress& address) {
   if (address.serves) {
     options.masterListenFd = ListenOn(address.host, address.port).Release();
   }
+
   try {
     return std::make_unique<TorchStore>(c10::make_intrusive<c10d::TCPStore>(address.host, options));
   } catch (const c10::Error& error) {

@@ -123,7 +123,7 @@ TEST(DeviceQueue, AnOpBeginsWhenItsTensorIsThere) {
   Boundary tensor = bench.device.Allocate(8);
   tensor.ready = bench.device.Record(other);
   bench.Give(queue, 0, [] {});
-  queue.Arrive({0, 1}, tensor);
+  queue.Arrive({0, 1}, {tensor, {}});
   bench.Give(queue, 2, [] {});
   const std::shared_ptr<DeviceEvent> begins = bench.device.Record(bench.device.ComputeStream());
   go = true;
@@ -177,7 +177,7 @@ TEST(DeviceQueue, AllOfADeviceWaitForTensorsOnOneStream) {
   const std::size_t before = bench.device.Streams();
   for (int round = 0; round < 3; ++round) {
     DeviceQueue queue(bench.device, *bench.transport, &bench.recorder);
-    queue.Arrive({0, 1}, tensor);
+    queue.Arrive({0, 1}, {tensor, {}});
     queue.Drain();
   }
   EXPECT_EQ(bench.device.Streams(), before + 1);

@@ -28,12 +28,14 @@ struct OptimizerMemory {
 
   /// Those that an optimizer has.
   OptimizerBuffers<T> Buffers(const OptimizerOptions& options) {
-    const bool is_sgd = options.kind == OptimizerKind::kSgd;
+    const auto has = [direction = DirectionOf(options)](OptimizerBuffer buffer) {
+      return Keeps(direction, buffer);
+    };
     return {static_cast<std::int64_t>(weights.size()),
             gradient.data(),
-            is_sgd && options.momentum > 0 ? velocity.data() : nullptr,
-            is_sgd ? nullptr : moment1.data(),
-            is_sgd ? nullptr : moment2.data(),
+            has(OptimizerBuffer::kVelocity) ? velocity.data() : nullptr,
+            has(OptimizerBuffer::kMoment1) ? moment1.data() : nullptr,
+            has(OptimizerBuffer::kMoment2) ? moment2.data() : nullptr,
             last.data(),
             difference.data()};
   }

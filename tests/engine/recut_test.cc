@@ -121,8 +121,8 @@ TEST(Recut, OneOfAnotherTypeIsRefused) {
   EXPECT_EQ(test::Texts(Recut(SnapshotOf(CutBefore({2}), 3), CutBefore({2, 4}),
                               ElementType::kFloat64, "a.safetensors")
                             .diagnostics),
-            "a.safetensors: error: 'stage0.0.bias' has other elements than the model; expected the "
-            "--dtype that it was saved with\n");
+            "a.safetensors: error: 'stage0.0.bias' has elements of float32, the model of float64; "
+            "expected the `type` that it was saved with\n");
 }
 
 TEST(Recut, SaysWhatCannotBeTakenOver) {

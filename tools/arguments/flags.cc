@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -32,6 +33,34 @@ std::size_t ChoiceIndex(const std::string& flag, std::string_view word,
                           DidYouMean(word, names)));
   }
   return static_cast<std::size_t>(found - names.begin());
+}
+
+CLI::Option* AddChoiceOf(CLI::App& app, const std::string& flag,
+                         const std::vector<std::string_view>& names,
+                         std::function<void(std::size_t)> take, const std::string& description) {
+  return app
+      .add_option_function<std::string>(
+          flag,
+          [flag, names, take = std::move(take)](const std::string& word) {
+            take(ChoiceIndex(flag, word, names));
+          },
+          description)
+      ->type_name(fmt::format("{}", fmt::join(names, "|")));
+}
+
+std::string WithFlags(std::string message) {
+  struct OptionOfLibrary {
+    std::string_view quoted;
+    std::string_view flag;
+  };
+  constexpr OptionOfLibrary kOptions[] = {{"`type`", "--dtype"}};
+  for (const OptionOfLibrary& option : kOptions) {
+    const std::size_t at = message.find(option.quoted);
+    if (at != std::string::npos) {
+      message.replace(at, option.quoted.size(), option.flag);
+    }
+  }
+  return message;
 }
 
 std::vector<std::string_view> SplitAtCommas(std::string_view text) {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <optional>
 #include <string>
@@ -39,25 +41,37 @@ CLI::Option* AddInteger(CLI::App& app, const std::string& flag, const IntegerFla
 std::size_t ChoiceIndex(const std::string& flag, std::string_view word,
                         const std::vector<std::string_view>& names);
 
+/// One of `names`, whose position `take` is given.
+CLI::Option* AddChoiceOf(CLI::App& app, const std::string& flag,
+                         const std::vector<std::string_view>& names,
+                         std::function<void(std::size_t)> take, const std::string& description);
+
 /// One of `names`; the i-th gives the enumerator of value i.
 template <typename T>
 CLI::Option* AddChoice(CLI::App& app, const std::string& flag,
                        const std::vector<std::string_view>& names, T& value,
                        const std::string& description) {
-  std::string type_name;
-  for (const std::string_view name : names) {
-    type_name += type_name.empty() ? "" : "|";
-    type_name += name;
-  }
-  return app
-      .add_option_function<std::string>(
-          flag,
-          [&value, flag, names](const std::string& word) {
-            value = static_cast<T>(ChoiceIndex(flag, word, names));
-          },
-          description)
-      ->type_name(type_name);
+  return AddChoiceOf(
+      app, flag, names, [&value](std::size_t index) { value = static_cast<T>(index); },
+      description);
 }
+
+/// One of the names that stand beside the enum.
+template <typename T>
+CLI::Option* AddChoice(CLI::App& app, const std::string& flag, T& value,
+                       const std::string& description) {
+  return AddChoice(app, flag, NamesOf(value), value, description);
+}
+template <typename T>
+CLI::Option* AddChoice(CLI::App& app, const std::string& flag, std::optional<T>& value,
+                       const std::string& description) {
+  return AddChoiceOf(
+      app, flag, NamesOf(T()), [&value](std::size_t index) { value = static_cast<T>(index); },
+      description);
+}
+
+/// `message` of a library, which names an option in back quotes, with the flag in its place.
+std::string WithFlags(std::string message);
 
 /// The parts of `text` between commas; one empty part for an empty text.
 std::vector<std::string_view> SplitAtCommas(std::string_view text);

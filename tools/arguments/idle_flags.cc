@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "schedules/schedule.h"
+#include "tools/arguments/optimizer_arguments.h"
 
 namespace stagecraft {
 
@@ -33,7 +34,7 @@ std::vector<IdleFlag> FlagsOfModel(const std::string& model, bool model_is_file,
 std::vector<IdleFlag> FlagsOfOptimizer(const OptimizerOptions& options, bool predicts) {
   std::vector<IdleFlag> flags;
   for (const OptimizerField& field : OptimizerFields()) {
-    flags.push_back({std::string(field.flag), std::string(field.idle(options, predicts))});
+    flags.push_back({FlagOfOptimizer(field.name), field.idle(options, predicts)});
   }
   return flags;
 }

@@ -1,5 +1,6 @@
 #include "tools/arguments/optimizer_arguments.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
@@ -19,20 +20,55 @@ namespace {
 
 const char* const kGroup = "Optimizer";
 const char* const kPredictionGroup = "Weight prediction";
-constexpr double kDefaultSgdRate = 0.02;
-constexpr double kDefaultSgdMomentum = 0.9;
-constexpr double kDefaultAdamRate = 0.001;
 
-/// What is in range the optimizer says; here only that it is a number.
+/// The flags whose names are not those of the fields and parameters that they set.
+struct RenamedFlag {
+  std::string_view option;
+  std::string_view flag;
+};
+constexpr RenamedFlag kRenamed[] = {
+    {"kind", "--optimizer"}, {"beta1", "--betas"},      {"beta2", "--betas"},
+    {"epsilon", "--eps"},    {"clip_norm", "--clip"},   {"constant_correction", "--xpipe-adam"},
+    {"rates", "--lr"},       {"shape", "--lr-schedule"}};
+
+/// `faults` as faults of the command line, which names flags.
+CommandFailure UsageFailure(std::vector<Diagnostic> faults) {
+  for (Diagnostic& fault : faults) {
+    fault.where = FlagOfOptimizer(fault.where);
+  }
+  return {ExitCode::kUsage, std::move(faults)};
+}
+
+/// `[SGD: 0.02; Adam: 0.001]`: what each optimizer begins with, without those that begin with 0.
+std::string UsualValues(double OptimizerTraits::*value) {
+  std::string text;
+  for (const OptimizerTraits& optimizer : AllOptimizers()) {
+    if (optimizer.*value != 0) {
+      text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", optimizer.name, optimizer.*value);
+    }
+  }
+  return "[" + text + "]";
+}
+
+/// `sgd: stochastic ...; adam: ...`
+std::string Descriptions() {
+  std::string text;
+  for (const OptimizerTraits& optimizer : AllOptimizers()) {
+    text += fmt::format("{}{}, torch.optim's {}: {}", text.empty() ? "" : "; ", optimizer.name,
+                        optimizer.torch_name, optimizer.description);
+  }
+  return text;
+}
+
+/// A number. Whether it is in range is for `CheckOptimizer` to say.
 Result<double> ParseNumber(std::string_view text) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error == std::errc() && end == text.data() + text.size() && std::isfinite(value)) {
     return {value, {}};
   }
-  Diagnostic diagnostic;
-  diagnostic.message = fmt::format("expected a number, such as 0.9, got '{}'", text);
-  return {std::nullopt, {std::move(diagnostic)}};
+  return {std::nullopt,
+          {ErrorAt("", fmt::format("expected a number, such as 0.9, got '{}'", text))}};
 }
 
 CLI::Option* AddNumber(CLI::App& app, const std::string& flag, std::function<void(double)> take,
@@ -50,14 +86,24 @@ CLI::Option* AddNumber(CLI::App& app, const std::string& flag, std::function<voi
 
 }  // namespace
 
+std::string FlagOfOptimizer(std::string_view option) {
+  for (const RenamedFlag& renamed : kRenamed) {
+    if (renamed.option == option) {
+      return std::string(renamed.flag);
+    }
+  }
+  std::string flag = "--" + std::string(option);
+  std::replace(flag.begin(), flag.end(), '_', '-');
+  return flag;
+}
+
 void OptimizerArguments::AddTo(CLI::App& app) {
-  AddChoice(app, "--optimizer", {"sgd", "adam", "adamw"}, options_.kind,
-            "what updates the weights [sgd]")
-      ->group(kGroup);
-  app.add_option(
-         "--lr", rates_,
-         "learning rate, or one per update, the last of which holds for all later ones [sgd: 0.02; "
-         "adam, adamw: 0.001]")
+  AddChoice(app, "--optimizer", options_.kind, Descriptions() + " [sgd]")->group(kGroup);
+
+  // The learning rate, and how it changes.
+  app.add_option("--lr", rates_,
+                 "learning rate, or one per update, the last of which holds for all later ones " +
+                     UsualValues(&OptimizerTraits::usual_rate))
       ->type_name("X[,Y,...]")
       ->group(kGroup);
   app.add_option(
@@ -69,8 +115,12 @@ void OptimizerArguments::AddTo(CLI::App& app) {
   AddInteger(app, "--lr-warmup", {0, std::numeric_limits<std::int32_t>::max(), "UPDATES"}, warmup_,
              "updates over which the learning rate rises from 0 [0]")
       ->group(kGroup);
+
+  // What only some optimizers have.
   AddNumber(
-      app, "--momentum", [this](double value) { momentum_ = value; }, "momentum of sgd [0.9]");
+      app, "--momentum", [this](double value) { momentum_ = value; },
+      "share of its last step that a step goes on with " +
+          UsualValues(&OptimizerTraits::usual_momentum));
   AddNumber(
       app, "--dampening", [this](double value) { options_.dampening = value; },
       "dampening of sgd's momentum [0]");
@@ -92,13 +142,16 @@ void OptimizerArguments::AddTo(CLI::App& app) {
          "decay rates of adam and adamw [0.9,0.999]")
       ->type_name("A,B")
       ->group(kGroup);
+
   AddNumber(
       app, "--eps", [this](double value) { options_.epsilon = value; },
       "added to the denominator of adam and adamw [1e-8]");
   AddNumber(
       app, "--clip", [this](double value) { options_.clip_norm = value; },
       "largest norm of a stage's gradient; a larger one is scaled down to it [off]");
-  AddChoice(app, "--displacement", {"last", "next"}, options_.displacement,
+
+  // What a schedule that predicts weights asks for.
+  AddChoice(app, "--displacement", options_.displacement,
             "which step a prediction repeats: the last one, or the next if the last gradient came "
             "again [last]")
       ->group(kPredictionGroup);
@@ -118,23 +171,20 @@ void OptimizerArguments::AddTo(CLI::App& app) {
 
 OptimizerOptions OptimizerArguments::Options() const {
   OptimizerOptions options = options_;
-  const bool is_sgd = options.kind == OptimizerKind::kSgd;
-  options.momentum = momentum_.value_or(is_sgd ? kDefaultSgdMomentum : 0);
+  options.momentum = momentum_.value_or(TraitsOf(options.kind).usual_momentum);
   std::vector<Diagnostic> faults = CheckOptimizer(options);
   if (!faults.empty()) {
-    throw CommandFailure(ExitCode::kUsage, std::move(faults));
+    throw UsageFailure(std::move(faults));
   }
   return options;
 }
 
 LearningRate OptimizerArguments::Rate() const {
-  const bool is_sgd = options_.kind == OptimizerKind::kSgd;
-  const std::string rates =
-      rates_.value_or(fmt::format("{}", is_sgd ? kDefaultSgdRate : kDefaultAdamRate));
+  const std::string rates = rates_.value_or(fmt::format("{}", TraitsOf(options_.kind).usual_rate));
   Result<LearningRate> rate =
       ParseLearningRate(rates, schedule_.value_or("constant"), warmup_.value_or(0));
   if (!rate) {
-    throw CommandFailure(ExitCode::kUsage, std::move(rate.diagnostics));
+    throw UsageFailure(std::move(rate.diagnostics));
   }
   return *std::move(rate.value);
 }

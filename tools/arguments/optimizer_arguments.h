@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "engine/optimizer/learning_rate.h"
 #include "engine/optimizer/optimizer.h"
@@ -12,6 +13,10 @@ class App;
 
 namespace stagecraft {
 
+/// The flag that sets a field of `OptimizerOptions` or a parameter of `ParseLearningRate`;
+/// libraries name those, since their callers may have no command line.
+std::string FlagOfOptimizer(std::string_view option);
+
 /// The flags of optimizer, learning rate and prediction.
 class OptimizerArguments {
  public:
@@ -20,7 +25,7 @@ class OptimizerArguments {
   /// Throws `CommandFailure` (usage) with everything that makes no sense.
   OptimizerOptions Options() const;
 
-  /// Without `--lr`: 0.02 for SGD, 0.001 for Adam and AdamW.
+  /// Without `--lr` the usual rate of the optimizer.
   LearningRate Rate() const;
 
  private:

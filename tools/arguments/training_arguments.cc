@@ -13,6 +13,7 @@
 
 #include "engine/model/cut.h"
 #include "engine/model/model_file.h"
+#include "schedules/names.h"
 #include "schedules/option_check.h"
 #include "tools/arguments/flags.h"
 #include "tools/arguments/idle_flags.h"
@@ -180,20 +181,13 @@ void TrainingArguments::AddTo(CLI::App& app, const ScheduleArguments& schedule,
           "passes over the data, in place of -n; the pipeline is drained and the model evaluated "
           "at the end of each; micro-batches that do not fill an update are left out{}",
           default_epochs > 0 ? fmt::format(" [{}]", default_epochs) : ""));
-  app.add_option_function<std::string>(
-         "--loss",
-         [this](const std::string& word) {
-           loss_ = static_cast<Loss>(ChoiceIndex("--loss", word, {"mse", "cross-entropy"}));
-         },
-         "loss, averaged over the micro-batch [cross-entropy for classes, else mse]")
-      ->type_name("mse|cross-entropy");
-  app.add_option_function<std::string>(
-         "--dtype",
-         [this](const std::string& word) {
-           type_ = static_cast<ElementType>(ChoiceIndex("--dtype", word, {"float32", "float64"}));
-         },
-         "type of weights and activations [float32]")
-      ->type_name("float32|float64");
+  AddChoice(app, "--loss", loss_,
+            fmt::format("loss, averaged over the micro-batch [{} for classes, else {}]",
+                        ToString(Loss::kCrossEntropy), ToString(Loss::kMeanSquares)));
+  std::vector<std::string_view> types = NamesOf(ElementType());
+  types.resize(kTrainingTypes);
+  AddChoice(app, "--dtype", types, type_,
+            fmt::format("type of weights and activations [{}]", ToString(type_)));
   AddInteger(
       app, "--seed", {0, kMost, "N"}, seed_,
       "seed of the initial weights, the order of the data, dropout, and data that is made up [0]");

@@ -12,6 +12,7 @@
 #include "engine/data/safetensors.h"
 #include "engine/hash.h"
 #include "schedules/closest.h"
+#include "schedules/names.h"
 #include "tools/command.h"
 #include "tools/file_access.h"
 
@@ -20,15 +21,14 @@ namespace {
 
 using Task = TeacherOptions::Task;
 
-struct TeacherName {
-  std::string_view name;
+struct TeacherSizes {
   Task task;
   std::int64_t inputs, outputs, size;
 };
-constexpr TeacherName kTeachers[] = {{"classes", Task::kClasses, 16, 10, 1},
-                                     {"regression", Task::kRegression, 16, 4, 1},
-                                     {"images", Task::kImages, 3, 10, 16},
-                                     {"tokens", Task::kTokens, 1, 1, 1}};
+constexpr TeacherSizes kTeachers[] = {{Task::kClasses, 16, 10, 1},
+                                      {Task::kRegression, 16, 4, 1},
+                                      {Task::kImages, 3, 10, 16},
+                                      {Task::kTokens, 1, 1, 1}};
 
 Safetensors ReadContent(const std::string& path) {
   Result<Safetensors> content = ReadSafetensors(ReadFile(path), path);
@@ -39,15 +39,11 @@ Safetensors ReadContent(const std::string& path) {
 }
 
 [[noreturn]] void RefuseUnknown(const std::string& name) {
-  std::vector<std::string_view> names{"digits"};
-  for (const TeacherName& teacher : kTeachers) {
-    names.push_back(teacher.name);
-  }
-  throw CommandFailure(
-      ExitCode::kUsage, "--data",
-      fmt::format("expected digits, classes, regression, images, tokens or a *.safetensors file, "
-                  "got '{}'{}",
-                  name, DidYouMean(name, names)));
+  std::vector<std::string_view> names = NamesOf(Task());
+  names.insert(names.begin(), "digits");
+  throw CommandFailure(ExitCode::kUsage, "--data",
+                       fmt::format("expected {} or a *.safetensors file, got '{}'{}",
+                                   fmt::join(names, ", "), name, DidYouMean(name, names)));
 }
 
 TensorShape SampleOf(const HostTensor& tensor) {
@@ -82,6 +78,7 @@ TrainingData LoadRecorded(const TrainingDataRequest& request) {
   if (!batches) {
     throw CommandFailure(ExitCode::kUsage, std::move(batches.diagnostics));
   }
+
   TrainingData data;
   data.name = request.name;
   data.recorded = std::make_shared<const std::vector<DataSet>>(*std::move(batches.value));
@@ -89,6 +86,7 @@ TrainingData LoadRecorded(const TrainingDataRequest& request) {
   data.microbatches = static_cast<std::int64_t>(data.recorded->size());
   data.microbatch_size = static_cast<std::int32_t>(data.Sizes(data.microbatches).largest);
   DescribeSamples(first, data);
+
   data.largest_token = LargestToken(*data.recorded);
   data.largest_target = LargestTarget(*data.recorded);
   data.outputs = OutputsOf(first.y);
@@ -102,8 +100,9 @@ SplitData LoadSplit(const TrainingDataRequest& request) {
   if (request.name == "digits") {
     return SplitDigits(ReadContent(FindData("digits.safetensors")), request.type);
   }
-  for (const TeacherName& teacher : kTeachers) {
-    if (teacher.name == request.name) {
+
+  for (const TeacherSizes& teacher : kTeachers) {
+    if (ToString(teacher.task) == request.name) {
       const bool is_tokens = teacher.task == Task::kTokens;
       return TeacherData({.task = teacher.task,
                           .samples = request.samples,
@@ -226,6 +225,7 @@ TrainingData LoadTrainingData(const TrainingDataRequest& request) {
   if (request.name.ends_with(".safetensors")) {
     return LoadRecorded(request);
   }
+
   TrainingData data;
   data.name = request.name;
   data.split = LoadSplit(request);
@@ -236,6 +236,7 @@ TrainingData LoadTrainingData(const TrainingDataRequest& request) {
                          fmt::format("expected at most {}, the samples to train with, got {}",
                                      data.split.training.x.shape.front(), request.microbatch_size));
   }
+
   DescribeSamples(data.split.training, data);
   data.outputs = request.name == "tokens" ? request.vocabulary : OutputsOf(data.split.training.y);
   return data;

@@ -112,13 +112,14 @@ Examples:
           training_.IdleFlags(prepared.lowered.schedule, given.schedule.generator != nullptr));
     }
 
-    TrainingReporter reporter(given, plan,
-                              {.start = start,
-                               .metrics = reports ? metrics_ : "",
-                               .quiet = json_ || !reports,
-                               .processes = workers == Workers::kProcesses,
-                               .compute = compute.on_gpus ? DescribeCompute(compute, workers) : "",
-                               .stops_on_nan = stops_on_nan_});
+    TrainingReporter reporter(
+        given, plan,
+        {.start = start,
+         .metrics = reports ? metrics_ : "",
+         .quiet = json_ || !reports,
+         .processes = workers == Workers::kProcesses,
+         .compute = compute.on_gpus ? ToString(DescribeCompute(compute, workers)) : "",
+         .stops_on_nan = stops_on_nan_});
     const TrainingOutcome outcome =
         RunTraining(given.task, plan,
                     {.launch = launch,

@@ -26,13 +26,6 @@ std::string ProcessorName() {
   return "";
 }
 
-/// Gradient, and what the optimizer keeps per weight.
-std::int64_t OptimizerBytes(const TrainingTask& task, std::int64_t parameter_bytes) {
-  const bool is_sgd = task.optimizer.kind == OptimizerKind::kSgd;
-  const std::int64_t states = is_sgd ? (task.optimizer.momentum > 0 ? 1 : 0) : 2;
-  return (1 + states) * parameter_bytes;
-}
-
 /// Elements of the outputs of all layers of a stage, for one sample.
 std::int64_t OutputElements(const std::vector<Layer>& layers, TensorShape shape) {
   shape.insert(shape.begin(), 1);
@@ -52,6 +45,7 @@ std::vector<StageSizes> SizesOfStages(const GivenTraining& given) {
   const std::int64_t element = BytesOf(task.type);
   const std::int64_t samples = given.data.microbatch_size;
   std::vector<StageSizes> sizes;
+
   for (std::size_t stage = 0; stage < task.model.stages.size(); ++stage) {
     StageSizes of_stage;
     const bool is_last = stage + 1 == task.model.stages.size();
@@ -61,7 +55,7 @@ std::vector<StageSizes> SizesOfStages(const GivenTraining& given) {
     of_stage.output_bytes = is_last ? 0 : samples * element * Elements(shapes[stage + 1]);
     of_stage.parameter_bytes =
         LayoutOf(task.model, static_cast<std::int32_t>(stage)).elements * element;
-    of_stage.optimizer_bytes = OptimizerBytes(task, of_stage.parameter_bytes);
+    of_stage.optimizer_bytes = OptimizerBytes(task.optimizer, of_stage.parameter_bytes);
     sizes.push_back(of_stage);
   }
   return sizes;
@@ -73,6 +67,8 @@ Profile MeasuredProfile(const GivenTraining& given, std::vector<ProfileLayer> st
   profile.is_stages = true;
   profile.microbatch_sizes = {given.data.microbatch_size};
   profile.layers = std::move(stages);
+
+  // What no run measures: sizes follow from the layers.
   const std::vector<StageSizes> sizes = SizesOfStages(given);
   for (std::size_t stage = 0; stage < profile.layers.size(); ++stage) {
     ProfileLayer& layer = profile.layers[stage];
@@ -84,12 +80,13 @@ Profile MeasuredProfile(const GivenTraining& given, std::vector<ProfileLayer> st
     layer.optimizer_bytes = sizes[stage].optimizer_bytes;
   }
   profile.source.model = task.model.name;
-  const std::string compute = DescribeCompute(task.compute, Workers::kThreads);
-  const std::size_t comma = compute.find(", ");
-  profile.source.device = comma == std::string::npos
-                              ? fmt::format("{}, one thread per rank", ProcessorName())
-                              : compute.substr(comma + 2);
-  profile.source.framework = compute.substr(0, comma);
+
+  // Where the times come from.
+  const ComputeDescription compute = DescribeCompute(task.compute, Workers::kThreads);
+  const std::string devices = DevicesText(compute);
+  profile.source.device =
+      devices.empty() ? fmt::format("{}, one thread per rank", ProcessorName()) : devices;
+  profile.source.framework = compute.framework;
   profile.source.date = fmt::format("{:%Y-%m-%d}", fmt::gmtime(std::time(nullptr)));
   profile.source.excluded = "waiting for tensors of other ranks; loading data is in forward";
   return profile;

@@ -12,15 +12,6 @@
 namespace stagecraft {
 namespace {
 
-Op MakeOp(OpKind kind, std::int32_t stage, std::int32_t microbatch, std::int32_t version) {
-  Op op;
-  op.kind = kind;
-  op.stage = stage;
-  op.microbatch = microbatch;
-  op.version = version;
-  return op;
-}
-
 /// Per micro-batch: all P, all F, all B backwards, all S. Predictions look one update ahead, and do
 /// not stand right behind the S of their stage, with which they would be one pass.
 Schedule OneAfterTheOther(std::int32_t stages, std::int32_t microbatches) {
@@ -30,22 +21,26 @@ Schedule OneAfterTheOther(std::int32_t stages, std::int32_t microbatches) {
   schedule.placement.emplace_back();
   Program& program = schedule.programs.emplace_back();
   const bool predicts = stages > 1;
+  const std::int16_t ahead = predicts ? 1 : 0;
   for (std::int32_t q = 0; q < microbatches; ++q) {
     for (std::int32_t stage = 0; predicts && stage < stages; ++stage) {
-      program.push_back(MakeOp(OpKind::kPredict, stage, 0, q));
-      program.back().horizon = 1;
+      program.push_back({.kind = OpKind::kPredict, .horizon = ahead, .stage = stage, .version = q});
     }
     for (std::int32_t stage = 0; stage < stages; ++stage) {
-      program.push_back(MakeOp(OpKind::kForward, stage, q, q));
-      program.back().horizon = predicts ? 1 : 0;
+      program.push_back({.kind = OpKind::kForward,
+                         .horizon = ahead,
+                         .stage = stage,
+                         .microbatch = q,
+                         .version = q});
     }
     for (std::int32_t stage = stages; stage-- > 0;) {
-      program.push_back(MakeOp(OpKind::kBackward, stage, q, q));
+      program.push_back({.kind = OpKind::kBackward, .stage = stage, .microbatch = q, .version = q});
     }
     for (std::int32_t stage = 0; stage < stages; ++stage) {
-      program.push_back(MakeOp(OpKind::kStep, stage, 0, q));
+      program.push_back({.kind = OpKind::kStep, .stage = stage, .version = q});
     }
   }
+
   for (std::int32_t stage = 0; stage < stages; ++stage) {
     schedule.placement.front().push_back(stage);
   }
@@ -57,6 +52,7 @@ Schedule OneAfterTheOther(std::int32_t stages, std::int32_t microbatches) {
 SequentialRun MeasureSequentially(const TrainingTask& task, std::int32_t microbatches) {
   const auto stages = static_cast<std::int32_t>(task.model.stages.size());
   const TrainingPlan plan = PlanTraining(OneAfterTheOther(stages, microbatches), 0, 0);
+
   // A process of its own, since one that has used a GPU cannot start any that use it.
   const Workers workers = task.compute.on_gpus ? Workers::kProcesses : Workers::kThreads;
   DivergenceWatch watch(plan, {});

@@ -24,6 +24,8 @@ Framework& Load(const Compute& compute) {
   try {
     Framework& framework =
         LoadFramework(compute.on_gpus ? FrameworkKind::kGpus : FrameworkKind::kMainMemory);
+
+    // What devices do must be said before any rank uses one.
     if (compute.on_gpus) {
       const DevicesFound found = framework.FindDevices();
       if (found.count == 0) {
@@ -50,10 +52,12 @@ std::optional<LaunchEnvironment> CurrentLaunch(std::int32_t ranks) {
   if (!read) {
     throw CommandFailure(ExitCode::kUsage, std::move(read.diagnostics));
   }
+
   std::optional<LaunchEnvironment> launch = *std::move(read.value);
   if (!launch || launch->ranks == 1) {
     return std::nullopt;
   }
+
   if (launch->ranks != ranks) {
     throw CommandFailure(ExitCode::kUsage, "",
                          fmt::format("{} started {} processes, but the schedule has {} ranks; "
@@ -63,16 +67,16 @@ std::optional<LaunchEnvironment> CurrentLaunch(std::int32_t ranks) {
   return launch;
 }
 
-std::string DescribeCompute(const Compute& compute, Workers workers) {
+ComputeDescription DescribeCompute(const Compute& compute, Workers workers) {
   Framework& framework = Load(compute);
-  if (!compute.on_gpus) {
-    return framework.Version();
+  ComputeDescription description{.framework = framework.Version()};
+  if (compute.on_gpus) {
+    description.devices = framework.FindDevices().text;
+    description.nccl = workers == Workers::kProcesses ? framework.GetNccl()->Version() : "";
+    description.tf32 = compute.options.tf32;
+    description.deterministic = compute.options.deterministic;
   }
-  return fmt::format("{}, {}{}{}, TF32 {}, {}", framework.Version(), framework.FindDevices().text,
-                     workers == Workers::kProcesses ? ", " : "",
-                     workers == Workers::kProcesses ? framework.GetNccl()->Version() : "",
-                     compute.options.tf32 ? "on" : "off",
-                     compute.options.deterministic ? "deterministic" : "not deterministic");
+  return description;
 }
 
 std::optional<Diagnostic> SharedGpus(const Compute& compute, std::int32_t ranks) {

@@ -12,6 +12,7 @@
 #include "engine/training.h"
 #include "engine/training_job.h"
 #include "schedules/op_tables.h"
+#include "tools/runs/compute_description.h"
 #include "traces/timeline.h"
 
 namespace stagecraft {
@@ -42,9 +43,8 @@ struct TrainingOutcome {
   bool stopped = false;  ///< Ctrl-C came before the end, or `on_report` ended it.
 };
 
-/// What computes, for reports: `LibTorch 2.11.0 with CUDA, 1 x NVIDIA H200 ..., TF32 off,
-/// deterministic`. Throws `CommandFailure` (usage) if that is not there.
-std::string DescribeCompute(const Compute& compute, Workers workers);
+/// What `compute` computes on. Throws `CommandFailure` (usage) if that is not there.
+ComputeDescription DescribeCompute(const Compute& compute, Workers workers);
 
 /// What is to be said of ranks that share GPUs; nothing if none do.
 std::optional<Diagnostic> SharedGpus(const Compute& compute, std::int32_t ranks);

@@ -12,6 +12,7 @@
 #include "engine/recut.h"
 #include "engine/state_fit.h"
 #include "schedules/diagnostic.h"
+#include "tools/arguments/flags.h"
 #include "tools/command.h"
 #include "tools/file_access.h"
 #include "tools/runs/good_snapshot.h"
@@ -56,6 +57,9 @@ void FitSnapshot(Snapshot& snapshot, const GivenTraining& given, const std::stri
                  std::vector<Diagnostic>& warnings) {
   Result<Snapshot> fitted = Recut(snapshot, given.task.model, given.task.type, file);
   if (!fitted) {
+    for (Diagnostic& fault : fitted.diagnostics) {
+      fault.message = WithFlags(std::move(fault.message));
+    }
     throw CommandFailure(ExitCode::kUsage, std::move(fitted.diagnostics));
   }
   std::move(fitted.diagnostics.begin(), fitted.diagnostics.end(), std::back_inserter(warnings));

@@ -296,7 +296,7 @@ Validation ValidateTraining(const GivenTraining& given, const Schedule& lowered,
   }
   validation.first_microbatch = split.predicted.front().from.microbatches;
   validation.alternates = options.alternates;
-  validation.compute = DescribeCompute(given.task.compute, options.workers);
+  validation.compute = ToString(DescribeCompute(given.task.compute, options.workers));
   return validation;
 }
 

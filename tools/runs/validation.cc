@@ -12,6 +12,7 @@
 #include "engine/ranks/process_job.h"
 #include "engine/ranks/thread_job.h"
 #include "engine/rehearsal.h"
+#include "schedules/names.h"
 #include "sim/simulate.h"
 #include "tools/arguments/quantity.h"
 #include "tools/command.h"
@@ -137,10 +138,10 @@ std::string ValidationToText(const Validation& validation) {
       "  predicted  {}\n"
       "  measured   {}, {} (median; {} to {})\n",
       ShownName(validation.lowered), shape.ranks, shape.stages, shape.microbatches,
-      validation.checks.empty() ? "rehearsed" : "trained",
-      validation.workers == Workers::kThreads ? "threads" : "processes", validation.runs.size(),
-      validation.runs.size() == 1 ? "run" : "runs", FormatDuration(run.predicted),
-      FormatDuration(run.measured), ErrorText(run.predicted, run.measured),
+      validation.checks.empty() ? "rehearsed" : "trained", ToString(validation.workers),
+      validation.runs.size(), validation.runs.size() == 1 ? "run" : "runs",
+      FormatDuration(run.predicted), FormatDuration(run.measured),
+      ErrorText(run.predicted, run.measured),
       ErrorText(validation.runs.front().predicted, validation.runs.front().measured),
       ErrorText(validation.runs.back().predicted, validation.runs.back().measured));
   if (!validation.checks.empty()) {

@@ -42,11 +42,11 @@ TEST(LearningRate, WarmUpRisesToTheRate) {
 
 TEST(LearningRate, SaysWhatItExpects) {
   EXPECT_EQ(test::Texts(ParseLearningRate("0.1,x", "constant", 0).diagnostics),
-            "--lr: error: expected rates of at least 0, as in 0.1 or 0.1,0.05, got '0.1,x'\n");
+            "rates: error: expected rates of at least 0, as in 0.1 or 0.1,0.05, got '0.1,x'\n");
   for (const char* shape : {"step", "step:10", "step:0,0.1", "cosine:", "cosine:5,0.1,2", "exp:3",
                             "step:10,inf", "cosine:-1"}) {
     EXPECT_EQ(test::Texts(ParseLearningRate("1", shape, 0).diagnostics),
-              "--lr-schedule: error: expected constant, step:EVERY,FACTOR or "
+              "shape: error: expected constant, step:EVERY,FACTOR or "
               "cosine:UPDATES[,FLOOR], got '" +
                   std::string(shape) + "'\n");
   }

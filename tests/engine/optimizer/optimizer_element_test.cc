@@ -24,8 +24,8 @@ void ByElements(const OptimizerOptions& options, OptimizerMemory<T>& memory,
     step_rule = StepRule<T>(options, *step);
   }
   if (prediction != nullptr) {
-    predict_rule = PredictRule<T>(options, *prediction);
-    predict_rule.repeats = step != nullptr && RepeatsStep(options, *step, *prediction);
+    predict_rule = step != nullptr ? PredictRule<T>(options, *prediction, *step)
+                                   : PredictRule<T>(options, *prediction);
   }
   for (std::size_t i = 0; i < memory.weights.size(); ++i) {
     OptimizerElement<T> at;

@@ -21,7 +21,7 @@ WeightStoreOptions Options(OptimizerKind kind = OptimizerKind::kSgd) {
   options.elements = 3;
   options.needs.slots = 3;
   options.optimizer.kind = kind;
-  options.optimizer.momentum = kind == OptimizerKind::kSgd ? 0.5 : 0;
+  options.optimizer.momentum = TraitsOf(kind).has_momentum ? 0.5 : 0;
   options.learning_rate = LearningRate({0.5, 0.25});
   return options;
 }

@@ -27,7 +27,7 @@ TEST(ClockOffset, IsWhatTheOtherClockIsAhead) {
       received.append(bytes, static_cast<std::size_t>(got));
       while (const std::optional<ControlMessage> message = TakeMessage(received)) {
         const Clock::time_point time = Clock::now() + kAhead;
-        EXPECT_EQ(message->type, 'T');
+        EXPECT_EQ(message->kind, ControlKind::kClock);
         EXPECT_EQ(send(near.Get(), &time, sizeof time, 0), static_cast<ssize_t>(sizeof time));
       }
     }

@@ -14,8 +14,8 @@ TEST(ControlMessage, ArriveWholeAndInOrderHoweverTheirBytesCome) {
   ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
   const Descriptor near(ends[0]);
   const Descriptor far(ends[1]);
-  SendMessage(near.Get(), 'P', "report");
-  SendMessage(near.Get(), 'D', "");
+  SendMessage(near.Get(), ControlKind::kReport, "report");
+  SendMessage(near.Get(), ControlKind::kDone);
   std::string received;
   std::string seen;
   char byte = 0;
@@ -23,7 +23,7 @@ TEST(ControlMessage, ArriveWholeAndInOrderHoweverTheirBytesCome) {
     ASSERT_EQ(recv(far.Get(), &byte, 1, 0), 1);
     received += byte;
     while (std::optional<ControlMessage> message = TakeMessage(received)) {
-      seen += message->type + message->body + ";";
+      seen += static_cast<char>(message->kind) + message->body + ";";
     }
   }
   EXPECT_EQ(seen, "Preport;D;");

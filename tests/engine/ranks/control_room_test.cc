@@ -66,11 +66,12 @@ TEST_F(ControlRoomTest, StartsWhenAllAreReadyAndCollectsResults) {
   std::string reports;
   EXPECT_EQ(Run(
                 [&](std::int32_t rank, int socket) {
-                  SendMessage(socket, 'R', "");
+                  SendMessage(socket, ControlKind::kReady);
                   std::chrono::steady_clock::time_point begin;
                   recv(socket, &begin, sizeof begin, MSG_WAITALL);
-                  SendMessage(socket, 'P', "half");
-                  SendMessage(socket, 'D', Record(rank) + "result " + std::to_string(rank));
+                  SendMessage(socket, ControlKind::kReport, "half");
+                  SendMessage(socket, ControlKind::kDone,
+                              Record(rank) + "result " + std::to_string(rank));
                   shutdown(socket, SHUT_WR);
                   char verdict = 0;
                   EXPECT_EQ(recv(socket, &verdict, 1, MSG_WAITALL), 1);
@@ -86,10 +87,11 @@ TEST_F(ControlRoomTest, StartsWhenAllAreReadyAndCollectsResults) {
 TEST_F(ControlRoomTest, AFailureBeforeTheStartReleasesTheOthers) {
   EXPECT_EQ(Run([](std::int32_t rank, int socket) {
               if (rank == 1) {
-                SendMessage(socket, 'F', PackFailure({1, 0, "set-up", "no such device"}));
+                SendMessage(socket, ControlKind::kFailed,
+                            PackFailure({1, 0, "set-up", "no such device"}));
                 return;
               }
-              SendMessage(socket, 'R', "");
+              SendMessage(socket, ControlKind::kReady);
               char byte = 0;
               EXPECT_EQ(recv(socket, &byte, 1, 0), 0);  // No start any more.
             }),
@@ -97,26 +99,28 @@ TEST_F(ControlRoomTest, AFailureBeforeTheStartReleasesTheOthers) {
 }
 
 TEST_F(ControlRoomTest, TheCauseCountsBeforeItsConsequences) {
-  EXPECT_EQ(Run([](std::int32_t rank, int socket) {
-              SendMessage(socket, 'R', "");
-              std::chrono::steady_clock::time_point begin;
-              recv(socket, &begin, sizeof begin, MSG_WAITALL);
-              if (rank == 0) {
-                SendMessage(socket, 'F', PackFailure({0, 4, "0B1@0", "peer lost", true}));
-              } else {
-                std::this_thread::sleep_for(std::chrono::milliseconds(20));
-                SendMessage(socket, 'F', PackFailure({1, 3, "1B0@0", "out of memory"}));
-              }
-            }),
-            "rank 1, op 3 (1B0@0): out of memory");
+  EXPECT_EQ(
+      Run([](std::int32_t rank, int socket) {
+        SendMessage(socket, ControlKind::kReady);
+        std::chrono::steady_clock::time_point begin;
+        recv(socket, &begin, sizeof begin, MSG_WAITALL);
+        if (rank == 0) {
+          SendMessage(socket, ControlKind::kFailed,
+                      PackFailure({0, 4, "0B1@0", "peer lost", true}));
+        } else {
+          std::this_thread::sleep_for(std::chrono::milliseconds(20));
+          SendMessage(socket, ControlKind::kFailed, PackFailure({1, 3, "1B0@0", "out of memory"}));
+        }
+      }),
+      "rank 1, op 3 (1B0@0): out of memory");
 }
 
 TEST_F(ControlRoomTest, ARankThatWasAbortedWithoutAFailureHasNoResult) {
   EXPECT_EQ(Run([&](std::int32_t rank, int socket) {
               if (rank == 0) {
-                SendMessage(socket, 'D', Record(0));
+                SendMessage(socket, ControlKind::kDone, Record(0));
               } else {
-                SendMessage(socket, 'A', "");
+                SendMessage(socket, ControlKind::kAborted);
               }
             }),
             "rank 1, op 0 (end): it was stopped by another rank, and did not hear that it was "
@@ -125,7 +129,8 @@ TEST_F(ControlRoomTest, ARankThatWasAbortedWithoutAFailureHasNoResult) {
 
 TEST_F(ControlRoomTest, ADeathIsTheCauseUnlessTheRankHadGivenUpBefore) {
   const auto misses = [](int socket) {  // What a rank says whose peer has gone.
-    SendMessage(socket, 'F', PackFailure({0, 4, "0B1@0", "rank 1 has ended", true}));
+    SendMessage(socket, ControlKind::kFailed,
+                PackFailure({0, 4, "0B1@0", "rank 1 has ended", true}));
   };
   dies_ = 1;
   EXPECT_EQ(Run([&](std::int32_t rank, int socket) {
@@ -136,30 +141,32 @@ TEST_F(ControlRoomTest, ADeathIsTheCauseUnlessTheRankHadGivenUpBefore) {
             "rank 1, op 0 (end): ended by signal 11");
 
   // It died of tearing down, after it had said what was wrong.
-  EXPECT_EQ(Run([&](std::int32_t rank, int socket) {
-              if (rank == 0) {
-                misses(socket);
-              } else {
-                SendMessage(socket, 'F', PackFailure({1, 3, "1B0@0", "out of memory"}));
-              }
-            }),
-            "rank 1, op 3 (1B0@0): out of memory");
+  EXPECT_EQ(
+      Run([&](std::int32_t rank, int socket) {
+        if (rank == 0) {
+          misses(socket);
+        } else {
+          SendMessage(socket, ControlKind::kFailed, PackFailure({1, 3, "1B0@0", "out of memory"}));
+        }
+      }),
+      "rank 1, op 3 (1B0@0): out of memory");
 
   // It was told to stop by rank 0, whose failure is the cause, and died of tearing down.
-  EXPECT_EQ(Run([&](std::int32_t rank, int socket) {
-              if (rank == 0) {
-                SendMessage(socket, 'F', PackFailure({0, 3, "0F0@0", "out of memory"}));
-              } else {
-                SendMessage(socket, 'A', "");
-              }
-            }),
-            "rank 0, op 3 (0F0@0): out of memory");
+  EXPECT_EQ(
+      Run([&](std::int32_t rank, int socket) {
+        if (rank == 0) {
+          SendMessage(socket, ControlKind::kFailed, PackFailure({0, 3, "0F0@0", "out of memory"}));
+        } else {
+          SendMessage(socket, ControlKind::kAborted);
+        }
+      }),
+      "rank 0, op 3 (0F0@0): out of memory");
 }
 
 TEST_F(ControlRoomTest, ARankThatGoesWithoutAWordIsNamed) {
   EXPECT_EQ(Run([](std::int32_t rank, int socket) {
               if (rank == 0) {
-                SendMessage(socket, 'A', "");
+                SendMessage(socket, ControlKind::kAborted);
               }
             }),
             "rank 1, op 0 (end): its process ended without a result");

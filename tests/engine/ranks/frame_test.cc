@@ -1,5 +1,6 @@
 #include "engine/ranks/frame.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <random>
@@ -35,6 +36,12 @@ TEST(Frame, IsRefusedUnlessItsMarkKindAndSizeAreRight) {
       EXPECT_LT(static_cast<int>(decoded->tag.kind), kOpKinds);
     }
   }
+}
+
+TEST(Frame, OfAMachineWithTheOtherByteOrderIsRefused) {
+  FrameHeader header = Encode({Frame::Type::kTensor, {OpKind::kSendForward, 3, 4}, 5});
+  std::reverse(header.begin(), header.begin() + 4);
+  EXPECT_FALSE(Decode(header));
 }
 
 }  // namespace

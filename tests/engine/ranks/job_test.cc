@@ -22,7 +22,8 @@ class HalvesWork : public RankWork {
 
   void Run(Seat& seat) override {
     std::map<std::int32_t, StagePart> parts = test::ScalarParts(plan_, rank_, result_);
-    Executor executor(plan_, rank_, parts, seat.transport, seat.recorder);
+    const std::unique_ptr<OpClock> clock = MakeHostClock(seat.recorder);
+    Executor executor(plan_, rank_, parts, seat.transport, *clock);
     executor.RunUntil(executor.Next() + 2);
     seat.report(std::to_string(executor.Next()));
     executor.Run();

@@ -39,7 +39,8 @@ class ScalarWork : public RankWork {
 
   void Run(Seat& seat) override {
     std::map<std::int32_t, StagePart> parts = test::ScalarParts(plan_, rank_, result_);
-    Executor(plan_, rank_, parts, seat.transport, seat.recorder, seat.position).Run();
+    const std::unique_ptr<OpClock> clock = MakeHostClock(seat.recorder);
+    Executor(plan_, rank_, parts, seat.transport, *clock, seat.position).Run();
     seat.report("rank " + std::to_string(rank_) + " ran");
   }
   std::string Result() override {

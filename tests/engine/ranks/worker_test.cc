@@ -23,7 +23,7 @@ std::string Letters(int socket) {
   }
   std::string letters;
   while (const std::optional<ControlMessage> message = TakeMessage(received)) {
-    letters += message->type;
+    letters += static_cast<char>(message->kind);
   }
   return letters;
 }

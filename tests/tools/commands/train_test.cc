@@ -303,12 +303,12 @@ TEST(TrainCommandUsage, SaysWhatDoesNotFit) {
     const char* message;
   } cases[] = {
       {"1f1b --data digts",
-       "--data: error: expected digits, classes, regression, images, tokens or a *.safetensors "
+       "--data: error: expected digits, regression, classes, images, tokens or a *.safetensors "
        "file, got 'digts'; did you mean 'digits'?\n"},
       {"1f1b --epochs 1 -n 1", "--epochs: error: expected this or -n, not both\n"},
       {"1f1b -p 9",
        "--model: error: the model has 4 units, layers that stay together, which is too few for 9 "
-       "stages; expected a deeper model (--depth) or fewer ranks\n"},
+       "stages; expected a deeper model or fewer ranks\n"},
       {"1f1b -p 2 --cut 1,2 ", "--model: error: --cut makes 3 stages, but the schedule has 2\n"},
       {"1f1b --loss mse", "--loss: error: expected cross-entropy, since the targets are classes\n"},
       {"1f1b --model convnet --data classes",
