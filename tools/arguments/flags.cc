@@ -42,6 +42,8 @@ std::vector<std::string_view> SplitAtCommas(std::string_view text) {
     parts.push_back(text.substr(begin, comma - begin));
     begin = comma + 1;
   }
+
+  // What stands behind the last comma, or everything.
   parts.push_back(text.substr(begin));
   return parts;
 }

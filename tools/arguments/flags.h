@@ -25,13 +25,14 @@ T FlagValue(const std::string& flag, Result<T> result) {
   return *std::move(result.value);
 }
 
-/// What a whole number may be, and its name in the help.
+/// The range of a whole number, and what the help calls it.
 struct IntegerFlag {
-  std::int32_t low = 0;
-  std::int32_t high = 0;
-  std::string type_name;
+  std::int32_t low = 0;   ///< The smallest that is accepted.
+  std::int32_t high = 0;  ///< The largest that is accepted.
+  std::string type_name;  ///< What the help calls the value, such as `N`.
 };
 
+/// Declares a flag for a whole number; `value` must live until the command line is parsed.
 CLI::Option* AddInteger(CLI::App& app, const std::string& flag, const IntegerFlag& kind,
                         std::optional<std::int32_t>& value, const std::string& description);
 
@@ -39,16 +40,19 @@ CLI::Option* AddInteger(CLI::App& app, const std::string& flag, const IntegerFla
 std::size_t ChoiceIndex(const std::string& flag, std::string_view word,
                         const std::vector<std::string_view>& names);
 
-/// One of `names`; the i-th gives the enumerator of value i.
+/// Declares a flag for one of `names`, of which the i-th stands for the enumerator of value i;
+/// `value` must live until the command line is parsed.
 template <typename T>
 CLI::Option* AddChoice(CLI::App& app, const std::string& flag,
                        const std::vector<std::string_view>& names, T& value,
                        const std::string& description) {
   std::string type_name;
+  // The help lists the choices: `eager|rendezvous|blocking`.
   for (const std::string_view name : names) {
     type_name += type_name.empty() ? "" : "|";
     type_name += name;
   }
+
   return app
       .add_option_function<std::string>(
           flag,

@@ -19,11 +19,12 @@ namespace {
 
 const char* const kGroup = "Optimizer";
 const char* const kPredictionGroup = "Weight prediction";
+// What holds without the flags; each flag's help names it, too.
 constexpr double kDefaultSgdRate = 0.02;
 constexpr double kDefaultSgdMomentum = 0.9;
 constexpr double kDefaultAdamRate = 0.001;
 
-/// What is in range the optimizer says; here only that it is a number.
+/// Only rejects what is not a number: ranges are checked by `CheckOptimizer`.
 Result<double> ParseNumber(std::string_view text) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -35,6 +36,7 @@ Result<double> ParseNumber(std::string_view text) {
   return {std::nullopt, {std::move(diagnostic)}};
 }
 
+/// Declares a flag for any finite number, which `take` gets.
 CLI::Option* AddNumber(CLI::App& app, const std::string& flag, std::function<void(double)> take,
                        const std::string& description) {
   return app
@@ -69,6 +71,7 @@ void OptimizerArguments::AddTo(CLI::App& app) {
   AddInteger(app, "--lr-warmup", {0, std::numeric_limits<std::int32_t>::max(), "UPDATES"}, warmup_,
              "updates over which the learning rate rises from 0 [0]")
       ->group(kGroup);
+
   AddNumber(
       app, "--momentum", [this](double value) { momentum_ = value; }, "momentum of sgd [0.9]");
   AddNumber(
@@ -78,6 +81,7 @@ void OptimizerArguments::AddTo(CLI::App& app) {
   AddNumber(
       app, "--weight-decay", [this](double value) { options_.weight_decay = value; },
       "weight decay, added to the gradient; adamw applies it apart from the gradient [0]");
+
   app.add_option_function<std::string>(
          "--betas",
          [this](const std::string& text) {
@@ -92,12 +96,14 @@ void OptimizerArguments::AddTo(CLI::App& app) {
          "decay rates of adam and adamw [0.9,0.999]")
       ->type_name("A,B")
       ->group(kGroup);
+
   AddNumber(
       app, "--eps", [this](double value) { options_.epsilon = value; },
       "added to the denominator of adam and adamw [1e-8]");
   AddNumber(
       app, "--clip", [this](double value) { options_.clip_norm = value; },
       "largest norm of a stage's gradient; a larger one is scaled down to it [off]");
+
   AddChoice(app, "--displacement", {"last", "next"}, options_.displacement,
             "which step a prediction repeats: the last one, or the next if the last gradient came "
             "again [last]")

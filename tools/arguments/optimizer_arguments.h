@@ -15,19 +15,21 @@ namespace stagecraft {
 /// The flags of optimizer, learning rate and prediction.
 class OptimizerArguments {
  public:
+  /// Declares the flags; this object must live until the command line is parsed.
   void AddTo(CLI::App& app);
 
-  /// Throws `CommandFailure` (usage) with everything that makes no sense.
+  /// Throws `CommandFailure` (usage) with every value that is out of range or contradicts another.
   OptimizerOptions Options() const;
 
-  /// Without `--lr`: 0.02 for SGD, 0.001 for Adam and AdamW.
+  /// Without `--lr` it is 0.02 for SGD, and 0.001 for Adam and AdamW. Throws `CommandFailure`
+  /// (usage) if the rates or their schedule cannot be read.
   LearningRate Rate() const;
 
  private:
-  OptimizerOptions options_;
-  std::optional<double> momentum_;
-  std::optional<std::string> rates_, schedule_;
-  std::optional<std::int32_t> warmup_;
+  OptimizerOptions options_;                     ///< All but the momentum.
+  std::optional<double> momentum_;               ///< Nullopt: 0.9 for SGD, else 0.
+  std::optional<std::string> rates_, schedule_;  ///< As text; `ParseLearningRate` reads it.
+  std::optional<std::int32_t> warmup_;           ///< Updates.
 };
 
 }  // namespace stagecraft
