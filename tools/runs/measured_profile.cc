@@ -26,7 +26,8 @@ std::string ProcessorName() {
   return "";
 }
 
-/// Gradient, and what the optimizer keeps per weight.
+/// Bytes of the gradient and of what the optimizer keeps for each weight: the momentum of SGD, if
+/// it has one, or two moments.
 std::int64_t OptimizerBytes(const TrainingTask& task, std::int64_t parameter_bytes) {
   const bool is_sgd = task.optimizer.kind == OptimizerKind::kSgd;
   const std::int64_t states = is_sgd ? (task.optimizer.momentum > 0 ? 1 : 0) : 2;
@@ -49,12 +50,15 @@ std::int64_t OutputElements(const std::vector<Layer>& layers, TensorShape shape)
 std::vector<StageSizes> SizesOfStages(const GivenTraining& given) {
   const TrainingTask& task = given.task;
   const std::vector<TensorShape> shapes = StageInputs(task.model, task.sample);
+  // Weights, activations and boundaries have the same type.
   const std::int64_t element = BytesOf(task.type);
   const std::int64_t samples = given.data.microbatch_size;
+
   std::vector<StageSizes> sizes;
   for (std::size_t stage = 0; stage < task.model.stages.size(); ++stage) {
     StageSizes of_stage;
     const bool is_last = stage + 1 == task.model.stages.size();
+
     of_stage.activation_bytes =
         samples * element * OutputElements(task.model.stages[stage], shapes[stage]);
     of_stage.input_bytes = samples * element * Elements(shapes[stage]);
@@ -64,6 +68,7 @@ std::vector<StageSizes> SizesOfStages(const GivenTraining& given) {
     of_stage.optimizer_bytes = OptimizerBytes(task, of_stage.parameter_bytes);
     sizes.push_back(of_stage);
   }
+
   return sizes;
 }
 
@@ -73,6 +78,7 @@ Profile MeasuredProfile(const GivenTraining& given, std::vector<ProfileLayer> st
   profile.is_stages = true;
   profile.microbatch_sizes = {given.data.microbatch_size};
   profile.layers = std::move(stages);
+
   const std::vector<StageSizes> sizes = SizesOfStages(given);
   for (std::size_t stage = 0; stage < profile.layers.size(); ++stage) {
     ProfileLayer& layer = profile.layers[stage];
@@ -83,8 +89,10 @@ Profile MeasuredProfile(const GivenTraining& given, std::vector<ProfileLayer> st
     layer.parameter_bytes = sizes[stage].parameter_bytes;
     layer.optimizer_bytes = sizes[stage].optimizer_bytes;
   }
+
   profile.source.model = task.model.name;
   const std::string compute = DescribeCompute(task.compute, Workers::kThreads);
+  // The text names the framework first, and behind it the GPUs, if they compute.
   const std::size_t comma = compute.find(", ");
   profile.source.device = comma == std::string::npos
                               ? fmt::format("{}, one thread per rank", ProcessorName())
@@ -92,6 +100,7 @@ Profile MeasuredProfile(const GivenTraining& given, std::vector<ProfileLayer> st
   profile.source.framework = compute.substr(0, comma);
   profile.source.date = fmt::format("{:%Y-%m-%d}", fmt::gmtime(std::time(nullptr)));
   profile.source.excluded = "waiting for tensors of other ranks; loading data is in forward";
+
   return profile;
 }
 

@@ -12,6 +12,7 @@
 namespace stagecraft {
 namespace {
 
+/// P and S have no micro-batch; theirs is 0.
 Op MakeOp(OpKind kind, std::int32_t stage, std::int32_t microbatch, std::int32_t version) {
   Op op;
   op.kind = kind;
@@ -30,15 +31,18 @@ Schedule OneAfterTheOther(std::int32_t stages, std::int32_t microbatches) {
   schedule.placement.emplace_back();
   Program& program = schedule.programs.emplace_back();
   const bool predicts = stages > 1;
+
   for (std::int32_t q = 0; q < microbatches; ++q) {
     for (std::int32_t stage = 0; predicts && stage < stages; ++stage) {
       program.push_back(MakeOp(OpKind::kPredict, stage, 0, q));
       program.back().horizon = 1;
     }
+
     for (std::int32_t stage = 0; stage < stages; ++stage) {
       program.push_back(MakeOp(OpKind::kForward, stage, q, q));
       program.back().horizon = predicts ? 1 : 0;
     }
+    // Backwards need the gradient of the stage behind.
     for (std::int32_t stage = stages; stage-- > 0;) {
       program.push_back(MakeOp(OpKind::kBackward, stage, q, q));
     }
@@ -46,6 +50,7 @@ Schedule OneAfterTheOther(std::int32_t stages, std::int32_t microbatches) {
       program.push_back(MakeOp(OpKind::kStep, stage, 0, q));
     }
   }
+
   for (std::int32_t stage = 0; stage < stages; ++stage) {
     schedule.placement.front().push_back(stage);
   }
@@ -68,6 +73,7 @@ SequentialRun MeasureSequentially(const TrainingTask& task, std::int32_t microba
                      watch.Take(report);
                      return true;
                    }});
+
   if (outcome.stopped) {
     throw CommandFailure(ExitCode::kFailed, "", "stopped before the end");
   }

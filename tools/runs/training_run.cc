@@ -24,6 +24,8 @@ Framework& Load(const Compute& compute) {
   try {
     Framework& framework =
         LoadFramework(compute.on_gpus ? FrameworkKind::kGpus : FrameworkKind::kMainMemory);
+
+    // Without a GPU there is nothing to compute with; the framework knows why.
     if (compute.on_gpus) {
       const DevicesFound found = framework.FindDevices();
       if (found.count == 0) {
@@ -47,13 +49,17 @@ std::optional<LaunchEnvironment> CurrentLaunch(std::int32_t ranks) {
         const char* const value = std::getenv(name.c_str());
         return value == nullptr ? std::nullopt : std::optional<std::string>(value);
       });
+
   if (!read) {
     throw CommandFailure(ExitCode::kUsage, std::move(read.diagnostics));
   }
   std::optional<LaunchEnvironment> launch = *std::move(read.value);
+
+  // A launcher of one process has started no other rank.
   if (!launch || launch->ranks == 1) {
     return std::nullopt;
   }
+
   if (launch->ranks != ranks) {
     throw CommandFailure(ExitCode::kUsage, "",
                          fmt::format("{} started {} processes, but the schedule has {} ranks; "
@@ -68,6 +74,8 @@ std::string DescribeCompute(const Compute& compute, Workers workers) {
   if (!compute.on_gpus) {
     return framework.Version();
   }
+
+  // Everything that may change the numbers is named.
   return fmt::format("{}, {}{}{}, TF32 {}, {}", framework.Version(), framework.FindDevices().text,
                      workers == Workers::kProcesses ? ", " : "",
                      workers == Workers::kProcesses ? framework.GetNccl()->Version() : "",
@@ -107,7 +115,7 @@ TrainingOutcome RunTraining(const TrainingTask& task, const TrainingPlan& plan,
 
   // What the job tells us while it runs.
   TrainingOutcome outcome;
-  bool ended = false;  // By whoever hears the reports.
+  bool ended = false;  // By `on_report`.
   JobOptions job;
   job.recorder = options.record ? &recorder : nullptr;
   job.stop = &StopOnSignal::Requested();
@@ -121,6 +129,7 @@ TrainingOutcome RunTraining(const TrainingTask& task, const TrainingPlan& plan,
     }
   };
 
+  // A Ctrl-C from here on only asks the ranks to stop.
   const StopOnSignal stop_on_signal;
   const Clock::time_point begin = Clock::now();
   try {
