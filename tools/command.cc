@@ -12,6 +12,7 @@ Diagnostic MakeDiagnostic(std::string where, std::string message) {
   return diagnostic;
 }
 
+/// What `what()` says, for whoever catches it as an `Error`.
 std::string FirstLine(const std::vector<Diagnostic>& diagnostics) {
   return diagnostics.empty() ? "failed" : ToString(diagnostics.front());
 }

@@ -23,6 +23,7 @@ enum class ExitCode : int {
 /// Ends a command early: its diagnostics are printed to stderr and `code` becomes the exit code.
 class CommandFailure : public Error {
  public:
+  /// `diagnostics` are printed in their order; the first one is what `what()` says.
   CommandFailure(ExitCode code, std::vector<Diagnostic> diagnostics);
   /// One diagnostic from a place (a flag, a file; may be empty) and a message.
   CommandFailure(ExitCode code, std::string where, std::string message);
@@ -31,11 +32,16 @@ class CommandFailure : public Error {
   const std::vector<Diagnostic>& Diagnostics() const { return diagnostics_; }
 
  private:
-  ExitCode code_;
+  ExitCode code_;  ///< Not `kFine`.
   std::vector<Diagnostic> diagnostics_;
 };
 
 /// One command of the program. It declares its flags when it is made and runs after parsing.
+///
+///   MakeShowCommand(app)   declares flags, each of which writes into a field
+///   CLI11 parses           the fields have what was given
+///   Run()                  reads, works, prints; an exit code or a `CommandFailure`
+///
 class Command {
  public:
   Command() = default;
@@ -43,10 +49,12 @@ class Command {
   Command& operator=(const Command&) = delete;
   virtual ~Command() = default;
 
+  /// Runs once, when the command line has been parsed. May throw `CommandFailure` in place of a
+  /// code.
   virtual ExitCode Run() = 0;
 };
 
-// One file each: `command_NAME.cc`. `app` is the command's own part of the command line.
+// One file each: `commands/NAME.cc`. `app` is the command's own part of the command line.
 std::unique_ptr<Command> MakeSchedulesCommand(CLI::App& app);
 std::unique_ptr<Command> MakeGenerateCommand(CLI::App& app);
 std::unique_ptr<Command> MakeConvertCommand(CLI::App& app);

@@ -31,13 +31,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// The most that is read of one file, so that a device or a pipe without an end stops somewhere.
 constexpr std::size_t kMaxFileBytes = std::size_t{1} << 30;
 
+/// What the system says of an errno.
 std::string Reason(int error) {
   return std::generic_category().message(error);
 }
 
-/// A descriptor that is closed when it goes.
+/// Closes its descriptor at the end of its scope.
 class OpenFile {
  public:
   explicit OpenFile(int descriptor) : descriptor_(descriptor) {}
@@ -60,14 +62,19 @@ class OpenFile {
   int descriptor_;
 };
 
+/// Reads to the end, wherever that is: the size of a pipe is not known beforehand. `path` is what
+/// messages call it.
 std::string ReadAll(int descriptor, const std::string& path) {
   constexpr std::size_t kChunk = std::size_t{1} << 16;
   std::string text;
   std::size_t used = 0;
+
   while (true) {
+    // Growing by half keeps the bytes of a large file from being copied again for each chunk.
     if (text.size() - used < kChunk) {
       text.resize(text.size() + std::max(kChunk, text.size() / 2));
     }
+
     const ssize_t got = read(descriptor, text.data() + used, text.size() - used);
     if (got < 0 && errno == EINTR) {
       continue;
@@ -78,16 +85,18 @@ std::string ReadAll(int descriptor, const std::string& path) {
     if (got == 0) {
       break;
     }
+
     used += static_cast<std::size_t>(got);
     if (used > kMaxFileBytes) {
       throw CommandFailure(ExitCode::kUsage, path, "is larger than 1 GiB, the most that is read");
     }
   }
+
   text.resize(used);
   return text;
 }
 
-/// 0, or the errno that stopped it.
+/// Writes all of `bytes`, however few each call takes. Returns 0, or the errno that stopped it.
 int WriteAll(int descriptor, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = write(descriptor, bytes.data(), bytes.size());
@@ -102,8 +111,9 @@ int WriteAll(int descriptor, std::string_view bytes) {
   return 0;
 }
 
-/// The N of /dev/fd/N and its like, which name a descriptor of this process: opened once more, a
-/// file behind it would have a place to write at of its own, and two would write over each other.
+/// The N of /dev/fd/N and its like, which name a descriptor of this process. Such a file must not
+/// be opened anew: it would then have a second position to write at, and two writers would write
+/// over each other.
 std::optional<int> DescriptorOf(std::string_view path) {
   if (path == "/dev/stdout" || path == "/dev/stderr") {
     return path == "/dev/stdout" ? STDOUT_FILENO : STDERR_FILENO;
@@ -119,14 +129,18 @@ std::optional<int> DescriptorOf(std::string_view path) {
   return std::nullopt;
 }
 
+/// The path cannot be opened for writing: bad usage.
 [[noreturn]] void ThrowUnusable(const std::string& path, int error) {
   throw CommandFailure(ExitCode::kUsage, path, "cannot be written: " + Reason(error));
 }
 
+/// The path was opened, but writing went wrong: a failure while running.
 [[noreturn]] void ThrowFailed(const std::string& path, int error) {
   throw CommandFailure(ExitCode::kFailed, path, "writing failed: " + Reason(error));
 }
 
+/// Writes to a device, a pipe or an open descriptor, where nothing can be renamed. That the reader
+/// has gone (EPIPE) is no fault.
 void WriteDirectly(const std::string& path, std::string_view bytes) {
   const std::optional<int> descriptor = DescriptorOf(path);
   OpenFile file(descriptor ? fcntl(*descriptor, F_DUPFD_CLOEXEC, 0)
@@ -140,21 +154,28 @@ void WriteDirectly(const std::string& path, std::string_view bytes) {
   }
 }
 
+/// Writes all of `target` or leaves it as it was; `path` is what messages call it.
 void WriteThenRename(const std::string& path, const std::string& target, std::string_view bytes) {
   const std::string temporary = fmt::format("{}.{}.tmp", target, getpid());
   OpenFile file(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   if (file.Get() < 0) {
     ThrowUnusable(path, errno);
   }
+
+  // The bytes reach the disk before the name does, so that a crash leaves the old file or the new
+  // one.
   int error = WriteAll(file.Get(), bytes);
   if (error == 0 && fsync(file.Get()) != 0) {
     error = errno;
   }
+
+  // Closing may be the first to hear of a full disk; of several faults the first one counts.
   const int close_error = file.Close();
   error = error != 0 ? error : close_error;
   if (error == 0 && std::rename(temporary.c_str(), target.c_str()) != 0) {
     error = errno;
   }
+
   if (error != 0) {
     unlink(temporary.c_str());
     ThrowFailed(path, error);
@@ -184,18 +205,22 @@ bool IsSpecialFile(const std::string& path) {
 }
 
 OpenedFile OpenForLines(const std::string& path) {
+  // An open descriptor is duplicated, so that closing the file leaves it open.
   const std::optional<int> descriptor = DescriptorOf(path);
   OpenedFile file;
   if (descriptor) {
     file.reset(fdopen(fcntl(*descriptor, F_DUPFD_CLOEXEC, 0), "w"));
   } else {
-    file.reset(std::fopen(path.c_str(), "ae"));  // Emptied once it is known to be ours.
+    // Opened to append, since it may be another's: it is emptied once it is locked.
+    file.reset(std::fopen(path.c_str(), "ae"));
   }
   if (!file) {
     ThrowUnusable(path, errno);
   }
+
   if (!IsSpecialFile(path)) {
-    // Beside the claim, for what that cannot see: hard links, other machines and containers.
+    // Beside the claim (`OutputClaim`), for writers that it cannot see: those that come by a hard
+    // link, from another machine or from a container.
     if (flock(fileno(file.get()), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
       throw CommandFailure(ExitCode::kUsage, path,
                            "is being written by another run; expected another file, or to start "
@@ -205,6 +230,7 @@ OpenedFile OpenForLines(const std::string& path) {
       ThrowUnusable(path, errno);
     }
   }
+
   return file;
 }
 
@@ -213,16 +239,21 @@ void WriteFile(const std::string& path, std::string_view bytes) {
     PrintData(bytes);
     return;
   }
+
   std::error_code error;
   if (path.empty() || fs::is_directory(path, error)) {
     throw CommandFailure(ExitCode::kUsage, path,
                          "cannot be written: expected the name of a file, got a folder");
   }
+
   if (IsSpecialFile(path)) {
     WriteDirectly(path, bytes);
     return;
   }
+
+  // Until the new file has its name, no other run may write to it.
   const OutputClaim claim(path);
+
   // A symbolic link stays, and the file it leads to is replaced.
   const bool is_link = fs::is_symlink(path, error);
   const fs::path target = is_link ? fs::weakly_canonical(path, error) : fs::path(path);
@@ -231,13 +262,15 @@ void WriteFile(const std::string& path, std::string_view bytes) {
 
 namespace {
 
-/// Those of `folders` that exist in a folder above the program: the installed one or that of the
-/// sources.
+/// Those of `folders` that exist in a folder above the program, nearest first: in an installation,
+/// or among the sources of a build.
 std::vector<fs::path> ShippedFolders(const std::vector<const char*>& folders) {
   std::vector<fs::path> found;
   std::error_code error;
   const fs::path program = fs::read_symlink("/proc/self/exe", error);
-  constexpr int kLevels = 5;  // build/PRESET/tools/stagecraft stands four folders down.
+
+  // A build has its program in build/PRESET/tools, three folders below the sources.
+  constexpr int kLevels = 5;
   fs::path above = program.parent_path();
   for (int level = 0; level < kLevels && !above.empty(); ++level) {
     for (const char* folder : folders) {
@@ -250,10 +283,11 @@ std::vector<fs::path> ShippedFolders(const std::vector<const char*>& folders) {
   return found;
 }
 
+/// As they are installed, and as they lie among the sources.
 constexpr std::array<const char*, 2> kProfileFolders = {"share/stagecraft/profiles",
                                                         "traces/recorded"};
 
-/// Names of the shipped profiles, and where each lies.
+/// Names of the shipped profiles, and the path of each; of two with one name the nearer one.
 std::map<std::string, std::string, std::less<>> FindShippedProfiles() {
   constexpr std::string_view kEnding = ".profile.json";
   std::map<std::string, std::string, std::less<>> profiles;
@@ -269,13 +303,13 @@ std::map<std::string, std::string, std::less<>> FindShippedProfiles() {
   return profiles;
 }
 
-/// The same; they do not change while the program runs.
+/// The same, looked for once: they do not change while the program runs.
 const std::map<std::string, std::string, std::less<>>& ShippedProfiles() {
   static const auto profiles = FindShippedProfiles();
   return profiles;
 }
 
-/// What else `name` can have meant, or where shipped profiles would have to be.
+/// What to expect in place of `name`: the shipped profiles, or where they would have to be.
 std::string ProfileHint(const std::string& name) {
   const std::vector<std::string> shipped = ShippedProfileNames();
   if (shipped.empty()) {

@@ -22,9 +22,11 @@ void WriteFile(const std::string& path, std::string_view bytes);
 /// descriptor that is open already, a device or a pipe.
 bool IsSpecialFile(const std::string& path);
 
+/// Closes a `std::FILE`.
 struct CloseFile {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
+/// Is closed at the end of its scope; a fault of the last write is not reported then.
 using OpenedFile = std::unique_ptr<std::FILE, CloseFile>;
 
 /// Opens `path`, empty, to be written line by line, and locks it as long as it is open. Throws

@@ -18,6 +18,8 @@ StopOnSignal::StopOnSignal() : is_outermost_(!is_listening) {
   }
   is_listening = true;
   stop_requested = false;
+
+  // SA_RESETHAND gives the second signal its usual effect, which is to end the process.
   struct sigaction action {};
   action.sa_handler = [](int) { stop_requested = true; };
   action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);

@@ -21,7 +21,8 @@ class StopOnSignal {
   static void Request();
 
  private:
-  bool is_outermost_;
+  bool is_outermost_;  ///< No other one lives, so that this one has set the handlers.
+  /// The handlers to put back.
   struct sigaction old_interrupt_ {};
   struct sigaction old_terminate_ {};
 };

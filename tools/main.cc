@@ -22,11 +22,12 @@ namespace {
 /// What can follow `stagecraft` on the command line.
 struct CommandEntry {
   const char* name;
-  const char* summary;
-  std::unique_ptr<Command> (*make)(CLI::App&);
-  const char* usual_flags;  ///< That its help shows first.
+  const char* summary;                          ///< Its line in the list of commands.
+  std::unique_ptr<Command> (*make)(CLI::App&);  ///< Declares the flags.
+  const char* usual_flags;                      ///< Shown first in its help, in this order.
 };
 
+/// In the order of the help: from having a schedule to running it.
 constexpr CommandEntry kCommands[] = {
     {"schedules", "list what can be generated", MakeSchedulesCommand, ""},
     {"generate", "write a schedule file", MakeGenerateCommand, "-p -m -n -o --template"},
@@ -58,6 +59,8 @@ struct ParsedCommand {
   std::unique_ptr<Command> command;
 };
 
+/// Declares every command. Words that CLI11 does not know are let through: `RefuseExtras` has more
+/// to say about them.
 std::vector<ParsedCommand> AddCommands(CLI::App& program) {
   std::vector<ParsedCommand> commands;
   for (const CommandEntry& entry : kCommands) {
@@ -77,6 +80,7 @@ std::string Hint(std::string_view word, const std::vector<std::string>& candidat
                        : fmt::format("; did you mean '{}'?", meant);
 }
 
+/// All spellings of the flags of `app`, with their dashes.
 std::vector<std::string> FlagsOf(const CLI::App& app) {
   std::vector<std::string> flags;
   for (const CLI::Option* option : app.get_options()) {
@@ -106,6 +110,8 @@ void RefuseExtras(const CLI::App& app) {
           fmt::format("unknown flag '{}'{}", flag, Hint(flag, FlagsOf(app), HelpCommand(app))));
     }
   }
+
+  // What is left are words without a dash, the first of which is where things went wrong.
   if (!extras.empty()) {
     throw CommandFailure(
         ExitCode::kUsage, "",
@@ -113,6 +119,7 @@ void RefuseExtras(const CLI::App& app) {
   }
 }
 
+/// Throws `CommandFailure` (usage) with the command that was probably meant.
 [[noreturn]] void RefuseUnknownCommand(const std::vector<std::string>& words) {
   std::vector<std::string> names;
   for (const CommandEntry& entry : kCommands) {
@@ -137,11 +144,13 @@ Command& Parse(CLI::App& program, std::vector<ParsedCommand>& commands,
   RefuseUnknownCommand(program.remaining());
 }
 
+/// Declares what belongs to no single command: help, version and the text below them.
 void SetUp(CLI::App& program) {
   HelpFormatter::UsualFlags usual;
   for (const CommandEntry& entry : kCommands) {
     usual[entry.name] = entry.usual_flags;
   }
+  // Subcommands inherit the formatter, so that it has to know the usual flags of all.
   program.formatter(std::make_shared<HelpFormatter>(std::move(usual)));
   program.set_help_flag("-h,--help", "this page; behind a command: that command's");
   program.set_version_flag("-V,--version", kVersion, "the version");
@@ -164,6 +173,7 @@ void TurnIntoFlags(std::vector<std::string>& words) {
   }
 }
 
+/// Reads the command line and runs its command. `words` come last one first, as CLI11 takes them.
 ExitCode RunProgram(std::vector<std::string> words) {
   CLI::App program("Pipeline-parallel training schedules: generate, verify, simulate, compare.",
                    "stagecraft");
@@ -175,6 +185,7 @@ ExitCode RunProgram(std::vector<std::string> words) {
     PrintError(program.help());
     return ExitCode::kUsage;
   }
+
   TurnIntoFlags(words);
 
   // CLI11 says by exceptions what it found, and does not see words that are left over.
@@ -189,10 +200,12 @@ ExitCode RunProgram(std::vector<std::string> words) {
     if (chosen.empty()) {
       throw CommandFailure(ExitCode::kUsage, "", error.what());
     }
+    // An unknown flag explains the fault better than what CLI11 makes of the words behind it.
     RefuseExtras(*chosen.front());
     throw CommandFailure(ExitCode::kUsage, "",
                          fmt::format("{}; see `{}`", error.what(), HelpCommand(*chosen.front())));
   }
+
   return ExitCode::kFine;
 }
 
@@ -213,6 +226,7 @@ ExitCode RunAndReport(std::vector<std::string> words) {
   } catch (const std::exception& error) {
     PrintError(fmt::format("error: {}\n", error.what()));
   }
+
   return ExitCode::kFailed;
 }
 

@@ -22,7 +22,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Folder and name, whatever the way there; empty if there is nothing to be claimed, or no folder.
+/// Device and inode of the folder, and the name of the file: equal for all paths to one file. Empty
+/// if there is nothing to claim, or no such folder.
 std::string KeyOf(const std::string& path) {
   if (path.empty() || path == "-" || IsSpecialFile(path)) {
     return {};
@@ -38,12 +39,14 @@ std::string KeyOf(const std::string& path) {
   return fmt::format("{}:{}:{}", status.st_dev, status.st_ino, target.filename().string());
 }
 
+/// The address of a Unix domain socket, and how many of its bytes count.
 struct Address {
   sockaddr_un name{};
   socklen_t size = 0;
 };
 
-/// A name that begins with a zero is not one of the file system: it lasts as long as the socket.
+/// An address in Linux's abstract namespace, whose names begin with a zero byte: no file system has
+/// it, and it lasts as long as the socket.
 Address AddressOf(const std::string& key) {
   const std::string text = fmt::format("stagecraft-output-{:016x}", HashOf(key));
   Address address;
@@ -57,7 +60,8 @@ Descriptor NewSocket() {
   return Descriptor(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 }
 
-/// The process that has the claim; 0 if that is not to be known.
+/// The process that holds the claim; 0 if that cannot be found out, for example because it has
+/// ended.
 pid_t HolderOf(const Address& address) {
   const Descriptor socket = NewSocket();
   ucred holder{};
@@ -75,16 +79,21 @@ OutputClaim::OutputClaim(const std::string& path) : key_(KeyOf(path)) {
   if (key_.empty()) {
     return;
   }
+
   socket_ = NewSocket();
   const Address address = AddressOf(key_);
   if (bind(socket_.Get(), reinterpret_cast<const sockaddr*>(&address.name), address.size) == 0) {
     constexpr int kBacklog = 16;
-    listen(socket_.Get(), kBacklog);  // So that others can ask whose it is.
+    listen(socket_.Get(), kBacklog);  // So that other processes can ask who holds it.
     return;
   }
+
+  // A system that has no such sockets goes without claims.
   if (errno != EADDRINUSE) {
     return;
   }
+
+  // A second claim by this process is fine; `OutputClaims` looks after its own files.
   const pid_t holder = HolderOf(address);
   if (holder != getpid()) {
     throw CommandFailure(
@@ -99,10 +108,14 @@ void OutputClaims::Add(const std::string& flag, const std::string& path) {
   if (path.empty()) {
     return;
   }
+
   OutputClaim claim(path);
+
+  // A process may claim a file twice, but two flags would write over each other.
   const auto same = std::find_if(claims_.begin(), claims_.end(), [&](const auto& other) {
     return !claim.Key().empty() && other.second.Key() == claim.Key();
   });
+
   if (same != claims_.end()) {
     throw CommandFailure(ExitCode::kUsage, path,
                          fmt::format("is the file of {} as well as of {}; expected one for each",

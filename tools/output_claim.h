@@ -22,7 +22,8 @@ class OutputClaim {
   const std::string& Key() const { return key_; }
 
  private:
-  std::string key_;
+  std::string key_;  ///< See `Key`.
+  /// Has the claim's name, if this object holds the claim.
   Descriptor socket_;
 };
 
@@ -34,7 +35,8 @@ class OutputClaims {
   void Add(const std::string& flag, const std::string& path);
 
  private:
-  std::vector<std::pair<std::string, OutputClaim>> claims_;  ///< With the flag of each.
+  /// The claims, each with the flag that named its file.
+  std::vector<std::pair<std::string, OutputClaim>> claims_;
 };
 
 }  // namespace stagecraft

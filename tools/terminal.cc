@@ -20,20 +20,24 @@
 namespace stagecraft {
 namespace {
 
+// ECMA-48, "select graphic rendition".
 constexpr std::string_view kRed = "\x1b[31m";
 constexpr std::string_view kGreen = "\x1b[32m";
 constexpr std::string_view kYellow = "\x1b[33m";
 constexpr std::string_view kPlain = "\x1b[0m";
 
+/// Whether to write colour there: on a terminal, unless NO_COLOR is set and not empty.
 bool HasColour(int descriptor) {
   const char* no_colour = std::getenv("NO_COLOR");
   return isatty(descriptor) == 1 && (no_colour == nullptr || *no_colour == '\0');
 }
 
+/// The control sequence that begins text of that colour.
 std::string_view CodeOf(Colour colour) {
   return colour == Colour::kGreen ? kGreen : kRed;
 }
 
+/// Throws `CommandFailure` if writing to stdout failed, unless the reader has gone (EPIPE).
 void CheckOutput(bool good) {
   if (good || errno == EPIPE) {
     return;
@@ -42,17 +46,18 @@ void CheckOutput(bool good) {
                        "writing failed: " + std::generic_category().message(errno));
 }
 
+/// Bytes to stdout as they are.
 void Write(std::string_view bytes) {
   errno = 0;
   CheckOutput(std::fwrite(bytes.data(), 1, bytes.size(), stdout) == bytes.size());
 }
 
-/// As it is: for control sequences of our own.
+/// Bytes to stderr as they are, since control sequences of our own are among them.
 void WriteError(std::string_view bytes) {
   std::fwrite(bytes.data(), 1, bytes.size(), stderr);
 }
 
-/// What an exception says may have several lines; none of them looks like one of ours.
+/// Indents all lines but the first, so that no line of an exception's text looks like a diagnostic.
 std::string Indented(const std::string& text) {
   std::string indented;
   for (const char c : text) {
@@ -62,17 +67,21 @@ std::string Indented(const std::string& text) {
   return indented;
 }
 
-/// `ToString`, where each part is a line, or several, and cannot end it.
+/// `ToString` of a diagnostic, safe for a terminal: place and rule stay on one line; message and
+/// excerpt may have several, of which none passes for another diagnostic.
 std::string Shown(Diagnostic diagnostic) {
   for (std::string* part : {&diagnostic.where, &diagnostic.rule}) {
     *part = Visible(*part);
   }
   diagnostic.message = Indented(VisibleLines(diagnostic.message));
   diagnostic.excerpt = VisibleLines(diagnostic.excerpt);
+
+  // Only the word is coloured, which stands behind the place and its colon.
   std::string text = ToString(diagnostic);
   const bool error = diagnostic.severity == Severity::kError;
   const std::string_view word = error ? "error:" : "warning:";
   const std::size_t at = diagnostic.where.empty() ? 0 : diagnostic.where.size() + 2;
+
   if (HasColour(STDERR_FILENO)) {
     text.replace(at, word.size(), fmt::format("{}{}{}", error ? kRed : kYellow, word, kPlain));
   }
@@ -84,7 +93,8 @@ std::string Shown(Diagnostic diagnostic) {
 void HoldStandardFiles() {
   for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (fcntl(descriptor, F_GETFD) == -1 && errno == EBADF) {
-      // The other way round, so that using it fails. `open` takes the lowest that is free: this.
+      // Opened the wrong way round, so that using it still fails. `open` takes the lowest free
+      // descriptor, which is this one.
       static_cast<void>(open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY));
     }
   }
@@ -97,6 +107,7 @@ void Print(std::string_view text, Colour colour) {
 }
 
 void PrintData(std::string_view bytes) {
+  // A program that reads gets every byte; a terminal must not obey any.
   if (isatty(STDOUT_FILENO) == 1) {
     Write(VisibleLines(bytes));
   } else {
@@ -118,12 +129,15 @@ std::optional<std::size_t> OutputColumns() {
   if (isatty(STDOUT_FILENO) != 1) {
     return std::nullopt;
   }
+
+  // What the user exports comes before what the terminal says of itself.
   constexpr std::int32_t kMost = 100'000;
   if (const char* const columns = std::getenv("COLUMNS"); columns != nullptr) {
     if (const Result<std::int32_t> given = ParseInteger(columns, 1, kMost)) {
       return static_cast<std::size_t>(*given.value);
     }
   }
+
   winsize size{};
   constexpr std::size_t kUsual = 80;
   const bool is_known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;

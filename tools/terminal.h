@@ -23,6 +23,7 @@ namespace stagecraft {
 /// one that was closed fails, as before.
 void HoldStandardFiles();
 
+/// Green says that something is right, red that it is wrong.
 enum class Colour { kNone, kGreen, kRed };
 
 /// Results for a person. If the reader has gone (a broken pipe) the rest is dropped quietly; any
@@ -35,6 +36,7 @@ void PrintData(std::string_view bytes);
 /// JSON on lines of its own, in plain ASCII; what is no UTF-8 in it is replaced.
 void PrintJson(const nlohmann::ordered_json& json);
 
+/// Call it before the program ends, so that a full disk is noticed. Throws as `Print` does.
 void FlushOutput();
 
 /// Characters in a line of the terminal that stdout is: COLUMNS if that is exported, else what the
@@ -63,8 +65,8 @@ class Progress {
   void Begin(std::string_view step);
 
  private:
-  std::chrono::steady_clock::time_point begin_;
-  bool shown_ = false;
+  std::chrono::steady_clock::time_point begin_;  ///< When this object was made.
+  bool shown_ = false;                           ///< Whether a line stands on the terminal.
 };
 
 }  // namespace stagecraft

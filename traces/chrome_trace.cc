@@ -91,12 +91,14 @@ class TraceWriter {
         "\"lowered_fingerprint\":\"{}\"}},\n",
         Quoted(schedule_.name), fingerprints.schedule, fingerprints.lowered);
     Put("\"traceEvents\":[");
+
     for (std::int32_t rank = 0; rank < schedule_.shape.ranks; ++rank) {
       Names(rank);
     }
     for (std::int32_t rank = 0; rank < schedule_.shape.ranks; ++rank) {
       Slices(rank);
     }
+
     FindConsumers();
     for (std::size_t i = 0; i < timeline_.transfers.size(); ++i) {
       Arrow(i);
@@ -104,11 +106,13 @@ class TraceWriter {
     for (std::int32_t rank = 0; rank < schedule_.shape.ranks; ++rank) {
       Counters(rank);
     }
+
     Put("\n]}}\n");
     return fmt::to_string(out_);
   }
 
  private:
+  /// Appends to the text; a brace of the JSON is doubled in `format`.
   template <typename... Args>
   void Put(fmt::format_string<Args...> format, Args&&... args) {
     fmt::format_to(std::back_inserter(out_), format, std::forward<Args>(args)...);
@@ -123,6 +127,7 @@ class TraceWriter {
     first_ = false;
   }
 
+  /// Names a row and says where it stands; thread 0 is the rank as a whole.
   void Metadata(std::int32_t rank, std::int64_t thread, std::string_view name,
                 std::int64_t sort_index) {
     const std::string_view what = thread == 0 ? "process" : "thread";
@@ -132,12 +137,15 @@ class TraceWriter {
     Put(",\"name\":\"{}_sort_index\",\"args\":{{\"sort_index\":{}}}}}", what, sort_index);
   }
 
+  /// Names the rank, and those of its rows that have ops.
   void Names(std::int32_t rank) {
     const std::vector<std::int32_t>& stages = schedule_.placement[rank];
     Metadata(rank, 0,
              fmt::format("rank {} (stage{} {})", rank, stages.size() == 1 ? "" : "s",
                          stages.empty() ? "none" : fmt::format("{}", fmt::join(stages, ", "))),
              rank);
+
+    // A row without ops would be drawn empty.
     LaneTable<bool> used{};
     for (const Op& op : schedule_.programs[rank]) {
       used[LaneOf(op)] = true;
@@ -176,6 +184,7 @@ class TraceWriter {
     const Span span = DrawnSpan(ref);
     Begin('X', ref.rank, threads_.Of(ref.rank, LaneOf(op)));
     Put(",\"cat\":\"{}\",\"name\":\"{}", kLaneNames[LaneOf(op)], traits.text);
+
     const bool with_stage = schedule_.placement[ref.rank].size() > 1;
     if (traits.has_microbatch) {
       // Perfetto colours by the name without its last digits: by kind, or by kind and stage.
@@ -183,16 +192,19 @@ class TraceWriter {
     } else {
       with_stage ? Put("{}@{}", op.stage, op.version) : Put("@{}", op.version);
     }
+
     Put("\",\"ts\":");
     AppendMicroseconds(out_, span.start);
     Put(",\"dur\":");
     AppendMicroseconds(out_, span.end - span.start);
+
     Arguments(ref, op, traits);
     Put("}}");
   }
 
   void Arguments(OpRef ref, const Op& op, const OpTraits& traits) {
     Put(",\"args\":{{\"stage\":{}", op.stage);
+    // Only what an op of this kind has.
     if (traits.has_microbatch) {
       Put(",\"micro_batch\":{}", op.microbatch);
     }
@@ -202,6 +214,7 @@ class TraceWriter {
     if (traits.has_horizon) {
       Put(",\"horizon\":{}", op.horizon);
     }
+
     const std::int32_t staleness = counters_.StalenessOf(ref);
     if (staleness >= 0) {
       Put(",\"staleness\":{}", staleness);
@@ -246,14 +259,17 @@ class TraceWriter {
     if (!from || !TakesTime(to)) {
       return;
     }
-    constexpr Nanoseconds kInside{1};  // Off the edges, where viewers disagree.
+
+    constexpr Nanoseconds kInside{1};  // Arrows end inside slices: on the edges, viewers disagree.
     const Nanoseconds leaves = DrawnSpan(from).end - kInside;
     const Span target = DrawnSpan(to);
     const Nanoseconds enters =
         target.end - target.start > kInside ? target.start + kInside : target.start;
+    // Clocks of measured ranks may be apart.
     if (leaves >= enters) {
       return;
     }
+
     const bool forward = schedule_.At(transfer.send).kind == OpKind::kSendForward;
     ArrowEnd('s', from, leaves, forward, index);
     ArrowEnd('f', to, enters, forward, index);
@@ -267,6 +283,7 @@ class TraceWriter {
     Put("}}");
   }
 
+  /// A sample holds until the next one of its series.
   void Counters(std::int32_t rank) {
     for (const CounterSeries& series : counters_.Of(rank)) {
       for (const CounterSample& sample : series.samples) {
@@ -284,9 +301,9 @@ class TraceWriter {
   Dependencies dependencies_;
   ThreadIds threads_;
   TraceCounters counters_;
-  OpTable<OpRef> consumer_;  ///< Of a RECV.
+  OpTable<OpRef> consumer_;  ///< By RECV: the op that uses what it received.
   fmt::memory_buffer out_;
-  bool first_ = true;
+  bool first_ = true;  ///< Whether no event has been written.
 };
 
 }  // namespace

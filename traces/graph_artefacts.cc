@@ -11,7 +11,8 @@
 namespace stagecraft {
 namespace {
 
-constexpr Nanoseconds kWorthTelling = std::chrono::microseconds(500);  ///< Noise below.
+/// Below it, times are noise.
+constexpr Nanoseconds kWorthTelling = std::chrono::microseconds(500);
 
 std::string Milliseconds(Nanoseconds time) {
   return fmt::format("{} ms", std::chrono::duration<double, std::milli>(time).count());
@@ -53,6 +54,7 @@ constexpr std::array<LayerRule, 5> kLayerRules{{
      "no time at all (below the profiler's resolution, or not profiled)"},
 }};
 
+/// How many layers `rule` holds for, and which is the first; nullopt if there is none.
 std::optional<Artefact> Find(const LayerRule& rule, const LayerGraph& graph,
                              const std::vector<std::size_t>& order) {
   std::size_t count = 0;
@@ -63,6 +65,7 @@ std::optional<Artefact> Find(const LayerRule& rule, const LayerGraph& graph,
       ++count;
     }
   }
+
   if (first == nullptr) {
     return std::nullopt;
   }
@@ -71,7 +74,8 @@ std::optional<Artefact> Find(const LayerRule& rule, const LayerGraph& graph,
                                            NameOf(*first))};
 }
 
-/// The first layer with weights: the profiler's first kernel also waits for the host.
+/// A forward of the first layer with weights that is longer than its backward: the first kernel
+/// that the profiler times also waits for the host.
 std::optional<Artefact> FindSlowStart(const LayerGraph& graph,
                                       const std::vector<std::size_t>& order) {
   const auto first = std::find_if(order.begin(), order.end(),
@@ -88,6 +92,7 @@ std::optional<Artefact> FindSlowStart(const LayerGraph& graph,
                   NameOf(node), Milliseconds(node.forward), Milliseconds(node.backward))};
 }
 
+/// Forwards so much shorter than backwards that nobody can have waited for the device.
 std::optional<Artefact> FindMissingSync(const LayerGraph& graph,
                                         const std::vector<std::size_t>& order) {
   Nanoseconds forward{0};
@@ -96,6 +101,8 @@ std::optional<Artefact> FindMissingSync(const LayerGraph& graph,
     forward += graph[i].forward;
     backward += graph[i].backward;
   }
+
+  // A backward of about twice the forward is usual.
   if (backward <= 5 * forward) {
     return std::nullopt;
   }
@@ -116,6 +123,7 @@ std::vector<Artefact> RemovePseudoNodes(LayerGraph& graph) {
                                                   NameOf(node), Milliseconds(node.forward))});
     }
   }
+
   std::vector<std::size_t> readers = CountReaders(graph);
   std::vector<std::size_t> dangling;
   for (std::size_t i = 0; i < graph.size(); ++i) {
@@ -123,6 +131,8 @@ std::vector<Artefact> RemovePseudoNodes(LayerGraph& graph) {
       dangling.push_back(i);
     }
   }
+
+  // A node whose readers have all been removed is read by nobody either.
   std::size_t removed = 0;
   while (removed < dangling.size()) {
     GraphNode& node = graph[dangling[removed++]];
@@ -134,6 +144,7 @@ std::vector<Artefact> RemovePseudoNodes(LayerGraph& graph) {
       }
     }
   }
+
   if (removed > 0) {
     artefacts.push_back({graph[dangling.front()].line,
                          fmt::format("{} `__getitem__` {} nobody reads: removed", removed,
@@ -145,16 +156,19 @@ std::vector<Artefact> RemovePseudoNodes(LayerGraph& graph) {
 std::vector<Artefact> FindArtefacts(const LayerGraph& graph,
                                     const std::vector<std::size_t>& order) {
   std::vector<Artefact> artefacts;
+  // From the whole graph to single layers.
   const auto add = [&](std::optional<Artefact> artefact) {
     if (artefact) {
       artefacts.push_back(*std::move(artefact));
     }
   };
+
   add(FindSlowStart(graph, order));
   add(FindMissingSync(graph, order));
   for (const LayerRule& rule : kLayerRules) {
     add(Find(rule, graph, order));
   }
+
   artefacts.push_back({0, "there are no times of the optimizer step"});
   return artefacts;
 }

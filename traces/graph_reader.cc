@@ -22,7 +22,7 @@ namespace stagecraft {
 namespace {
 
 constexpr std::string_view kSeparator = " -- ";
-constexpr std::size_t kMostFaults = 50;
+constexpr std::size_t kMostFaults = 50;  // Reading stops there.
 constexpr std::array<std::string_view, 4> kKeys{"forward_compute_time", "backward_compute_time",
                                                 "activation_size", "parameter_size"};
 
@@ -52,6 +52,7 @@ std::optional<double> ParseNumber(std::string_view text) {
   return value;
 }
 
+/// Reads line by line. Edges are connected at the end, since they may stand before their nodes.
 class GraphReader {
  public:
   GraphReader(std::string_view text, std::string_view file)
@@ -68,12 +69,16 @@ class GraphReader {
       }
       ReadLine();
     }
+
     for (const Edge& edge : edges_) {
       Connect(edge);
     }
+
+    // A file whose only nodes are faulty already has better messages.
     if (graph_.empty() && faults_.Empty()) {
       faults_.Add(ErrorAt(std::string(file_), "expected at least one node, got none"));
     }
+
     Result<LayerGraph> result;
     result.diagnostics = faults_.Take();
     if (result.diagnostics.empty()) {
@@ -84,6 +89,7 @@ class GraphReader {
   }
 
  private:
+  /// An edge, and its line for messages about it.
   struct Edge {
     Piece from;
     Piece to;
@@ -91,6 +97,7 @@ class GraphReader {
     std::int64_t number;
   };
 
+  /// A fault in the line that is read; `column` counts from 0.
   void Fault(std::size_t column, std::string message) {
     Diagnostic fault =
         ErrorAt(fmt::format("{}:{}:{}", file_, number_, column + 1), std::move(message));
@@ -105,9 +112,11 @@ class GraphReader {
       Fault(static_cast<std::size_t>(strange - line_.begin()), "expected plain ASCII text");
       return;
     }
+
     if (line_.find_first_not_of(" \t") == std::string_view::npos) {
       return;
     }
+    // Only edges are indented.
     if (line_.front() == '\t') {
       ReadEdge();
     } else {
@@ -115,6 +124,7 @@ class GraphReader {
     }
   }
 
+  /// `<tab>node2 -- node3`.
   void ReadEdge() {
     Piece rest{line_.substr(1), 1};
     const Piece from = TakePiece(rest, kSeparator);
@@ -125,6 +135,7 @@ class GraphReader {
     edges_.push_back({from, rest, line_, number_});
   }
 
+  /// `node2 -- Conv2d(3, 64, ...) -- costs`, and behind them perhaps a stage.
   void ReadNode() {
     Piece rest{line_, 0};
     const Piece id = TakePiece(rest, kSeparator);
@@ -134,11 +145,14 @@ class GraphReader {
       Fault(0, "expected a node, `id -- description -- forward_compute_time=..., ...`");
       return;
     }
+
     if (graph_.size() >= static_cast<std::size_t>(kMaxLayers)) {
       Fault(0, fmt::format("expected at most {} nodes", kMaxLayers));
+      // Nothing behind it is read.
       rest_ = {};
       return;
     }
+
     GraphNode node;
     node.id = id.text;
     node.description = description.text;
@@ -146,6 +160,7 @@ class GraphReader {
     if (!index_.emplace(node.id, graph_.size()).second) {
       Fault(id.column, fmt::format("expected each node once, got {} again", node.id));
     }
+
     ReadCosts(costs, node);
     if (!rest.text.empty()) {
       ReadStage(rest, node);
@@ -176,11 +191,13 @@ class GraphReader {
       const Piece key = TakePiece(value, "=");
       const auto known = std::find(kKeys.begin(), kKeys.end(), key.text);
       if (known == kKeys.end()) {
+        // A wrong key may be a typing error.
         const std::string_view meant = Closest(key.text, kKeys);
         Fault(key.column, meant.empty() ? fmt::format("expected one of {}", fmt::join(kKeys, ", "))
                                         : fmt::format("unknown key; did you mean {}?", meant));
         continue;
       }
+
       const auto index = static_cast<std::size_t>(known - kKeys.begin());
       if (seen[index]) {
         Fault(key.column, fmt::format("expected {} once", *known));
@@ -188,6 +205,7 @@ class GraphReader {
       seen[index] = true;
       ReadCost(index, value, node);
     }
+
     for (std::size_t i = 0; i < kKeys.size(); ++i) {
       if (!seen[i]) {
         Fault(begin, fmt::format("expected {}, got none", kKeys[i]));
@@ -195,6 +213,7 @@ class GraphReader {
     }
   }
 
+  /// `key` is a position in `kKeys`.
   void ReadCost(std::size_t key, Piece value, GraphNode& node) {
     switch (key) {
       case 0:
@@ -211,6 +230,7 @@ class GraphReader {
     }
   }
 
+  /// As nanoseconds, to the nearest; 0 with a fault.
   Nanoseconds Milliseconds(Piece value) {
     constexpr double kNanosecondsPerMillisecond = 1e6;
     constexpr double kMost = std::chrono::duration<double, std::milli>(kMaxDuration).count();
@@ -225,8 +245,10 @@ class GraphReader {
   /// A number, or the sum of a list `[a; b; c]`.
   std::int64_t Bytes(Piece value) {
     if (value.text.size() >= 2 && value.text.front() == '[' && value.text.back() == ']') {
+      // A layer with several outputs has a list.
       value = {value.text.substr(1, value.text.size() - 2), value.column + 1};
     }
+
     std::int64_t sum = 0;
     do {
       const Piece item = TakePiece(value, "; ");
@@ -243,6 +265,7 @@ class GraphReader {
     return sum;
   }
 
+  /// Looks up both ids; a fault points into the line of the edge.
   void Connect(const Edge& edge) {
     line_ = edge.line;
     number_ = edge.number;
@@ -266,10 +289,10 @@ class GraphReader {
   std::string_view rest_;  ///< What has not been read.
   std::string_view file_;
   std::string_view line_;
-  std::int64_t number_ = 0;  ///< Of `line_`, from 1.
+  std::int64_t number_ = 0;  ///< Number of `line_`, from 1.
   LayerGraph graph_;
-  std::unordered_map<std::string, std::size_t> index_;
-  std::vector<Edge> edges_;
+  std::unordered_map<std::string, std::size_t> index_;  ///< By id.
+  std::vector<Edge> edges_;                             ///< Edges that are not connected yet.
   FaultList faults_;
 };
 

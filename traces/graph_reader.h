@@ -8,7 +8,7 @@
 namespace stagecraft {
 
 /// The nodes and edges of a PipeDream `graph.txt`, unchanged. Reports every fault as
-/// `file:line:column`. Inputs are ascending and each there once.
+/// `file:line:column`. The inputs of a node ascend, and each is there once.
 Result<LayerGraph> ReadGraph(std::string_view text, std::string_view file);
 
 }  // namespace stagecraft

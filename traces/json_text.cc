@@ -26,6 +26,7 @@ Diagnostic ErrorAtByte(std::string_view text, std::string_view file, std::size_t
   const std::size_t newline = before.rfind('\n');
   const std::size_t begin = newline == std::string_view::npos ? 0 : newline + 1;
   const std::size_t column = at - begin;
+
   Diagnostic fault = ErrorAt(fmt::format("{}:{}:{}", file, line, column + 1), std::move(message));
   const std::string_view source = text.substr(begin, text.find('\n', at) - begin);
   fault.excerpt = CaretExcerpt(source, column);
@@ -36,6 +37,8 @@ Diagnostic ErrorAtByte(std::string_view text, std::string_view file, std::size_t
 std::optional<std::size_t> FindTooDeep(std::string_view text, int limit) {
   int depth = 0;
   bool in_string = false;
+
+  // Brackets within strings do not count.
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     if (in_string) {
@@ -51,6 +54,7 @@ std::optional<std::size_t> FindTooDeep(std::string_view text, int limit) {
       --depth;
     }
   }
+
   return std::nullopt;
 }
 
@@ -112,7 +116,7 @@ class TextCheck final : public nlohmann::json::json_sax_t {
  private:
   std::string_view text_;
   std::string_view file_;
-  std::vector<std::set<std::string>> keys_;  ///< Of each open object.
+  std::vector<std::set<std::string>> keys_;  ///< Keys so far of each open object.
   std::set<std::string> repeated_;
   std::vector<Diagnostic> faults_;
 };
@@ -125,10 +129,13 @@ std::optional<std::int64_t> WholeNumber(const nlohmann::json& value) {
     constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
     return number <= kMost ? std::optional(static_cast<std::int64_t>(number)) : std::nullopt;
   }
+
   if (value.is_number_integer()) {
     return value.get<std::int64_t>();
   }
+
   constexpr double kMost = 9223372036854775808.0;  // 2^63.
+  // 0.5 stands for what is no number: it is not whole either.
   const double number = value.is_number_float() ? value.get<double>() : 0.5;
   const bool fits = number == std::floor(number) && number >= -kMost && number < kMost;
   return fits ? std::optional(static_cast<std::int64_t>(number)) : std::nullopt;
@@ -143,18 +150,22 @@ Result<nlohmann::json> ReadJson(std::string_view text, std::string_view file,
                 fmt::format("expected at most {} bytes, got {}", limits.bytes, text.size())));
     return result;
   }
+
   if (const std::optional<std::size_t> deep = FindTooDeep(text, limits.depth)) {
     result.diagnostics.push_back(ErrorAtByte(
         text, file, *deep,
         fmt::format("expected at most {} objects and arrays inside each other", limits.depth)));
     return result;
   }
+
   // The library takes a NUL for the end of the text, and reads nothing behind it.
   if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
     result.diagnostics.push_back(
         ErrorAtByte(text, file, nul, "expected JSON up to the end of the text, got a NUL byte"));
     return result;
   }
+
+  // A tree no longer shows repeated keys, so that the text is checked first.
   TextCheck check(text, file);
   nlohmann::json::sax_parse(text.begin(), text.end(), &check);
   result.diagnostics = std::move(check).Faults();

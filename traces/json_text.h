@@ -11,10 +11,10 @@
 
 namespace stagecraft {
 
-/// What text that comes from outside must keep to before its JSON is read.
+/// Limits on text that comes from outside, checked before its JSON is read.
 struct JsonLimits {
-  std::size_t bytes = 0;
-  int depth = 0;  ///< Objects and arrays inside each other.
+  std::size_t bytes = 0;  ///< Length of the text.
+  int depth = 0;          ///< Most objects and arrays inside each other.
 };
 
 /// Strict JSON into a tree. Unlike the library's own reading it refuses repeated keys and whatever
@@ -23,7 +23,7 @@ struct JsonLimits {
 Result<nlohmann::json> ReadJson(std::string_view text, std::string_view file,
                                 const JsonLimits& limits);
 
-/// The integer that `value` is; as for JSON Schema, `3200000.0` and `1e6` are integers. Nothing for
+/// The integer that `value` is; as for JSON Schema, `3200000.0` and `1e6` are integers. Nullopt for
 /// what is none, or does not fit.
 std::optional<std::int64_t> WholeNumber(const nlohmann::json& value);
 

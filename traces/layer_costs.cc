@@ -19,6 +19,8 @@ LayerCosts Completed(const MeasuredCosts& measured) {
   costs.activation_bytes = measured.activation_bytes.value_or(costs.output_bytes);
   costs.backward = measured.backward.value_or(measured.backward_input.value_or(Nanoseconds{0}) +
                                               measured.backward_weight.value_or(Nanoseconds{0}));
+
+  // A half that was measured may be longer than a whole that was measured at another time.
   const auto rest = [&](Nanoseconds part) {
     return std::max(costs.backward - part, Nanoseconds{0});
   };
@@ -29,10 +31,12 @@ LayerCosts Completed(const MeasuredCosts& measured) {
     costs.backward_weight = measured.backward_weight.value_or(costs.backward - costs.backward / 2);
     costs.backward_input = rest(costs.backward_weight);
   }
+
   return costs;
 }
 
-/// Products are rounded before anything is added to them: the same integers on every machine.
+/// A value between two measured ones, or in proportion to `low`. Products are rounded before
+/// anything is added to them, which gives the same integers on every machine.
 std::int64_t Scaled(std::int64_t low, std::int64_t high, bool proportional, double share,
                     std::int64_t limit) {
   const double part = static_cast<double>(proportional ? low : high - low) * share;
@@ -53,12 +57,15 @@ Result<SizePosition> FindSize(const Profile& profile, double microbatch_size) {
                         kMaxMicrobatchSize, microbatch_size)));
     return result;
   }
+
   const std::vector<std::int64_t>& sizes = profile.microbatch_sizes;
   const auto above = std::find_if(sizes.begin(), sizes.end(), [&](std::int64_t size) {
     return static_cast<double>(size) >= microbatch_size;
   });
   const auto index = static_cast<std::size_t>(above - sizes.begin());
   const std::size_t last = sizes.size() - 1;
+
+  // Below the smallest size and above the largest, costs are in proportion.
   if (index == 0 || index > last) {
     const std::size_t end = std::min(index, last);
     result.value = {end, end, microbatch_size / static_cast<double>(sizes[end])};
@@ -73,7 +80,9 @@ Result<SizePosition> FindSize(const Profile& profile, double microbatch_size) {
 LayerCosts CostsAt(const ProfileLayer& layer, const SizePosition& position) {
   const LayerCosts low = Completed(layer.at[position.low]);
   const LayerCosts high = Completed(layer.at[position.high]);
+  // Linear between two sizes, or in proportion to one.
   const bool proportional = position.low == position.high;
+
   const auto time = [&](Nanoseconds LayerCosts::*field) {
     return Nanoseconds{Scaled((low.*field).count(), (high.*field).count(), proportional,
                               position.share, kMaxDuration / Nanoseconds{1})};
@@ -81,6 +90,7 @@ LayerCosts CostsAt(const ProfileLayer& layer, const SizePosition& position) {
   const auto bytes = [&](std::int64_t LayerCosts::*field) {
     return Scaled(low.*field, high.*field, proportional, position.share, kMaxBytes);
   };
+
   LayerCosts costs;
   costs.forward = time(&LayerCosts::forward);
   costs.backward = time(&LayerCosts::backward);

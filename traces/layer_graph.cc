@@ -34,6 +34,8 @@ std::vector<std::size_t> TopologicalOrder(const LayerGraph& graph) {
       add(i);
     }
   }
+
+  // Kahn's algorithm: a node is ready when all its inputs are placed.
   std::vector<std::size_t> order;
   while (!ready.empty()) {
     const std::size_t node = ready.top().second;

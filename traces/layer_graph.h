@@ -16,12 +16,12 @@ struct GraphNode {
   std::string description;  ///< `Conv2d(3, 64, ...)`.
   Nanoseconds forward{0};
   Nanoseconds backward{0};
-  std::int64_t output_bytes = 0;  ///< Of a list of tensors: their sum.
+  std::int64_t output_bytes = 0;  ///< Bytes of its output; of a list of tensors their sum.
   std::int64_t parameter_bytes = 0;
-  std::int64_t line = 0;              ///< Where it stands, from 1.
-  std::optional<std::int32_t> stage;  ///< Where PipeDream's optimizer put it.
+  std::int64_t line = 0;              ///< Its line in the file, from 1.
+  std::optional<std::int32_t> stage;  ///< As PipeDream's optimizer placed it; nullopt: it did not.
   std::vector<std::size_t> inputs;    ///< Indices of the nodes that it reads.
-  bool removed = false;
+  bool removed = false;               ///< It is no layer, see graph_artefacts.h.
 };
 
 /// Nodes in file order.
@@ -36,7 +36,7 @@ std::vector<std::size_t> CountReaders(const LayerGraph& graph);
 std::vector<std::size_t> TopologicalOrder(const LayerGraph& graph);
 
 /// Positions in `order` at which a further stage begins, if every node of it has a stage and stages
-/// stand one behind the other; else nothing.
+/// stand one behind the other; else nullopt.
 std::optional<std::vector<std::int32_t>> PlannedCut(const LayerGraph& graph,
                                                     const std::vector<std::size_t>& order);
 

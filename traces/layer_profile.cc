@@ -22,6 +22,8 @@ class ProfileCheck {
                                profile_.is_stages ? "stages" : "layers", profile_.layers.size()));
       return std::move(faults_);
     }
+
+    // Checked before the layers are looked at one by one.
     const std::size_t measurements = profile_.layers.size() * profile_.microbatch_sizes.size();
     if (measurements > static_cast<std::size_t>(kMaxMeasurements)) {
       Fault(Key(),
@@ -29,6 +31,7 @@ class ProfileCheck {
                         kMaxMeasurements, measurements));
       return std::move(faults_);
     }
+
     for (std::size_t i = 0; i < profile_.layers.size(); ++i) {
       Layer(i, profile_.layers[i]);
     }
@@ -43,12 +46,14 @@ class ProfileCheck {
     faults_.push_back(ErrorAt(std::move(pointer), std::move(message)));
   }
 
+  /// Sizes ascend; the first that does not is told, since those behind it may be right.
   void Sizes() {
     const std::vector<std::int64_t>& sizes = profile_.microbatch_sizes;
     if (sizes.empty() || sizes.size() > static_cast<std::size_t>(kMaxMeasuredSizes)) {
       Fault("/microbatch_sizes",
             fmt::format("expected 1 to {} sizes, got {}", kMaxMeasuredSizes, sizes.size()));
     }
+
     for (std::size_t i = 0; i < sizes.size(); ++i) {
       const std::int64_t least = i == 0 ? 1 : sizes[i - 1] + 1;
       if (sizes[i] < least || sizes[i] > kMaxMicrobatchSize) {
@@ -60,6 +65,7 @@ class ProfileCheck {
     }
   }
 
+  /// A cut ascends, too; ready stages have none.
   void Cut() {
     if (!profile_.cut) {
       return;
@@ -68,12 +74,15 @@ class ProfileCheck {
       Fault("/cut", "expected none beside ready stages, which are not cut");
       return;
     }
+
     std::size_t least = 1;
+    // No stage may be empty, the first one included.
     const std::vector<std::int32_t>& cut = *profile_.cut;
     if (profile_.layers.size() == 1 && !cut.empty()) {
       Fault("/cut", "there is one layer, which cannot be cut");
       return;
     }
+
     for (std::size_t i = 0; i < cut.size(); ++i) {
       const std::int32_t layer = cut[i];
       if (layer < 0 || static_cast<std::size_t>(layer) < least ||
@@ -95,6 +104,8 @@ class ProfileCheck {
                                  profile_.microbatch_sizes.size(), layer.at.size()));
       return;
     }
+
+    // What follows relies on as many costs as there are sizes.
     Inputs(index, layer, pointer);
     for (std::size_t size = 0; size < layer.at.size(); ++size) {
       Measured(layer.at[size], size, pointer);
@@ -118,7 +129,7 @@ class ProfileCheck {
     }
   }
 
-  /// `_ns` keys that must be there.
+  /// Durations that every layer must have at each size.
   void Measured(const MeasuredCosts& costs, std::size_t size, const std::string& pointer) {
     const std::string at = fmt::format(" at micro-batch size {}", profile_.microbatch_sizes[size]);
     if (!costs.forward) {
@@ -129,6 +140,7 @@ class ProfileCheck {
     }
   }
 
+  /// What there is must be in range.
   void Range(const ProfileLayer& layer, const LayerField& field, const std::string& pointer) {
     const std::size_t sizes = field.sized ? layer.at.size() : 1;
     for (std::size_t size = 0; size < sizes; ++size) {

@@ -27,6 +27,7 @@ struct ProfileSource {
 
 /// What depends on the micro-batch size, at one size; what was not measured is missing.
 struct MeasuredCosts {
+  /// Durations of one micro-batch.
   std::optional<Nanoseconds> forward, backward, backward_input, backward_weight, recompute;
   std::optional<std::int64_t> output_bytes, activation_bytes;
 
@@ -38,7 +39,8 @@ struct ProfileLayer {
   std::string name;
   Table<std::int32_t> inputs;  ///< Indices of the earlier layers whose output it reads.
   Table<MeasuredCosts> at;     ///< One per `Profile::microbatch_sizes`.
-  std::optional<Nanoseconds> step, predict;
+  std::optional<Nanoseconds> step, predict;  ///< Durations, each of one op.
+  /// One copy of the weights; what the optimizer keeps.
   std::optional<std::int64_t> parameter_bytes, optimizer_bytes;
 
   friend bool operator==(const ProfileLayer&, const ProfileLayer&) = default;
@@ -54,13 +56,14 @@ struct Profile {
   Table<std::int64_t> microbatch_sizes;  ///< Samples, ascending, at least one.
   Table<ProfileLayer> layers;            ///< At least one.
 
-  /// The first layer of each further stage, as whoever made the profile cut it; none if that is
-  /// one stage, nothing if nobody cut it.
+  /// The first layer of each further stage, as whoever made the profile cut it: empty if that is
+  /// one stage, nullopt if nobody cut it.
   std::optional<Table<std::int32_t>> cut;
 
   friend bool operator==(const Profile&, const Profile&) = default;
 };
 
+/// Limits that keep a profile from outside from taking all memory.
 inline constexpr std::int64_t kMaxLayers = 100'000;
 inline constexpr std::int64_t kMaxMicrobatchSize = 1'000'000'000;
 inline constexpr std::int64_t kMaxMeasuredSizes = 1000;

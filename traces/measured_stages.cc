@@ -11,6 +11,7 @@
 namespace stagecraft {
 namespace {
 
+/// Durations of ops, to be averaged.
 struct Sum {
   Nanoseconds total{0};
   std::int64_t count = 0;
@@ -24,6 +25,7 @@ struct Sum {
   }
 };
 
+/// By kind of op.
 using SumsOfStage = KindTable<Sum>;
 
 }  // namespace
@@ -33,7 +35,7 @@ std::vector<ProfileLayer> MeasureStages(const Schedule& schedule, const Timeline
   Table<SumsOfStage> sums(schedule.shape.stages);
   std::size_t index = 0;
   for (const Program& program : schedule.programs) {
-    bool counts = Contains(ranges, 0);  // The micro-batch before an S or P says where that belongs.
+    bool counts = Contains(ranges, 0);  // An S or P belongs to the micro-batch before it, or to 0.
     for (const Op& op : program) {
       if (TraitsOf(op.kind).has_microbatch) {
         counts = Contains(ranges, op.microbatch);
@@ -44,11 +46,13 @@ std::vector<ProfileLayer> MeasureStages(const Schedule& schedule, const Timeline
       }
     }
   }
+
   std::vector<ProfileLayer> stages;
   for (const SumsOfStage& of_stage : sums) {
     const auto mean = [&](OpKind kind) { return of_stage[kind].Mean(); };
     ProfileLayer stage;
     stage.name = "stage " + std::to_string(stages.size());
+
     MeasuredCosts costs;
     costs.forward = mean(OpKind::kForward);
     costs.backward = mean(OpKind::kBackward);
@@ -56,6 +60,7 @@ std::vector<ProfileLayer> MeasureStages(const Schedule& schedule, const Timeline
     costs.backward_weight = mean(OpKind::kBackwardWeight);
     costs.recompute = mean(OpKind::kRecompute);
     stage.at.push_back(costs);
+
     stage.step = mean(OpKind::kStep);
     stage.predict = mean(OpKind::kPredict);
     stages.push_back(std::move(stage));

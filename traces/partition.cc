@@ -41,11 +41,14 @@ std::vector<std::size_t> FillFromRight(const std::vector<std::int64_t>& sums, st
   return begins;
 }
 
+/// The least T for stages of equal power, found between the longest layer and the total.
 std::int64_t LeastLimit(const std::vector<std::int64_t>& sums, std::size_t stages) {
   std::int64_t low = 0;
   for (std::size_t i = 1; i < sums.size(); ++i) {
     low = std::max(low, sums[i] - sums[i - 1]);
   }
+
+  // The longest layer must fit, and the total is always enough.
   std::int64_t high = sums.back();
   while (low < high) {
     const std::int64_t middle = low + (high - low) / 2;
@@ -55,6 +58,7 @@ std::int64_t LeastLimit(const std::vector<std::int64_t>& sums, std::size_t stage
       low = middle + 1;
     }
   }
+
   return low;
 }
 
@@ -69,7 +73,7 @@ std::size_t NearestCut(const std::vector<std::int64_t>& sums, std::int64_t targe
   return before_is_nearer ? cut - 1 : cut;
 }
 
-/// Of stages that all have the same power. Requires 1 <= stages <= layers.
+/// Cuts where all stages have the same power. Requires 1 <= stages <= layers.
 Partition CutEvenly(const std::vector<std::int64_t>& sums, std::size_t stages) {
   const std::size_t layers = sums.size() - 1;
   const std::int64_t limit = LeastLimit(sums, stages);
@@ -119,6 +123,7 @@ class Begins {
     std::reverse(limits_.begin(), limits_.end());
   }
 
+  /// Whether the limit is enough for all stages.
   bool Enough() const { return next_.front().front() == 0; }
 
   /// The layer nearest to `target` (a sum) at which `stage` may begin if the one before it begins
@@ -138,7 +143,7 @@ class Begins {
   }
 
  private:
-  /// At most the total, which no stage exceeds; exact if `power` is whole.
+  /// limit * power, at most the total, which no stage exceeds; exact if `power` is whole.
   std::int64_t Times(std::int64_t limit, long double power) const {
     const long double product = static_cast<long double>(limit) * power;
     return product > static_cast<long double>(sums_.back()) ? sums_.back()
@@ -163,9 +168,9 @@ class Begins {
   }
 
   const std::vector<std::int64_t>& sums_;
-  std::size_t none_;                            ///< No layer.
+  std::size_t none_;                            ///< Stands for no layer.
   std::vector<std::vector<std::size_t>> next_;  ///< Per stage; one entry more than layers + 1.
-  std::vector<std::int64_t> limits_;
+  std::vector<std::int64_t> limits_;            ///< Per stage: the most work that it may have.
 };
 
 /// The least integer time that is enough. Requires every power to be at least 1: then the total is.
@@ -183,14 +188,15 @@ std::int64_t LeastLimit(const std::vector<std::int64_t>& sums, std::span<const d
   return low;
 }
 
-/// Requires 1 <= powers.size() <= layers.
+/// Cuts where stages have different powers. Requires 1 <= powers.size() <= layers.
 Partition CutByPowers(const std::vector<std::int64_t>& sums, std::span<const double> given) {
-  // Slower than 1 is the same as all others faster.
+  // A power below 1 is the same as all others so much higher, and `LeastLimit` wants none below 1.
   const double unit = std::min(1.0, *std::min_element(given.begin(), given.end()));
   std::vector<double> powers;
   for (const double power : given) {
     powers.push_back(power / unit);
   }
+
   const Begins begins(sums, powers, LeastLimit(sums, powers));
   double left = std::accumulate(powers.begin(), powers.end(), 0.0);
 
@@ -209,17 +215,21 @@ Partition CutByPowers(const std::vector<std::int64_t>& sums, std::span<const dou
   return partition;
 }
 
+/// Why the layers cannot be cut into so many stages; empty if they can.
 std::vector<Diagnostic> CheckStages(const Profile& profile, std::size_t stages) {
   const std::size_t layers = profile.layers.size();
   if (stages < 1) {
     return {ErrorAt("", fmt::format("expected at least 1 stage, got {}", stages))};
   }
+
+  // Ready stages can only be taken as they are.
   if (profile.is_stages && stages != layers) {
     return {
         ErrorAt("", fmt::format("the profile holds {} ready stages, which are not cut: expected "
                                 "{} stages, got {}",
                                 layers, layers, stages))};
   }
+
   if (stages > layers) {
     return {ErrorAt("", fmt::format("the profile has {} layers: expected at most as many stages, "
                                     "got {}",
@@ -270,8 +280,10 @@ Result<Partition> PartitionAt(const Profile& profile, std::span<const std::int32
     result.diagnostics.push_back(ErrorAt("", "the profile has one layer, which cannot be cut"));
     return result;
   }
+
   Partition partition;
   partition.begin.push_back(0);
+  // Every stage has at least one layer.
   for (const std::int32_t layer : cut) {
     if (layer <= partition.begin.back() || layer >= layers) {
       result.diagnostics.push_back(ErrorAt(
@@ -282,6 +294,7 @@ Result<Partition> PartitionAt(const Profile& profile, std::span<const std::int32
     }
     partition.begin.push_back(layer);
   }
+
   partition.begin.push_back(layers);
   result.value = std::move(partition);
   return result;

@@ -38,6 +38,8 @@ std::vector<Diagnostic> CheckOrder(const LayerGraph& graph, const std::vector<st
   for (const std::size_t node : order) {
     placed[node] = true;
   }
+
+  // A node that was never ready waits for itself in the end.
   for (std::size_t i = 0; i < graph.size(); ++i) {
     if (!placed[i] && !graph[i].removed) {
       return {ErrorAt(fmt::format("{}:{}", file, graph[i].line),
@@ -46,6 +48,7 @@ std::vector<Diagnostic> CheckOrder(const LayerGraph& graph, const std::vector<st
                                   graph[i].id))};
     }
   }
+
   if (order.empty()) {
     return {
         ErrorAt(std::string(file), "expected a layer beside inputs and unread outputs, got none")};
@@ -63,12 +66,15 @@ std::vector<ProfileLayer> LayersOf(const LayerGraph& graph, const std::vector<st
     position[index] = static_cast<std::int32_t>(layers.size());
     ProfileLayer& layer = layers.emplace_back();
     layer.name = fmt::format("{} {}", node.id, node.description);
+
+    // Nodes that were removed have no place, and are nobody's inputs.
     for (const std::size_t input : node.inputs) {
       if (position[input] >= 0) {
         layer.inputs.push_back(position[input]);
       }
     }
     std::sort(layer.inputs.begin(), layer.inputs.end());
+
     MeasuredCosts& costs = layer.at.emplace_back();
     costs.forward = node.forward;
     costs.backward = node.backward;
@@ -93,11 +99,13 @@ Result<Profile> ParsePipeDreamGraph(std::string_view text, std::string_view file
   if (HasErrors(result.diagnostics)) {
     return result;
   }
+
   Result<LayerGraph> read = ReadGraph(text, file);
   if (!read) {
     result.diagnostics = std::move(read.diagnostics);
     return result;
   }
+
   LayerGraph& graph = *read.value;
   std::vector<Artefact> artefacts = RemovePseudoNodes(graph);
   const std::vector<std::size_t> order = TopologicalOrder(graph);
@@ -119,12 +127,14 @@ Result<Profile> ParsePipeDreamGraph(std::string_view text, std::string_view file
   profile.microbatch_sizes = {batch_size};
   profile.layers = LayersOf(graph, order);
   profile.cut = PlannedCut(graph, order);
+  // A plan that cannot be used is not passed over in silence.
   if (!profile.cut && NamesSeveralStages(graph, order)) {
     result.diagnostics.push_back(
         WarningAt(std::string(file),
                   "the stages that it names are not used: expected a stage_id for every "
                   "node, and none that reads a later stage"));
   }
+
   result.value = std::move(profile);
   return result;
 }

@@ -25,6 +25,7 @@ namespace stagecraft {
 Result<Profile> ParsePipeDreamGraph(std::string_view text, std::string_view file,
                                     std::int64_t batch_size);
 
+/// Longer text is refused before it is read.
 inline constexpr std::size_t kMaxGraphBytes = std::size_t{16} << 20;
 
 }  // namespace stagecraft

@@ -27,10 +27,13 @@ namespace {
 // and gives up a beginning that can't become better than the best cut so far: one whose load is not
 // less, or whose finished ranks leave so much idle that the others can't take what is left.
 
-constexpr double kAsGood = 0.02;  ///< By so much a busiest rank may be busier than at best.
-constexpr std::int64_t kMostStageSums = std::int64_t{1} << 23;   ///< That a descent adds up.
-constexpr std::int64_t kMostPlaced = std::int64_t{1} << 22;      ///< Stages placed, times ranks.
-constexpr std::size_t kMostBordersMoved = std::size_t{1} << 14;  ///< At a time, times stages.
+constexpr double kAsGood = 0.02;  ///< By this fraction a busiest rank may be busier than at best.
+
+// Limits count work, not time, so that the same arguments give the same cut on every machine.
+constexpr std::int64_t kMostStageSums = std::int64_t{1} << 23;  ///< Stages that a descent adds up.
+constexpr std::int64_t kMostPlaced = std::int64_t{1} << 22;     ///< Stages placed, times ranks.
+/// Borders that move at a time, times stages.
+constexpr std::size_t kMostBordersMoved = std::size_t{1} << 14;
 
 /// The ranks of each stage. Requires every stage up to the largest to be somewhere.
 Table<Table<std::size_t>> RanksOf(const Placement& placement) {
@@ -44,6 +47,7 @@ Table<Table<std::size_t>> RanksOf(const Placement& placement) {
   return ranks;
 }
 
+/// The least speed of `ranks`, which share a stage in equal parts.
 double SlowestOf(const std::vector<std::size_t>& ranks, const std::vector<double>& speed) {
   return speed[std::ranges::min(ranks, {}, [&](std::size_t rank) { return speed[rank]; })];
 }
@@ -71,6 +75,7 @@ class Loads {
   std::size_t Layers() const { return sums_.size() - 1; }
   const std::vector<std::size_t>& RanksOfStage(std::size_t stage) const { return ranks_of_[stage]; }
 
+  /// Nanoseconds at speed 1; the sum of speeds; and the least that the busiest rank can have.
   double Total() const { return static_cast<double>(sums_.back()); }
   double TotalSpeed() const { return std::accumulate(speed_.begin(), speed_.end(), 0.0); }
   double Bound() const { return Total() / TotalSpeed(); }
@@ -140,16 +145,19 @@ using Rating = std::array<double, 3>;
 /// Rates a cut; a busiest rank below `enough` is as good as one at it.
 using Rate = Rating (*)(const Loads&, const Borders&, double enough);
 
+/// How unequal ranks are, then how unequal stages are.
 Rating ByRanks(const Loads& loads, const Borders& borders, double /*enough*/) {
   return {loads.InequalityOfRanks(borders), loads.InequalityOfStages(borders), 0};
 }
 
+/// The busiest rank, then the slowest stage, then how unequal stages are.
 Rating ByTheBusiest(const Loads& loads, const Borders& borders, double enough) {
   const CutLoad load = loads.Of(borders);
   return {std::max(load.busiest_rank, enough), load.slowest_stage,
           loads.InequalityOfStages(borders)};
 }
 
+/// Moves borders, the best move first, until no move is an improvement or the limit is reached.
 class Descent {
  public:
   Descent(const Loads& loads, Rate rate, double enough)
@@ -184,10 +192,12 @@ class Descent {
     Borders moved = from;
     bool any = false;
     for (std::size_t last = first; last < end && left_ > 0; ++last) {
+      // The range grows by one border with each turn.
       moved[last] = step > 0 ? from[last] + 1 : from[last] - 1;
       if (!LeavesLayers(moved, first, last)) {
         continue;
       }
+
       left_ -= static_cast<std::int64_t>(loads_.Stages());
       const Rating rating = rate_(loads_, moved, enough_);
       if (rating < best_rating_) {
@@ -196,6 +206,7 @@ class Descent {
         any = true;
       }
     }
+
     return any;
   }
 
@@ -207,10 +218,10 @@ class Descent {
   const Loads& loads_;
   Rate rate_;
   double enough_;
-  std::size_t widest_;
+  std::size_t widest_;  ///< Most borders that move at a time.
   Borders best_;
   Rating best_rating_{};
-  std::int64_t left_ = kMostStageSums;
+  std::int64_t left_ = kMostStageSums;  ///< Stages that may still be added up.
 };
 
 /// All cuts, depth first; see above.
@@ -232,7 +243,7 @@ class CutSearch {
     }
   }
 
-  /// Whether it came to its end.
+  /// Searches; false if it reached the limit before it had tried all cuts.
   bool Run() {
     std::size_t stage = 0;  // `borders_[stage + 1]` is where this one ends.
     while (placed_ <= kMostPlaced) {
@@ -244,11 +255,14 @@ class CutSearch {
         }
         Keep();
       }
+
+      // This stage is done: the one before it is the next to grow.
       if (stage == 0) {
         return true;
       }
       --stage;
     }
+
     return false;
   }
 
@@ -259,8 +273,8 @@ class CutSearch {
   struct Placed {
     std::vector<double> busy;  ///< Per rank.
     CutLoad load;
-    double finished_work = 0;  ///< Of ranks that have all of their stages, in sum, at speed 1.
-    double open_speed = 0;     ///< Of all other ranks, in sum.
+    double finished_work = 0;  ///< Work of ranks that have all of their stages, in sum, at speed 1.
+    double open_speed = 0;     ///< Speed of all other ranks, in sum.
   };
 
   /// Gives the stage one layer more than it was tried with last, or all that are left if it is the
@@ -269,6 +283,7 @@ class CutSearch {
     const std::size_t behind = loads_.Stages() - stage - 1;
     const std::size_t begin = borders_[stage];
     std::size_t& end = borders_[stage + 1];
+
     while (end < loads_.Layers() - behind) {
       end = behind == 0 ? loads_.Layers() : end + 1;
       placed_ += static_cast<std::int64_t>(loads_.Ranks());
@@ -280,9 +295,11 @@ class CutSearch {
         return true;
       }
     }
+
     return false;
   }
 
+  /// Works out `before_[stage + 1]`, if each replica of `stage` has the part `share`.
   void Place(std::size_t stage, double share) {
     Placed& placed = before_[stage + 1];
     placed = before_[stage];
@@ -304,6 +321,7 @@ class CutSearch {
     return placed.finished_work + placed.open_speed * most + 1 >= loads_.Total();
   }
 
+  /// A cut is whole: keeps it if it is better than the best so far.
   void Keep() {
     const CutLoad load = loads_.Of(borders_);
     if (IsBetter(load, best_.load, enough_)) {
@@ -314,10 +332,10 @@ class CutSearch {
   const Loads& loads_;
   Rated best_;
   double enough_;
-  Borders borders_;
+  Borders borders_;                      ///< Borders of the cut that is tried.
   std::vector<Placed> before_;           ///< Before each stage, and behind the last.
-  std::vector<std::size_t> last_stage_;  ///< Per rank.
-  std::int64_t placed_ = 0;
+  std::vector<std::size_t> last_stage_;  ///< Per rank: the last stage that it has.
+  std::int64_t placed_ = 0;              ///< Work done so far, see `kMostPlaced`.
 };
 
 Borders BordersOf(const Partition& partition) {
@@ -342,7 +360,7 @@ Partition PartitionOf(const Borders& borders) {
   return partition;
 }
 
-/// Whether the busiest rank is the one with the slowest stage, or all ranks are equally busy.
+/// Whether even stages make even ranks: no rank has two stages, or there is one rank.
 bool IsAboutStages(const Placement& placement) {
   return placement.size() == 1 ||
          std::all_of(placement.begin(), placement.end(),
@@ -395,6 +413,7 @@ Result<PlacedCut> CutForPlacement(const Profile& profile, const Placement& place
     evenest.Run();
     cut.partition = PartitionOf(Descent(loads, ByTheBusiest, enough).From(evenest.Best().borders));
   }
+
   cut.load = loads.Of(BordersOf(cut.partition));
   cut.least = cut.least > 0 ? cut.least : cut.load.busiest_rank;
   return {std::move(cut), {}};

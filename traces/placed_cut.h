@@ -15,7 +15,8 @@ namespace stagecraft {
 /// What a cut is to even out.
 struct CutGoal {
   Passes passes = Passes::kBoth;
-  /// Relative speed per rank, above 0, by which its time is divided; missing behind the end: 1.
+  /// Speed of each rank relative to the others, above 0, by which its time is divided. Ranks that
+  /// the list does not reach have 1.
   std::vector<double> speed{};
 
   friend auto operator<=>(const CutGoal&, const CutGoal&) = default;
@@ -32,9 +33,9 @@ struct CutLoad {
 struct PlacedCut {
   Partition partition;
   CutLoad load;
-  double least = 0;  ///< Nanoseconds of the busiest rank, of the best cut for it that was found.
+  double least = 0;  ///< Nanoseconds of the busiest rank, in the best cut for it that was found.
   double bound = 0;  ///< Total over speeds, in nanoseconds: no cut makes the busiest rank less.
-  bool is_proved = false;  ///< No cut makes the busiest rank less than `least`.
+  bool is_proved = false;  ///< Whether no cut makes the busiest rank less busy than `least`.
 };
 
 /// What `partition` makes of `placement`. Requires a partition of this profile into the stages of

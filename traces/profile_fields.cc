@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::int64_t kMaxNanoseconds = Nanoseconds{kMaxDuration}.count();
 
+// Durations and sizes are both plain integers in a file.
 std::int64_t Number(Nanoseconds value) {
   return value.count();
 }
@@ -14,6 +15,7 @@ std::int64_t Number(std::int64_t value) {
   return value;
 }
 
+// Fields that have a value for each micro-batch size.
 template <auto kMember>
 std::optional<std::int64_t> GetSized(const ProfileLayer& layer, std::size_t size) {
   const auto& value = layer.at[size].*kMember;
@@ -24,6 +26,7 @@ void SetSized(ProfileLayer& layer, std::size_t size, std::int64_t value) {
   (layer.at[size].*kMember).emplace(value);
 }
 
+// Fields that have one value for all sizes.
 template <auto kMember>
 std::optional<std::int64_t> GetOne(const ProfileLayer& layer, std::size_t /*size*/) {
   const auto& value = layer.*kMember;
@@ -34,6 +37,7 @@ void SetOne(ProfileLayer& layer, std::size_t /*size*/, std::int64_t value) {
   (layer.*kMember).emplace(value);
 }
 
+// Rows of the table.
 template <auto kMember>
 constexpr LayerField Sized(std::string_view key, std::int64_t limit) {
   return {key, limit, true, &GetSized<kMember>, &SetSized<kMember>};

@@ -20,7 +20,7 @@ struct LayerField {
   void (*set)(ProfileLayer& layer, std::size_t size, std::int64_t value);
 };
 
-/// All of them, in canonical order: the one table that reading, printing and checking ask.
+/// All fields, in canonical order: the one table that reading, printing and checking ask.
 std::span<const LayerField> LayerFields();
 
 /// One text field of the source.
@@ -28,6 +28,7 @@ struct SourceField {
   std::string_view key;
   std::string ProfileSource::*member;
 };
+/// The same for the source.
 std::span<const SourceField> SourceFields();
 
 /// The inputs of a layer for which the file gives none: the layer before it.

@@ -15,6 +15,7 @@ std::string Quoted(const std::string& text) {
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+/// The fields that are not empty; no `source` if all are.
 void AppendSource(std::string& out, const ProfileSource& source) {
   std::string lines;
   for (const SourceField& field : SourceFields()) {
@@ -44,6 +45,7 @@ void AppendField(std::string& out, const ProfileLayer& layer, const LayerField& 
   }
 }
 
+/// One layer, on one line.
 void AppendLayer(std::string& out, const ProfileLayer& layer, std::size_t index) {
   out += fmt::format("    {{\"name\": {}", Quoted(layer.name));
   if (layer.inputs != DefaultInputs(index)) {
@@ -63,10 +65,12 @@ std::string PrintProfile(const Profile& profile) {
   out += fmt::format("  \"microbatch_sizes\": [{}],\n  \"{}\": [",
                      fmt::join(profile.microbatch_sizes, ", "),
                      profile.is_stages ? "stages" : "layers");
+
   for (std::size_t i = 0; i < profile.layers.size(); ++i) {
     out += i == 0 ? "\n" : ",\n";
     AppendLayer(out, profile.layers[i], i);
   }
+
   out += "\n  ]";
   if (profile.cut) {
     out += fmt::format(",\n  \"cut\": [{}]", fmt::join(*profile.cut, ", "));

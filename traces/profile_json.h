@@ -22,6 +22,7 @@ Result<Profile> ParseProfile(std::string_view json, std::string_view file);
 /// empty and the strings are UTF-8. Printing is a fixed point.
 std::string PrintProfile(const Profile& profile);
 
+/// The limits that `ParseProfile` sets.
 inline constexpr std::size_t kMaxProfileBytes = std::size_t{16} << 20;
 inline constexpr int kMaxProfileDepth = 16;
 

@@ -22,7 +22,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::size_t kMostFaults = 50;
+constexpr std::size_t kMostFaults = 50;  // The most that are reported.
 constexpr std::array<std::string_view, 7> kTopKeys{
     "format", "version", "source", "microbatch_sizes", "layers", "stages", "cut"};
 
@@ -51,12 +51,14 @@ class ProfileReader {
       ReadSizes();
       ReadLayers();
       ReadCut();
+      // What concerns several values can only be checked on the whole.
       if (!profile_.microbatch_sizes.empty() && !profile_.layers.empty()) {
         for (const Diagnostic& fault : CheckProfile(profile_)) {
           Fault(fault.where, fault.message);
         }
       }
     }
+
     Result<Profile> result;
     result.diagnostics = faults_.Take();
     if (result.diagnostics.empty()) {
@@ -66,6 +68,7 @@ class ProfileReader {
   }
 
  private:
+  /// `pointer` says where in the JSON; empty: about the whole text.
   void Fault(std::string_view pointer, std::string_view message) {
     const std::string at = pointer.empty() ? "" : fmt::format("at {}: ", pointer);
     faults_.Add(ErrorAt(std::string(file_), fmt::format("{}{}", at, message)));
@@ -77,6 +80,8 @@ class ProfileReader {
       Fault("", fmt::format("expected an object, got {}", Shown(root_)));
       return false;
     }
+
+    // Another kind of file would only give faults without end.
     const auto format = root_.find("format");
     if (format == root_.end() || *format != "stagecraft-profile") {
       Fault(format == root_.end() ? "" : "/format",
@@ -84,6 +89,7 @@ class ProfileReader {
                         format == root_.end() ? "none" : Shown(*format)));
       return false;
     }
+
     const auto version = root_.find("version");
     if (version == root_.end() || WholeNumber(*version) != 1) {
       Fault(version == root_.end() ? "" : "/version",
@@ -91,9 +97,11 @@ class ProfileReader {
                         version == root_.end() ? "none" : Shown(*version)));
       return false;
     }
+
     return true;
   }
 
+  /// Reports every key that is not in `known`.
   void CheckKeys(const Json& object, const std::string& pointer,
                  std::span<const std::string_view> known) {
     for (const auto& item : object.items()) {
@@ -125,6 +133,8 @@ class ProfileReader {
       Fault("/source", fmt::format("expected an object, got {}", Shown(*source)));
       return;
     }
+
+    // Every field may be missing.
     std::vector<std::string_view> known;
     for (const SourceField& field : SourceFields()) {
       known.push_back(field.key);
@@ -133,6 +143,7 @@ class ProfileReader {
         profile_.source.*field.member = Text(*value, fmt::format("/source/{}", field.key));
       }
     }
+
     CheckKeys(*source, "/source", known);
   }
 
@@ -159,6 +170,7 @@ class ProfileReader {
                                                                   : Shown(*sizes))));
       return;
     }
+
     for (std::size_t i = 0; i < sizes->size(); ++i) {
       profile_.microbatch_sizes.push_back(
           Integer((*sizes)[i], fmt::format("/microbatch_sizes/{}", i), 1, kMaxMicrobatchSize));
@@ -171,9 +183,12 @@ class ProfileReader {
                             root_.contains("layers") ? "both" : "neither"));
       return;
     }
+
     profile_.is_stages = root_.contains("stages");
     const std::string pointer = profile_.is_stages ? "/stages" : "/layers";
     const Json& layers = root_[profile_.is_stages ? "stages" : "layers"];
+
+    // Sizes and layers together are limited, before memory is taken for them.
     const std::size_t sizes = std::max<std::size_t>(profile_.microbatch_sizes.size(), 1);
     const std::size_t most = std::min(static_cast<std::size_t>(kMaxLayers),
                                       static_cast<std::size_t>(kMaxMeasurements) / sizes);
@@ -183,6 +198,7 @@ class ProfileReader {
                         layers.is_array() ? fmt::format("{}", layers.size()) : Shown(layers)));
       return;
     }
+
     profile_.layers.resize(layers.size());
     for (std::size_t i = 0; i < layers.size(); ++i) {
       profile_.layers[i].at.resize(profile_.microbatch_sizes.size());
@@ -192,6 +208,7 @@ class ProfileReader {
 
   void ReadCut() {
     const auto cut = root_.find("cut");
+    // Nobody has cut it, which is not the same as one stage.
     if (cut == root_.end()) {
       return;
     }
@@ -200,6 +217,7 @@ class ProfileReader {
                                 Shown(*cut)));
       return;
     }
+
     profile_.cut.emplace();
     for (std::size_t i = 0; i < cut->size(); ++i) {
       profile_.cut->push_back(
@@ -222,12 +240,15 @@ class ProfileReader {
       }
       return;
     }
+
     CheckKeys(object, pointer, layer_keys_);
     ProfileLayer& layer = profile_.layers[index];
     const auto name = object.find("name");
     if (name != object.end()) {
       layer.name = Text(*name, pointer + "/name");
     }
+
+    // Inputs first, then all that the table of fields names.
     ReadInputs(object, index, pointer);
     for (const LayerField& field : LayerFields()) {
       const auto value = object.find(field.key);
@@ -240,15 +261,18 @@ class ProfileReader {
   void ReadInputs(const Json& object, std::size_t index, const std::string& pointer) {
     const auto inputs = object.find("inputs");
     ProfileLayer& layer = profile_.layers[index];
+    // Most models are chains.
     if (inputs == object.end()) {
       layer.inputs = DefaultInputs(index);
       return;
     }
+
     if (!inputs->is_array()) {
       Fault(pointer + "/inputs",
             fmt::format("expected an array of layer indices, got {}", Shown(*inputs)));
       return;
     }
+
     for (std::size_t i = 0; i < inputs->size(); ++i) {
       layer.inputs.push_back(static_cast<std::int32_t>(
           Integer((*inputs)[i], fmt::format("{}/inputs/{}", pointer, i), 0, kMaxLayers)));
@@ -259,12 +283,15 @@ class ProfileReader {
   void ReadField(const Json& value, const LayerField& field, const std::string& pointer,
                  ProfileLayer& layer) {
     const std::size_t sizes = field.sized ? layer.at.size() : 1;
+    // | (sizes == 1 && !value.is_array())) {|A single number needs no list, where only one size was
+    // measured.
     if (!field.sized || (sizes == 1 && !value.is_array())) {
       if (sizes > 0) {
         field.set(layer, 0, Integer(value, pointer, 0, field.limit));
       }
       return;
     }
+
     if (!value.is_array() || value.size() != sizes) {
       Fault(pointer,
             fmt::format("expected an array of one number per micro-batch size, {}, got {}", sizes,
@@ -272,6 +299,7 @@ class ProfileReader {
       FillUp(field, layer);
       return;
     }
+
     for (std::size_t size = 0; size < sizes; ++size) {
       if (!value[size].is_null()) {
         field.set(layer, size,

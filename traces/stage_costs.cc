@@ -50,6 +50,7 @@ void AddWeights(const ProfileLayer& layer, double bandwidth, StageCosts& stage) 
   Add(stage.predict, layer.predict.value_or(TimeToMove(predict_bytes, bandwidth)));
 }
 
+/// Adds what a layer costs for each micro-batch.
 void AddLayer(const LayerCosts& layer, StageCosts& stage) {
   Add(stage.forward, layer.forward);
   Add(stage.backward, layer.backward);
@@ -79,6 +80,7 @@ std::vector<std::int64_t> BoundaryBytes(const Profile& profile,
   const Table<std::int32_t> last = LastReaders(profile);
   Table<std::int64_t> ends(layers.size() + 1, 0);
   std::vector<std::int64_t> bytes(layers.size() + 1, 0);
+
   std::int64_t crossing = 0;
   for (std::size_t i = 0; i < layers.size(); ++i) {
     bytes[i] = crossing;
@@ -88,14 +90,15 @@ std::vector<std::int64_t> BoundaryBytes(const Profile& profile,
       ends[last[i]] += layers[i].output_bytes;
     }
   }
+
   return bytes;
 }
 
-/// One thing that profiles may lack.
+/// One thing that a profile may lack, and what takes its place.
 struct Gap {
-  bool (*in_layer)(const ProfileLayer&);
-  std::vector<OpKind> kinds;  ///< The ops that it matters to; none: to memory, hence always.
-  std::string sentence;
+  bool (*in_layer)(const ProfileLayer&);  ///< Whether this layer lacks it.
+  std::vector<OpKind> kinds;  ///< The ops that it matters to; empty: to memory, hence always.
+  std::string sentence;       ///< The sentence in `Costs::derived`.
 };
 
 template <typename Member>
@@ -113,6 +116,7 @@ std::vector<Gap> GapsFor(const StageCostsOptions& options) {
   const std::vector<OpKind> halves{OpKind::kBackwardInput, OpKind::kBackwardWeight};
   const std::string bandwidth =
       fmt::format("at a memory bandwidth of {} GB/s", options.memory_bandwidth / 1e9);
+
   return {
       {[](Layer l) { return MissingAtSomeSize(l, &MeasuredCosts::backward); },
        {OpKind::kBackward},
@@ -151,6 +155,7 @@ bool Matters(const Gap& gap, OpKinds kinds) {
                                           [&](OpKind kind) { return kinds.Has(kind); });
 }
 
+/// How costs came to be those of `size`; empty if that size was measured.
 std::string ScalingSentence(const Profile& profile, double size) {
   std::vector<std::int64_t> around;
   for (const std::int64_t measured : profile.microbatch_sizes) {
@@ -163,12 +168,15 @@ std::string ScalingSentence(const Profile& profile, double size) {
       around.push_back(measured);
     }
   }
+
+  // Beyond the measured sizes there is only one to scale from.
   const std::vector<std::int64_t>& sizes = profile.microbatch_sizes;
   if (size < static_cast<double>(sizes.front()) || size > static_cast<double>(sizes.back())) {
     return fmt::format(
         "times and activations at micro-batch size {}: in proportion to those measured at {}", size,
         size > static_cast<double>(sizes.back()) ? sizes.back() : sizes.front());
   }
+
   return fmt::format(
       "times and activations at micro-batch size {}: between those measured at {} and {}", size,
       around[0], around[1]);
@@ -181,6 +189,8 @@ std::vector<std::string> DerivedSentences(const Profile& profile,
     if (!Matters(gap, options.kinds)) {
       continue;
     }
+
+    // How many layers lack it says how much of the result rests on the rule.
     std::size_t layers = 0;
     for (const ProfileLayer& layer : profile.layers) {
       layers += gap.in_layer(layer) ? std::size_t{1} : 0;
@@ -191,6 +201,7 @@ std::vector<std::string> DerivedSentences(const Profile& profile,
                                       profile.is_stages ? "stages" : "layers"));
     }
   }
+
   const std::string scaling = ScalingSentence(profile, options.microbatch_size);
   if (!scaling.empty()) {
     sentences.push_back(scaling);
@@ -198,22 +209,27 @@ std::vector<std::string> DerivedSentences(const Profile& profile,
   if (options.kinds.Has(OpKind::kAllReduce)) {
     sentences.emplace_back("all-reduce: 0, since a profile knows no network");
   }
+
   return sentences;
 }
 
+/// Adds a fault for a partition of other layers, and for a bandwidth that makes no sense.
 void CheckArguments(const Profile& profile, const Partition& partition, double bandwidth,
                     std::vector<Diagnostic>& faults) {
   const std::vector<std::int32_t>& begin = partition.begin;
   bool whole = begin.size() >= 2 && begin.front() == 0 &&
                static_cast<std::size_t>(begin.back()) == profile.layers.size();
+  // Ascending, so that no stage is empty.
   for (std::size_t i = 1; i < begin.size(); ++i) {
     whole = whole && begin[i - 1] < begin[i];
   }
+
   if (!whole) {
     faults.push_back(ErrorAt("", fmt::format("expected a partition of all {} layers into stages of "
                                              "at least one layer each, in ascending order",
                                              profile.layers.size())));
   }
+
   if (!(bandwidth > 0) || !std::isfinite(bandwidth)) {
     faults.push_back(ErrorAt(
         "",
@@ -245,6 +261,8 @@ void CheckRanges(std::size_t index, const StageCosts& stage, std::vector<Diagnos
           ErrorAt("", fmt::format("stage {}: {} takes more than one hour", index, time.first)));
     }
   }
+
+  // Single layers are in range, but sums may not be.
   using Size = std::pair<std::string_view, std::int64_t>;
   for (const Size& size : {Size{"activation_bytes", stage.sizes.activation_bytes},
                            Size{"input_bytes", stage.sizes.input_bytes},
@@ -272,6 +290,7 @@ Result<Costs> StageCostsOf(const Profile& profile, const Partition& partition,
 
   std::vector<LayerCosts> layers;
   layers.reserve(profile.layers.size());
+  // All outputs together, since any of them may cross the same cut.
   std::int64_t outputs = 0;
   for (const ProfileLayer& layer : profile.layers) {
     layers.push_back(CostsAt(layer, *position.value));

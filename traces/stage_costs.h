@@ -8,11 +8,11 @@
 
 namespace stagecraft {
 
-/// For what stage costs are wanted.
+/// What stage costs are wanted for.
 struct StageCostsOptions {
   double microbatch_size = 1;       ///< Samples.
   double memory_bandwidth = 500e9;  ///< Bytes per second; see below.
-  OpKinds kinds = OpKinds::All();   ///< `Costs::derived` speaks of these only, and of sizes.
+  OpKinds kinds = OpKinds::All();   ///< `Costs::derived` speaks of these ops and of sizes only.
 };
 
 /// Stage costs for one micro-batch size (samples), out of the layers of each stage.

@@ -15,9 +15,11 @@
 namespace stagecraft {
 namespace {
 
-constexpr std::int64_t kMostChosenColumns = 400;  ///< Unless a tick was asked for.
-constexpr std::int64_t kFewestColumns = 120;      ///< Where edges are rounded, about.
-constexpr std::int64_t kMostColumns = 20000;      ///< Drawn at all, whatever tick is asked for.
+/// Most columns, unless the caller gives the tick.
+constexpr std::int64_t kMostChosenColumns = 400;
+/// About the fewest columns, where edges are rounded.
+constexpr std::int64_t kFewestColumns = 120;
+constexpr std::int64_t kMostColumns = 20000;  ///< Most columns that are drawn, whatever the tick.
 
 /// A block of the picture before it is put into columns.
 struct Block {
@@ -51,7 +53,9 @@ std::vector<Block> BlocksOf(const Schedule& schedule, const Timeline& timeline, 
   const bool with_stage = SomeRankHoldsSeveral(schedule);
   std::vector<Block> blocks;
   std::size_t id = 0;
+
   for (std::int32_t rank = 0; rank < schedule.shape.ranks; ++rank) {
+    // A cell is one block, labelled with all its members.
     bool in_cell = false;
     for (const Op& op : schedule.programs[rank]) {
       const Span span = timeline.spans[id++];
@@ -66,6 +70,7 @@ std::vector<Block> BlocksOf(const Schedule& schedule, const Timeline& timeline, 
       in_cell = op.joined;
     }
   }
+
   return blocks;
 }
 
@@ -75,6 +80,7 @@ struct Scale {
   bool exact = true;      ///< Every start and end falls on the edge of a column.
 };
 
+/// Nanoseconds, at least 1: every start and end is a multiple.
 std::int64_t CommonDivisor(const std::vector<Block>& blocks) {
   std::int64_t divisor = 0;
   for (const Block& block : blocks) {
@@ -84,7 +90,7 @@ std::int64_t CommonDivisor(const std::vector<Block>& blocks) {
   return std::max<std::int64_t>(divisor, 1);
 }
 
-/// 0 if there is none.
+/// Nanoseconds; 0 if there is no compute op.
 std::int64_t ShortestCompute(const std::vector<Block>& blocks) {
   std::int64_t shortest = 0;
   for (const Block& block : blocks) {
@@ -115,6 +121,7 @@ Scale ChooseScale(const std::vector<Block>& blocks, Nanoseconds asked) {
   if (asked.count() > 0) {
     return {asked.count(), divisor % asked.count() == 0};
   }
+
   std::int64_t end = 0;
   for (const Block& block : blocks) {
     end = std::max(end, block.span.end.count());
@@ -122,6 +129,8 @@ Scale ChooseScale(const std::vector<Block>& blocks, Nanoseconds asked) {
   if (end / divisor <= kMostChosenColumns) {
     return {divisor, true};
   }
+
+  // A column is half the shortest compute op, where that makes neither too many nor too few.
   const std::int64_t coarse = RoundNumber((end - 1) / kFewestColumns + 1);
   const std::int64_t fine = RoundNumber((end - 1) / kMostChosenColumns + 1);
   return {std::clamp(RoundNumber(ShortestCompute(blocks) / 2), fine, coarse), false};
@@ -135,23 +144,28 @@ std::string InWords(std::int64_t nanoseconds) {
   };
   constexpr std::array<Unit, 4> kUnits{
       {{1'000'000'000, "s"}, {1'000'000, "ms"}, {1'000, "us"}, {1, "ns"}}};
+
   for (const Unit& unit : kUnits) {
     if (nanoseconds >= unit.size) {
       std::string text = fmt::format("{}", nanoseconds / unit.size);
       if (nanoseconds % unit.size != 0) {
+        // The unit is added for its zeros, as in 1'005, and its 1 is erased again.
         text += fmt::format(".{}", unit.size + nanoseconds % unit.size).erase(1, 1);
         text.erase(text.find_last_not_of('0') + 1);
       }
       return fmt::format("{} {}", text, unit.name);
     }
   }
+
   return "0 ns";
 }
 
+/// To the nearest column; half a column counts up.
 std::int64_t Rounded(Nanoseconds time, std::int64_t tick) {
   return time.count() / tick + (time.count() % tick > (tick - 1) / 2 ? 1 : 0);
 }
 
+/// What there is room for of a timeline.
 struct Picture {
   std::vector<DiagramCell> cells;
   std::int64_t hidden = 0;  ///< Blocks too short for a column.
@@ -182,6 +196,7 @@ std::string RenderTimeline(const Schedule& schedule, const Timeline& timeline,
   const Scale scale = ChooseScale(blocks, options.tick);
   std::int64_t columns =
       options.max_columns > 0 ? std::min(options.max_columns, kMostColumns) : kMostColumns;
+  // How wide a column is drawn depends on the labels in it.
   if (options.max_characters > 0) {
     const Picture whole = PutIntoColumns(blocks, scale.tick, columns);
     columns =

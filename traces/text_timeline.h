@@ -8,11 +8,12 @@
 
 namespace stagecraft {
 
+/// How a timeline is drawn.
 struct TextTimelineOptions {
   Nanoseconds tick{0};              ///< Time of one column; 0 chooses one (see RenderTimeline).
   bool versions = false;            ///< `F3@2+1` instead of `F3`.
-  std::int64_t max_columns = 0;     ///< Cut there, with a note; 0 draws all.
-  std::int64_t max_characters = 0;  ///< Cut it where lines would be longer; 0 does not.
+  std::int64_t max_columns = 0;     ///< The picture is cut there, with a note; 0: all is drawn.
+  std::int64_t max_characters = 0;  ///< The picture is cut so that no line is longer; 0: it is not.
 };
 
 /// The timeline in the grid of `schedules/diagram.h`, with its tick in the first line. Chosen tick:

@@ -32,6 +32,7 @@ TimelineDifference Difference(const Schedule& schedule, const Timeline& predicte
   TimelineDifference difference;
   std::map<std::pair<OpKind, std::int32_t>, TimelineDifference::Kind> kinds;
   std::int32_t id = 0;
+
   for (std::int32_t rank = 0; rank < schedule.programs.Count(); ++rank) {
     const Program& program = schedule.programs[rank];
     TimelineDifference::Rank& of_rank = difference.ranks.emplace_back();
@@ -39,16 +40,20 @@ TimelineDifference Difference(const Schedule& schedule, const Timeline& predicte
       if (!Counts(program, i)) {
         continue;
       }
+
       const Span& before = predicted.spans[id];
       const Span& now = measured.spans[id];
       of_rank.predicted_busy += Length(before);
       of_rank.measured_busy += Length(now);
       of_rank.predicted_end = std::max(of_rank.predicted_end, before.end);
       of_rank.measured_end = std::max(of_rank.measured_end, now.end);
+
       TimelineDifference::Kind& kind = kinds[{program[i].kind, program[i].stage}];
       ++kind.ops;
       kind.predicted += Length(before);
       kind.measured += Length(now);
+
+      // Starts say more than ends: an op that starts late has waited for others.
       const Nanoseconds late = now.start - before.start;
       if (std::chrono::abs(late) > std::chrono::abs(difference.worst_late)) {
         difference.worst = {rank, i};
@@ -58,11 +63,13 @@ TimelineDifference Difference(const Schedule& schedule, const Timeline& predicte
     difference.predicted = std::max(difference.predicted, of_rank.predicted_end);
     difference.measured = std::max(difference.measured, of_rank.measured_end);
   }
+
   for (auto& [key, kind] : kinds) {
     kind.kind = key.first;
     kind.stage = key.second;
     difference.kinds.push_back(kind);
   }
+
   return difference;
 }
 

@@ -17,9 +17,11 @@ Table<CounterSample> Tidied(Table<CounterSample> samples, Nanoseconds end) {
   const auto earlier = [](const CounterSample& a, const CounterSample& b) {
     return a.time < b.time;
   };
+  // Sorting is the exception, and stable: the last of one moment must stay the last.
   if (!std::is_sorted(samples.begin(), samples.end(), earlier)) {
     std::stable_sort(samples.begin(), samples.end(), earlier);
   }
+
   Table<CounterSample> tidied;
   for (std::size_t i = 0; i < samples.size(); ++i) {
     const bool last = i + 1 == samples.size() || samples[i + 1].time != samples[i].time;
@@ -27,6 +29,8 @@ Table<CounterSample> Tidied(Table<CounterSample> samples, Nanoseconds end) {
       tidied.push_back(samples[i]);
     }
   }
+
+  // The curve goes on to the end of the run.
   if (!tidied.empty() && tidied.back().time < end) {
     tidied.push_back({end, tidied.back().value});
   }
@@ -53,6 +57,7 @@ Table<CounterSeries> TraceCounters::Of(std::int32_t rank) const {
   counters.push_back({"memory", "bytes", Curve(rank, MemoryLevels(schedule_, sizes_, rank))});
   counters.push_back({"activations", "sets", Curve(rank, ActivationSetLevels(schedule_, rank))});
   counters.push_back(Weights(rank));
+
   const std::vector<std::int32_t>& stages = schedule_.placement[rank];
   for (const std::int32_t stage : stages) {
     CounterSeries series = Staleness(rank, stage);
@@ -61,6 +66,8 @@ Table<CounterSeries> TraceCounters::Of(std::int32_t rank) const {
     }
     counters.push_back(std::move(series));
   }
+
+  // A rank without gradients has no staleness to draw.
   std::erase_if(counters, [](const CounterSeries& series) { return series.samples.empty(); });
   for (CounterSeries& series : counters) {
     series.samples = Tidied(std::move(series.samples), end_);
@@ -72,7 +79,7 @@ const Span& TraceCounters::SpanOf(std::int32_t rank, std::int32_t index) const {
   return timeline_.spans[ids_.Begin(rank) + index];
 }
 
-/// The members of a cell start and end together.
+/// Samples at the starts and ends of ops. The members of a cell start and end together.
 Table<CounterSample> TraceCounters::Curve(std::int32_t rank,
                                           const Table<MemoryLevel>& levels) const {
   const Program& program = schedule_.programs[rank];

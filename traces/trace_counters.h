@@ -40,18 +40,21 @@ class TraceCounters {
   std::int32_t StalenessOf(OpRef op) const { return staleness_[op]; }
 
  private:
+  /// How many versions of weights the rank holds after each op.
   CounterSeries Weights(std::int32_t rank) const;
+  /// What the gradients of `stage` missed, at the end of the op that adds each.
   CounterSeries Staleness(std::int32_t rank, std::int32_t stage) const;
+  /// Samples at the starts and ends of ops, out of what the rank holds during and after each.
   Table<CounterSample> Curve(std::int32_t rank, const Table<MemoryLevel>& levels) const;
-  /// Of the op at `index` of a rank's program.
+  /// The span of the op at `index` of a rank's program.
   const Span& SpanOf(std::int32_t rank, std::int32_t index) const;
 
   const Schedule& schedule_;
   const Timeline& timeline_;
   TableView<const StageSizes> sizes_;
   OpIds ids_;
-  OpTable<std::int32_t> staleness_;
-  Nanoseconds end_{0};
+  OpTable<std::int32_t> staleness_;  ///< By op; -1: no gradient that an S uses.
+  Nanoseconds end_{0};               ///< The makespan.
 };
 
 }  // namespace stagecraft

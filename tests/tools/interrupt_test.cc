@@ -49,10 +49,13 @@ TEST(Interrupt, EndsAComparisonWithTheRowsThatThereAre) {
   for (int i = 0; i < 200; ++i) {
     names += " zb-auto";
   }
+
   const Outcome outcome = Interrupted(
       "compare " + names +
       " 1f1b -p 8 -m 512 -n 1 --limit 1.5p --forward 9ms,11ms,13ms,10ms,12ms,9ms,11ms,13ms "
       "--backward 20ms --latency 2ms");
+
+  // The rows that are there are printed, and the others are named.
   EXPECT_EQ(outcome.code, 3) << outcome.err;
   EXPECT_NE(outcome.err.find("error: stopped before the end; not run: "), std::string::npos)
       << outcome.err;

@@ -61,6 +61,8 @@ TEST(OutputClaim, GoesWithAProcessThatIsKilled) {
   int told[2];
   ASSERT_EQ(pipe(told), 0);
   const std::string path = TestPath("killed.sched");
+
+  // The child says when it has the claim, and keeps it until it is killed.
   const pid_t child = fork();
   if (child == 0) {
     const OutputClaim claim(path);
@@ -70,13 +72,17 @@ TEST(OutputClaim, GoesWithAProcessThatIsKilled) {
     }
     _exit(0);
   }
+
   char byte = 0;
   ASSERT_EQ(read(told[0], &byte, 1), 1);
   EXPECT_NE(FailureOf([&] { OutputClaim claim(path); }).find(std::to_string(child)),
             std::string::npos);
+
+  // The claim goes with the process, which had no time to give it back.
   kill(child, SIGKILL);
   waitpid(child, nullptr, 0);
   EXPECT_EQ(FailureOf([&] { OutputClaim claim(path); }), "none");
+
   close(told[0]);
   close(told[1]);
 }

@@ -51,6 +51,8 @@ std::vector<Shown> CommandsIn(const std::string& page) {
 std::string FirstDifference(const Shown& shown, const std::vector<std::string>& printed) {
   std::size_t at = 0;
   bool skip = false;
+
+  // `...` stands for any number of lines.
   for (const std::string& line : shown.lines) {
     if (line == "...") {
       skip = true;
@@ -65,6 +67,7 @@ std::string FirstDifference(const Shown& shown, const std::vector<std::string>& 
     ++at;
     skip = false;
   }
+
   return "";
 }
 

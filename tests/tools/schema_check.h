@@ -35,10 +35,13 @@ class SchemaCheck {
         Fault(where, keyword + " " + argument.dump() + ", got " + value.dump().substr(0, 60));
       }
     }
+
     if (schema.contains("$ref")) {
       Check(root_.at(Json::json_pointer(schema["$ref"].get<std::string>().substr(1))), value,
             where);
     }
+
+    // Members and items have schemas of their own.
     if (value.is_object()) {
       CheckMembers(schema, value, where);
     }
@@ -60,6 +63,7 @@ class SchemaCheck {
         Fault(at, "not in the schema");
       }
     }
+
     const Json dependent = schema.value("dependentRequired", Json::object());
     for (const auto& [key, needed] : dependent.items()) {
       for (const Json& other : needed) {
@@ -85,17 +89,21 @@ class SchemaCheck {
                                                [&](const Json& type) { return Is(type, value); })
                                  : Is(argument, value);
     }
+
     if (keyword == "const") {
       return value == argument;
     }
     if (keyword == "enum") {
       return std::find(argument.begin(), argument.end(), value) != argument.end();
     }
+
     if (keyword == "required") {
       return !value.is_object() ||
              std::all_of(argument.begin(), argument.end(),
                          [&](const Json& key) { return value.contains(key.get<std::string>()); });
     }
+
+    // Keywords on numbers say nothing of other values, and so on below.
     if (keyword == "minimum") {
       return !value.is_number() || value.get<double>() >= argument.get<double>();
     }
@@ -105,6 +113,7 @@ class SchemaCheck {
     if (keyword == "exclusiveMinimum") {
       return !value.is_number() || value.get<double>() > argument.get<double>();
     }
+
     if (keyword == "minItems") {
       return !value.is_array() || value.size() >= argument.get<std::size_t>();
     }
@@ -112,6 +121,7 @@ class SchemaCheck {
       return !value.is_string() ||
              std::regex_search(value.get<std::string>(), std::regex(argument.get<std::string>()));
     }
+
     return false;
   }
 

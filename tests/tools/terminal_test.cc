@@ -25,11 +25,13 @@ void WriteOddFiles() {
   const std::string head =
       R"({"format": "stagecraft-profile", "version": 1, "source": {"model": ")" +
       std::string(kJsonName) + R"(", "device": ")" + kJsonName + R"("}, )";
+
   WriteTestFile("odd.profile.json",
                 head + R"("microbatch_sizes": [1], "layers": [)" + layer + "," + layer + "]}");
   WriteTestFile("bad.profile.json",
                 head + R"("microbatch_sizes": [1], "layers": [{")" + kJsonName + R"(": 1}]})");
   WriteTestFile("broken.profile.json", head + "\x1b]0;x\x07}");
+
   const std::string model =
       std::string(R"({"format": "stagecraft-model", "version": 1, "name": ")") + kJsonName +
       R"(", "stages": [["flatten", {"linear": {"in": 64, "out": 10}}]]})";
@@ -37,12 +39,15 @@ void WriteOddFiles() {
   WriteTestFile("bad.model.json",
                 std::string(R"({"format": "stagecraft-model", "version": 1, "stages": [[")") +
                     kJsonName + R"(", {"linear": {")" + kJsonName + R"(": 1}}]]})");
+
+  // Our own text and torch's, which are no JSON.
   const std::string rest =
       "\nshape ranks 1 stages 1 microbatches 1\nplace 0: 0\nrank 0 0F0@0 0B0@0 0S@0\n";
   WriteTestFile("odd.sched", "stagecraft schedule 1\nname a\x1b[31m|b\rc\x07\xc2\x9b\xff" + rest);
   WriteTestFile("bad.sched", "stagecraft schedule 1\nq\x1b[31m\rx\nmode \x07\nrank \x1b" + rest);
   WriteTestFile("bad.csv", "0F0,\x1b[31m0B0,\"0\rF1\"\n0X\x07,1\x1b\n");
   WriteTestFile("bad.txt", "node1 -- a\x1b[31m -- forward_compute_time=1\n");
+
   const std::string header = std::string(R"({")") + kJsonName + R"(": {"dtype": "F32"}})";
   WriteTestFile("bad.safetensors",
                 std::string(1, static_cast<char>(header.size())) + std::string(7, '\0') + header);

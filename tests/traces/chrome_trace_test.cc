@@ -36,6 +36,7 @@ rank 0 0F0@0 0B0@0 0S@0
   Timeline timeline;
   timeline.spans = {At(0, 1500), At(1500, 3001), At(3001, 4000)};
   const std::vector<StageSizes> sizes(1);
+
   const std::string text = ChromeTrace(schedule, timeline, sizes);
   const std::string head = R"({"displayTimeUnit":"ms","otherData":{"schedule":"\"quoted\"",)";
   EXPECT_EQ(text.substr(0, head.size()), head);
@@ -43,6 +44,7 @@ rank 0 0F0@0 0B0@0 0S@0
   EXPECT_NE(text.find("\"fingerprint\":\"" + fingerprint + "\",\"lowered_fingerprint\":\"" +
                       fingerprint + "\"}"),
             std::string::npos);
+
   const std::string expected =
       R"json("traceEvents":[
 {"ph":"M","pid":0,"name":"process_name","args":{"name":"rank 0 (stage 0)"}},
@@ -69,6 +71,7 @@ rank 0 0F0@0 0B0@0 0S@0
 {"ph":"C","pid":0,"cat":"counter","name":"staleness","ts":4,"args":{"updates":0}}
 ]}
 )json";
+
   EXPECT_EQ(text.substr(text.find("\"traceEvents\"")), expected);
 }
 
@@ -118,11 +121,13 @@ TEST(ChromeTrace, KeepsEveryRuleForEveryGenerator) {
     const Costs costs = SomeCosts(schedule.shape.stages);
     const Timeline timeline = Simulated(schedule, costs);
     const TraceCheck check(ChromeTrace(schedule, timeline, SizesOf(costs)));
+
     std::cout << generator.name << ": " << check.Slices() << " slices, " << check.Arrows()
               << " arrows, " << check.Counters().size() << " counters\n";
     ExpectClean(check);
     EXPECT_EQ(check.Slices(), OpsOf(schedule));
     EXPECT_EQ(check.Arrows(), timeline.transfers.size());
+
     for (std::int32_t rank = 0; rank < schedule.shape.ranks; ++rank) {
       for (const char* counter : {"memory bytes", "activations sets", "weights versions"}) {
         EXPECT_TRUE(check.Counters().contains({rank, counter})) << generator.name << counter;
@@ -137,10 +142,12 @@ TEST(ChromeTrace, KeepsEveryRuleForEverySendModeAndReceivePolicy) {
         Lower(OrThrow(Generate("1f1b", {.ranks = 4, .microbatches = 8, .batches = 1})),
               OrThrow(ParseReceivePolicy(policy)));
     const Costs costs = SomeCosts(4);
+
     for (const SendMode mode : {SendMode::kEager, SendMode::kRendezvous, SendMode::kBlocking}) {
       if (mode == SendMode::kBlocking && std::string(policy) != "early") {
         continue;  // Deadlocks.
       }
+
       const TraceCheck check(
           ChromeTrace(schedule, Simulated(schedule, costs, mode), SizesOf(costs)));
       ExpectClean(check);

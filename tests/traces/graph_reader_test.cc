@@ -39,6 +39,7 @@ TEST(ReadGraph, ReadsNodesInFileOrderAndEdgesAnywhere) {
           "\tb -- a",
       "g"));
   ASSERT_EQ(graph.size(), 2U);
+
   EXPECT_EQ(graph[0].id, "a");
   EXPECT_EQ(graph[0].description, "Linear(in=1, out=2)");
   EXPECT_EQ(graph[0].forward, Nanoseconds{1'500'000});
@@ -47,6 +48,7 @@ TEST(ReadGraph, ReadsNodesInFileOrderAndEdgesAnywhere) {
   EXPECT_EQ(graph[0].parameter_bytes, 4);
   EXPECT_EQ(graph[0].line, 2);
   EXPECT_EQ(graph[0].inputs, std::vector<std::size_t>{1});  // The repeated edge counts once.
+
   EXPECT_EQ(graph[1].output_bytes, 1 + 2 + 4);
 }
 
@@ -88,6 +90,7 @@ TEST(ReadGraph, ChecksNumbers) {
               Texts{"1:50: expected milliseconds from 0 to 3600000"})
         << time;
   }
+
   for (const char* bytes :
        {"-1", "1.5", "[1; x]", "[]", "[1;2]", "1125899906842625", "[1125899906842624; 1]"}) {
     const Texts faults =

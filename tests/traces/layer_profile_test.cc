@@ -65,8 +65,10 @@ TEST(CheckProfile, WantsLayersWithCostsAtEverySize) {
             Texts{"/layers: expected 1 to 100000 layers, got 0"});
   EXPECT_EQ(FaultsAfter([](Profile& p) { p.layers[1].at.pop_back(); }),
             Texts{"/layers/1: expected costs at 2 sizes, got 1"});
+
   EXPECT_EQ(FaultsAfter([](Profile& p) { p.layers[1].at[1].forward.reset(); }),
             Texts{"/layers/1: expected forward_ns at micro-batch size 8"});
+
   EXPECT_EQ(
       FaultsAfter([](Profile& p) {
         p.is_stages = true;

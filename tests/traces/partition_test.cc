@@ -37,6 +37,7 @@ std::int64_t LeastSlowest(const Times& times, std::int32_t stages) {
   constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
   Times best(layers + 1, kNever);
   best[0] = 0;
+
   for (std::int32_t stage = 0; stage < stages; ++stage) {
     Times next(layers + 1, kNever);
     for (std::size_t end = 1; end <= layers; ++end) {
@@ -48,17 +49,21 @@ std::int64_t LeastSlowest(const Times& times, std::int32_t stages) {
     }
     best = next;
   }
+
   return best[layers];
 }
 
 TEST(BalancedPartition, EqualsTheDynamicProgramOnRandomChains) {
   std::mt19937_64 random(test::SeedFromEnvironment(7));
   int checked = 0;
+
+  // Many layers take no time, so that ties are frequent.
   for (int round = 0; round < 2000; ++round) {
     Times times(1 + random() % 14);
     for (std::int64_t& time : times) {
       time = static_cast<std::int64_t>(random() % 3 == 0 ? 0 : random() % 20);
     }
+
     for (std::int32_t stages = 1; stages <= static_cast<std::int32_t>(times.size()); ++stages) {
       const std::vector<std::int32_t> begin = Cuts(times, stages);
       ASSERT_EQ(begin.size(), static_cast<std::size_t>(stages) + 1);
@@ -69,6 +74,7 @@ TEST(BalancedPartition, EqualsTheDynamicProgramOnRandomChains) {
       ++checked;
     }
   }
+
   std::cout << checked << " partitions equal the dynamic program\n";
 }
 
@@ -91,6 +97,7 @@ TEST(BalancedPartition, LeavesEnoughLayersAndTimeForTheStagesBehind) {
 double LeastShare(const Times& times, const std::vector<std::int32_t>& replicas) {
   std::vector<double> best(times.size() + 1, 1e300);
   best[0] = 0;
+
   for (const std::int32_t count : replicas) {
     std::vector<double> next(times.size() + 1, 1e300);
     for (std::size_t end = 1; end <= times.size(); ++end) {
@@ -102,6 +109,7 @@ double LeastShare(const Times& times, const std::vector<std::int32_t>& replicas)
     }
     best = next;
   }
+
   return best[times.size()];
 }
 
@@ -112,10 +120,12 @@ TEST(BalancedPartition, SharesAStageOutOverItsReplicas) {
     for (std::int64_t& time : times) {
       time = static_cast<std::int64_t>(random() % 3 == 0 ? 0 : random() % 2000);
     }
+
     std::vector<std::int32_t> replicas(1 + random() % times.size());
     for (std::int32_t& count : replicas) {
       count = static_cast<std::int32_t>(1 + random() % 5);
     }
+
     const std::vector<std::int32_t> begin =
         OrThrow(BalancedPartition(test::LayerChain(times),
                                   std::vector<double>(replicas.begin(), replicas.end()), 1))
@@ -126,6 +136,7 @@ TEST(BalancedPartition, SharesAStageOutOverItsReplicas) {
           std::max(share, static_cast<double>(Slowest(times, {begin[stage], begin[stage + 1]})) /
                               replicas[stage]);
     }
+
     // To the nanosecond: the limit that is searched for is a whole number.
     ASSERT_LT(share, LeastShare(times, replicas) + 1);
     ASSERT_TRUE(std::is_sorted(begin.begin(), begin.end(), std::less_equal<>()));

@@ -37,6 +37,7 @@ TEST(ParsePipeDreamGraph, MakesATopologicalChainOfTheLayers) {
   const Profile profile = OrThrow(ParsePipeDreamGraph(kGraph, "graph.txt", 32));
   EXPECT_EQ(profile.microbatch_sizes, std::vector<std::int64_t>{32});
   ASSERT_EQ(profile.layers.size(), 4U);
+
   const std::vector<std::string> names{"node2 LSTM(8, 8)", "node3 __getitem__(0)",
                                        "node5 Dropout(p=0.2)", "node6 Add"};
   const std::vector<std::vector<std::int32_t>> inputs{{}, {0}, {1}, {0, 2}};
@@ -44,6 +45,7 @@ TEST(ParsePipeDreamGraph, MakesATopologicalChainOfTheLayers) {
     EXPECT_EQ(profile.layers[i].name, names[i]);
     EXPECT_EQ(profile.layers[i].inputs, inputs[i]);
   }
+
   const MeasuredCosts& lstm = profile.layers[0].at.at(0);
   EXPECT_EQ(lstm.forward, Nanoseconds{3'190'000});
   EXPECT_EQ(lstm.backward, Nanoseconds{5'348'000});
@@ -51,6 +53,7 @@ TEST(ParsePipeDreamGraph, MakesATopologicalChainOfTheLayers) {
   EXPECT_EQ(lstm.activation_bytes, std::nullopt);
   EXPECT_EQ(profile.layers[0].parameter_bytes, 4096);
   EXPECT_EQ(profile.layers[0].optimizer_bytes, std::nullopt);
+
   EXPECT_TRUE(CheckProfile(profile).empty());
 }
 
@@ -58,10 +61,12 @@ TEST(ParsePipeDreamGraph, WarnsOfEveryArtefactAndNotesIt) {
   const Result<Profile> result = ParsePipeDreamGraph(kGraph, "graph.txt", 32);
   std::vector<std::string> texts;
   std::string notes;
+
   for (const Diagnostic& warning : result.diagnostics) {
     texts.push_back(ToString(warning));
     notes += (notes.empty() ? "" : ". ") + warning.message;
   }
+
   EXPECT_EQ(
       texts,
       (std::vector<std::string>{
@@ -73,6 +78,7 @@ TEST(ParsePipeDreamGraph, WarnsOfEveryArtefactAndNotesIt) {
           "graph.txt:1: warning: 1 layer has no time at all (below the profiler's resolution, or "
           "not profiled); the first is node3 __getitem__; unchanged",
           "graph.txt: warning: there are no times of the optimizer step"}));
+
   EXPECT_EQ(result.value->source.notes, notes);
   EXPECT_EQ(result.value->source.excluded, "data loading, optimizer step");
 }

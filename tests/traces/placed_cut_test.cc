@@ -188,14 +188,18 @@ TEST(CutForPlacement, ImprovesTheEvenCutWhereTryingAllTakesTooLong) {
   for (std::int64_t& time : times) {
     time = static_cast<std::int64_t>(1'000'000 + random() % 9'000'000);
   }
+
   const Profile profile = test::LayerChain(times);
   const Placement placement = LoopPlacement(16, 4);
   const PlacedCut cut = OrThrow(CutForPlacement(profile, placement, 1));
   const CutLoad even =
       *LoadOf(profile, OrThrow(BalancedPartition(profile, 64, 1)), placement, 1).value;
+
   EXPECT_LT(cut.load.busiest_rank, even.busiest_rank);
   EXPECT_LT(cut.load.busiest_rank, 1.03 * cut.bound);
   EXPECT_FALSE(cut.is_proved);
+
+  // The same arguments give the same cut.
   EXPECT_EQ(OrThrow(CutForPlacement(profile, placement, 1)).partition, cut.partition);
 }
 

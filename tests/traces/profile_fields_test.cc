@@ -32,11 +32,13 @@ TEST(ProfileSchema, ListsTheKeysThatTheReaderKnows) {
     layer_keys.emplace(key);
   }
   EXPECT_EQ(KeysOf(schema["$defs"]["layer"]["properties"]), layer_keys);
+
   std::set<std::string> source_keys;
   for (const SourceField& field : SourceFields()) {
     source_keys.emplace(field.key);
   }
   EXPECT_EQ(KeysOf(schema["properties"]["source"]["properties"]), source_keys);
+
   EXPECT_EQ(KeysOf(schema["properties"]),
             (std::set<std::string>{"format", "version", "source", "microbatch_sizes", "layers",
                                    "stages", "cut"}));

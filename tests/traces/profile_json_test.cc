@@ -19,11 +19,13 @@ TEST(PrintProfile, WritesOneLayerPerLineAndOnlyWhatIsKnown) {
     layer.at[0].forward = Nanoseconds{10};
     layer.at[0].backward = Nanoseconds{20};
   }
+
   profile.layers[0].name = "conv";
   profile.layers[0].at[0].output_bytes = 64;
   profile.layers[0].parameter_bytes = 5;
   profile.layers[1].inputs = {0};
   profile.layers[2].inputs = {0, 1};
+
   EXPECT_EQ(PrintProfile(profile), R"({
   "format": "stagecraft-profile",
   "version": 1,
@@ -51,6 +53,7 @@ TEST(PrintProfile, WritesListsWhereSeveralSizesWereMeasured) {
   profile.layers[0].at[1].forward = Nanoseconds{2};
   profile.layers[0].at[1].backward = Nanoseconds{3};
   profile.layers[0].step = Nanoseconds{4};
+
   EXPECT_EQ(PrintProfile(profile), R"({
   "format": "stagecraft-profile",
   "version": 1,

@@ -42,10 +42,12 @@ TEST(ParseProfile, ReadsEveryField) {
       {"forward_ns": [1, 1], "backward_ns": [1, 1]},
       {"inputs": [0], "forward_ns": [1, 1], "backward_ns": [1, 1]}]})",
                                                "a.json"));
+
   const ProfileSource source{"m", "d", "f", "t", "u", "l", "e", "n"};
   EXPECT_EQ(profile.source, source);
   EXPECT_FALSE(profile.is_stages);
   ASSERT_EQ(profile.layers.size(), 3U);
+
   const ProfileLayer& layer = profile.layers[0];
   EXPECT_EQ(layer.name, "a");
   EXPECT_EQ(layer.at[1].forward, Nanoseconds{2});
@@ -54,6 +56,7 @@ TEST(ParseProfile, ReadsEveryField) {
   EXPECT_EQ(layer.at[1].backward_input, std::nullopt);
   EXPECT_EQ(layer.at[0].backward_weight, std::nullopt);
   EXPECT_EQ(layer.at[1].backward_weight, Nanoseconds{6});
+
   EXPECT_EQ(layer.at[0].recompute, Nanoseconds{7});
   EXPECT_EQ(layer.at[1].output_bytes, 10);
   EXPECT_EQ(layer.at[0].activation_bytes, 11);
@@ -62,6 +65,8 @@ TEST(ParseProfile, ReadsEveryField) {
   EXPECT_EQ(layer.parameter_bytes, 15);
   EXPECT_EQ(layer.optimizer_bytes, 16);
   EXPECT_TRUE(layer.inputs.empty());
+
+  // What the file leaves out.
   EXPECT_EQ(profile.layers[1].inputs, std::vector<std::int32_t>{0});  // The layer before it.
   EXPECT_EQ(profile.layers[1].parameter_bytes, std::nullopt);
   EXPECT_EQ(profile.layers[2].inputs, std::vector<std::int32_t>{0});
@@ -98,6 +103,7 @@ TEST(ParseProfile, PointsAtValuesOfTheWrongTypeOrRange) {
   EXPECT_EQ(FaultsOf(OneLayer(R"("forward_ns": "fast", "backward_ns": 1)")),
             Texts{"a.json: error: at /layers/0/forward_ns: expected an integer from 0 to "
                   "3600000000000, got \"fast\""});
+
   for (const char* value : {"-1", "1.5", "1e13", "3600000000001", "18446744073709551616", "null",
                             "true", "{}", "[1, 2]"}) {
     const Texts faults =
@@ -106,6 +112,7 @@ TEST(ParseProfile, PointsAtValuesOfTheWrongTypeOrRange) {
     EXPECT_NE(faults[0].find("at /layers/0/forward_ns: expected an"), std::string::npos)
         << faults[0];
   }
+
   EXPECT_EQ(
       FaultsOf(OneLayer(R"("name": 1, "inputs": 0, "forward_ns": 1, "backward_ns": 1)")),
       (Texts{"a.json: error: at /layers/0/name: expected a string, got 1",

@@ -101,9 +101,11 @@ TEST(RecordedProfiles, HaveTheSumsOfTheOriginalColumns) {
       backward += static_cast<double>(layer.at[0].backward->count());
       parameters += static_cast<double>(*layer.parameter_bytes);
     }
+
     std::cout << recorded.name << ": " << profile.layers.size() << " layers, forward "
               << forward / kMillisecond << " ms, backward " << backward / kMillisecond
               << " ms, parameters " << parameters / kMegabyte << " MB\n";
+
     EXPECT_EQ(profile.layers.size(), recorded.layers);
     EXPECT_NEAR(forward / kMillisecond, recorded.forward_ms, 0.0005);
     EXPECT_NEAR(backward / kMillisecond, recorded.backward_ms, 0.0005);

@@ -22,11 +22,13 @@ Profile Diamond() {
     layer.at[0].output_bytes = 100 * (i + 1);
     layer.parameter_bytes = 0;
   }
+
   profile.layers[1].inputs = {0};
   profile.layers[2].inputs = {1};
   profile.layers[3].inputs = {0, 2};
   profile.layers[0].parameter_bytes = 1000;
   profile.layers[3].parameter_bytes = 5000;
+
   return profile;
 }
 
@@ -162,12 +164,15 @@ TEST(StageCostsOf, DerivesNothingThatWasMeasured) {
     layer.step = layer.predict = Nanoseconds{8};
     layer.optimizer_bytes = 9;
   }
+
+  // A single gap is told, with how many stages have it.
   profile.layers[2].predict.reset();
   const Costs costs = CostsOf(profile, {0, 1, 2, 3, 4});
   EXPECT_EQ(costs.derived,
             (std::vector<std::string>{
                 "predict: 3 * parameter_bytes at a memory bandwidth of 1 GB/s (1 of 4 stages)",
                 "all-reduce: 0, since a profile knows no network"}));
+
   EXPECT_EQ(costs.stages[0].step, Nanoseconds{8});
   EXPECT_EQ(costs.stages[0].sizes.optimizer_bytes, 9);
   EXPECT_EQ(costs.stages[0].sizes.activation_bytes, 7);
@@ -198,11 +203,13 @@ TEST(StageCostsOf, ReportsEveryTotalOutOfRange) {
   profile.layers[1].at[0].backward = Nanoseconds{1};
   profile.layers[2].parameter_bytes = kMaxBytes;
   profile.layers[3].parameter_bytes = 1;
+
   const Result<Costs> result = StageCostsOf(profile, {{0, 2, 4}}, {10, 1e30});
   std::vector<std::string> messages;
   for (const Diagnostic& fault : result.diagnostics) {
     messages.push_back(fault.message);
   }
+
   EXPECT_FALSE(result);
   EXPECT_EQ(messages,
             (std::vector<std::string>{"stage 0: backward takes more than one hour",

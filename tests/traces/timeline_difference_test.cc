@@ -24,14 +24,17 @@ TEST(Difference, ComparesOpByOp) {
                                          At(0, 0), At(10, 20), At(20, 40), At(40, 40), At(40, 45)});
   const Timeline measured = TimelineOf({At(1, 12), At(12, 12), At(12, 12), At(46, 66), At(66, 72),
                                         At(0, 0), At(13, 23), At(23, 44), At(44, 44), At(44, 49)});
+
   const TimelineDifference difference = Difference(schedule, predicted, measured);
   EXPECT_EQ(difference.predicted, Nanoseconds(65));
   EXPECT_EQ(difference.measured, Nanoseconds(72));
   EXPECT_NEAR(difference.Error(), 72.0 / 65 - 1, 1e-12);
+
   ASSERT_EQ(difference.ranks.size(), 2U);
   EXPECT_EQ(difference.ranks[0].predicted_busy, Nanoseconds(35));
   EXPECT_EQ(difference.ranks[0].measured_busy, Nanoseconds(37));
   EXPECT_EQ(difference.ranks[1].measured_end, Nanoseconds(49));
+
   EXPECT_EQ(ToString(schedule.At(difference.worst)), "0B0@0");
   EXPECT_EQ(difference.worst_late, Nanoseconds(6));
   ASSERT_EQ(difference.kinds.size(), 6U);  // F, B and S of both stages.

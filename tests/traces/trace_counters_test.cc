@@ -43,15 +43,18 @@ place 0: 0
 rank 0 0F0@0 0F1@0 0B0@0 0S@0 0B1@0 0S@1
 )",
                                           "test"));
+
   Timeline timeline;
   timeline.spans = {At(0, 10), At(10, 20), At(20, 40), At(40, 42), At(42, 62), At(62, 64)};
   const TraceCounters counters(schedule, timeline, kSizes);
+
   EXPECT_EQ(Texts(counters, 0), (std::vector<std::string>{
                                     "memory bytes: 0=410 10=420 40=410 62=400 64=400",
                                     "activations sets: 0=1 10=2 40=1 62=0 64=0",
                                     "weights versions: 0=1 42=2 62=1 64=1",
                                     "staleness updates: 40=0 62=1 64=1",
                                 }));
+
   EXPECT_EQ(counters.StalenessOf({0, 2}), 0);
   EXPECT_EQ(counters.StalenessOf({0, 4}), 1);
   EXPECT_EQ(counters.StalenessOf({0, 0}), -1);

@@ -17,10 +17,12 @@ namespace stagecraft {
 namespace {
 
 constexpr std::int32_t kMost = std::numeric_limits<std::int32_t>::max();
+// Titles in the help. `--help=` calls a group by the first word of its title.
 const char* const kCostGroup = "Costs (one value, or several: 1ms,2ms,2ms,1ms)";
 const char* const kMachineGroup = "Machine";
 const char* const kProfileGroup = "Profile";
 
+/// The values between the commas of `text`, each read by `parse`.
 template <typename T, typename Parse>
 std::vector<T> ParseList(const std::string& flag, const std::string& text, Parse parse) {
   std::vector<T> values;
@@ -30,6 +32,7 @@ std::vector<T> ParseList(const std::string& flag, const std::string& text, Parse
   return values;
 }
 
+/// `2=0.5`: a rank and its speed.
 std::pair<std::int32_t, double> ParseSpeed(std::string_view text) {
   const std::size_t equals = text.find('=');
   if (equals == std::string_view::npos) {
@@ -85,6 +88,8 @@ void CostArguments::AddTimes(CLI::App& app) {
         ->type_name("DURATION")
         ->group(kCostGroup);
   }
+
+  // A cell is made of ops of several kinds, so that it has no entry in the table.
   app.add_option_function<std::string>(
          "--joined",
          [this](const std::string& text) {
@@ -145,6 +150,7 @@ void CostArguments::AddTopology(CLI::App& app, bool with_send) {
          "latency of every transfer [0]")
       ->type_name("DURATION")
       ->group(kMachineGroup);
+
   app.add_option_function<std::string>(
          "--bandwidth",
          [this](const std::string& text) {
@@ -153,6 +159,8 @@ void CostArguments::AddTopology(CLI::App& app, bool with_send) {
          "bandwidth of every channel, such as 1GB/s [unlimited]")
       ->type_name("BYTES/s")
       ->group(kMachineGroup);
+
+  // Several pairs in one word and the flag repeated come to the same.
   app.add_option_function<std::vector<std::string>>(
          "--speed",
          [this](const std::vector<std::string>& texts) {
@@ -167,6 +175,7 @@ void CostArguments::AddTopology(CLI::App& app, bool with_send) {
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->group(kMachineGroup);
+
   if (!with_send) {
     return;
   }
@@ -183,10 +192,13 @@ void CostArguments::AddProfile(CLI::App& app, bool with_cut) {
                              fmt::join(ShippedProfileNames(), ", ")))
       ->type_name("FILE")
       ->group(kProfileGroup);
+
   AddInteger(
       app, "--profile-batch", {1, kMost, "B"}, profile_batch_,
       "samples per micro-batch that the times of a graph.txt are for; its format does not say")
       ->group(kProfileGroup);
+
+  // `--stages` leaves to the program what `--cut` spells out, so that they exclude each other.
   CLI::Option* stages = AddInteger(app, "--stages", {1, kMost, "N"}, stages_,
                                    "stages to cut the layers into; also the default of -p");
   stages->group(kProfileGroup);
@@ -199,6 +211,7 @@ void CostArguments::AddProfile(CLI::App& app, bool with_cut) {
         ->excludes(stages)
         ->group(kProfileGroup);
   }
+
   app.add_option_function<std::string>(
          "--memory-bandwidth",
          [this](const std::string& text) {
@@ -209,6 +222,7 @@ void CostArguments::AddProfile(CLI::App& app, bool with_cut) {
          "derived [500GB/s]")
       ->type_name("BYTES/s")
       ->group(kProfileGroup);
+
   app.add_option_function<std::string>(
          "--microbatch-size",
          [this](const std::string& text) {
@@ -228,6 +242,7 @@ CostSource CostArguments::Load() const {
 
 std::optional<Profile> CostArguments::LoadProfile() const {
   if (profile_.empty()) {
+    // These flags say something about a profile, and nothing without one.
     if (profile_batch_) {
       throw CommandFailure(ExitCode::kUsage, "--profile-batch",
                            "is for a --profile that is a graph.txt, but none is given");
@@ -269,18 +284,21 @@ GivenCosts CostArguments::Given(InlineCosts flags) const {
 
 CostSource CostArguments::LoadWithDefaults(const StageCosts& assumed) const {
   InlineCosts costs = inline_;
+  // A value of 0 assumes nothing: what is not given is derived, as always.
   for (std::size_t i = 0; i < kDurationFlags.size(); ++i) {
     const Nanoseconds value = assumed.*kDurationFlags[i].member;
     if (costs.durations[i].empty() && value > Nanoseconds(0)) {
       costs.durations[i] = {value};
     }
   }
+
   for (std::size_t i = 0; i < kSizeFlags.size(); ++i) {
     const std::int64_t value = assumed.sizes.*kSizeFlags[i].member;
     if (costs.sizes[i].empty() && value > 0) {
       costs.sizes[i] = {value};
     }
   }
+
   return CostSource(Given(std::move(costs)));
 }
 
@@ -327,6 +345,7 @@ std::vector<IdleFlag> CostArguments::IdleFlags(const CostSource& source,
     idle.push_back(std::move(flag));
   }
 
+  // A machine matters only to tensors that travel, and its bandwidth only to their bytes.
   const bool has_profile = source.GetProfile().has_value();
   const bool has_machine = latency_ > Nanoseconds(0) || bandwidth_ > 0;
   const bool is_silent = has_machine && !HasTransfers(schedule);
@@ -348,6 +367,8 @@ Topology CostArguments::TopologyFor(const Schedule& schedule) const {
   topology.latency = latency_;
   topology.bandwidth = bandwidth_;
   topology.send = send_;
+
+  // Ranks that the flag does not name keep the speed of 1.
   for (const auto& [rank, speed] : speeds_) {
     if (rank >= schedule.shape.ranks) {
       throw CommandFailure(
@@ -357,6 +378,7 @@ Topology CostArguments::TopologyFor(const Schedule& schedule) const {
     topology.speed.resize(std::max(topology.speed.Count(), rank + 1), 1);
     topology.speed[rank] = speed;
   }
+
   return topology;
 }
 
@@ -367,6 +389,8 @@ std::optional<std::int32_t> CostArguments::DefaultRanks(const CostSource& source
   if (!cut_.empty()) {
     return static_cast<std::int32_t>(cut_.size()) + 1;
   }
+
+  // A profile says it only if it has ready stages or a cut of its own.
   const std::optional<Profile>& profile = source.GetProfile();
   if (profile && profile->is_stages) {
     return static_cast<std::int32_t>(profile->layers.size());

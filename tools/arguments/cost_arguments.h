@@ -21,12 +21,14 @@ namespace stagecraft {
 /// The flags that say what ops, transfers and weights cost.
 class CostArguments {
  public:
+  /// What a command declares: everything; all but `--send`; all but the machine's flags and
+  /// `--cut`; or only what says how large things are.
   enum class Which { kAll, kPlanning, kCosts, kSizes };
 
-  /// Declares them: all, all but how sends wait, all but those of the machine and `--cut`, or only
-  /// those that say how large things are.
+  /// Declares the flags of `which`; this object must live until the command line is parsed.
   void AddTo(CLI::App& app, Which which = Which::kAll);
 
+  /// What a sender waits for.
   SendMode Send() const { return send_; }
 
   /// What a value of a cost flag is for where `--costs-per` is not given. Call before `Load`.
@@ -35,7 +37,8 @@ class CostArguments {
   /// The value of a `--cut` that a command declares itself: layers, as in the flag declared here.
   void SetCut(const std::string& text);
 
-  /// Whether anything was given that says how large things are, or how long ops take.
+  /// Whether anything was given that says how large things are, or how long ops take. A profile
+  /// says both.
   bool AnySizes() const;
   bool AnyDurations() const;
 
@@ -92,28 +95,33 @@ class CostArguments {
   void CheckStages(const GivenSchedule& given) const;
 
  private:
+  // Each declares one group of flags.
   void AddTimes(CLI::App& app);
   void AddSizes(CLI::App& app);
   void AddTopology(CLI::App& app, bool with_send);
   void AddPer(CLI::App& app);
   void AddMemory(CLI::App& app);
   void AddProfile(CLI::App& app, bool with_cut);
+  /// What `--profile` names; nullopt without it. Throws `CommandFailure` (usage) if a flag is given
+  /// that needs a profile, but there is none.
   std::optional<Profile> LoadProfile() const;
+  /// All that was given but the profile, with `flags` for the costs that flags give.
   GivenCosts Given(InlineCosts flags) const;
 
-  InlineCosts inline_;
-  CostsPer default_per_ = CostsPer::kStage;
-  std::optional<CostsPer> per_;
-  std::string profile_;
-  std::optional<std::int32_t> profile_batch_;
-  std::optional<std::int32_t> stages_;
-  std::vector<std::int32_t> cut_;
-  std::optional<double> memory_bandwidth_;
-  std::optional<double> microbatch_size_;
-  Table<std::int64_t> memory_;
-  Nanoseconds latency_{0};
-  double bandwidth_ = 0;
-  SendMode send_ = SendMode::kEager;
+  InlineCosts inline_;  ///< Values of the flags in `kDurationFlags` and `kSizeFlags`.
+  CostsPer default_per_ = CostsPer::kStage;    ///< What holds without the flag.
+  std::optional<CostsPer> per_;                ///< Nullopt: `default_per_`.
+  std::string profile_;                        ///< As on the command line; empty: none.
+  std::optional<std::int32_t> profile_batch_;  ///< Samples per micro-batch of a graph.txt.
+  std::optional<std::int32_t> stages_;  ///< Stages to cut the profile into; nullopt: as -p says.
+  std::vector<std::int32_t> cut_;  ///< First layer of each stage but the first; empty: cut by time.
+  std::optional<double> memory_bandwidth_;  ///< Bytes per second, of the device.
+  std::optional<double> microbatch_size_;   ///< Samples.
+  Table<std::int64_t> memory_;              ///< Bytes: one value for all ranks, or one for each.
+  Nanoseconds latency_{0};                  ///< Latency of every transfer.
+  double bandwidth_ = 0;                    ///< Bytes per second of every channel; 0: unlimited.
+  SendMode send_ = SendMode::kEager;        ///< Stays eager in commands without the flag.
+  /// Rank and speed, relative to the others.
   std::vector<std::pair<std::int32_t, double>> speeds_;
 };
 

@@ -14,6 +14,7 @@
 namespace stagecraft {
 namespace {
 
+/// Samples per micro-batch: as given, else the smallest that was measured, else 1.
 double SizeOf(const GivenCosts& given) {
   if (given.microbatch_size) {
     return *given.microbatch_size;
@@ -21,6 +22,8 @@ double SizeOf(const GivenCosts& given) {
   return given.profile ? static_cast<double>(given.profile->microbatch_sizes.front()) : 1;
 }
 
+/// One layer per stage, of a profile that has ready stages. Throws `CommandFailure` (usage) if the
+/// schedule has another number of stages.
 Partition ReadyStages(const Profile& profile, std::int32_t stages) {
   if (profile.layers.size() != static_cast<std::size_t>(stages)) {
     throw CommandFailure(ExitCode::kUsage, "--profile",
@@ -35,10 +38,12 @@ Partition ReadyStages(const Profile& profile, std::int32_t stages) {
   return partition;
 }
 
+/// Rounded to whole nanoseconds.
 std::string TimeToText(double nanoseconds) {
   return FormatDuration(Nanoseconds(std::llround(nanoseconds)));
 }
 
+/// As the sentence on a cut has it.
 std::string_view WordsFor(Passes passes) {
   return passes == Passes::kForward ? "forward" : "forward + backward";
 }
@@ -51,11 +56,14 @@ std::string SentenceOf(const PlacedCut& cut, const CutGoal& goal, std::size_t ra
       fmt::format("cut by time ({}, at {}): the busiest rank takes {} for a micro-batch",
                   WordsFor(goal.passes), is_even ? "equal speeds" : "the speeds that --speed gives",
                   TimeToText(cut.load.busiest_rank));
+
+  // The search gave up before a proof, so that only the bound is certain.
   if (!cut.is_proved) {
     return fmt::format("{}; total / {} is {}, and no cut takes less", busiest,
                        is_even ? fmt::format("{} ranks", ranks) : "speeds of all ranks",
                        TimeToText(cut.bound));
   }
+
   return cut.least < cut.load.busiest_rank
              ? fmt::format("{}; {} would do, with stages that are less even", busiest,
                            TimeToText(cut.least))
@@ -81,12 +89,14 @@ Costs CostSource::For(const Schedule& schedule, const CostScale& scale) const {
     }
   }
 
+  // Values per rank become values per stage, unless there is one stage for each rank anyway.
   const std::int32_t parts = scale.parts > 0 ? scale.parts : schedule.shape.ranks;
   const bool shares_out = given_.per == CostsPer::kRank && parts != stages;
   const SharedOut flags =
       shares_out ? ShareOut(given_.flags, schedule, parts) : SharedOut{given_.flags};
   ApplyInline(flags.costs, scale.factor, given_.profile.has_value(), costs.stages);
 
+  // Whatever was neither measured nor given is reported as derived.
   for (std::string& sentence :
        DerivedFromInline(given_.flags, KindsOf(schedule), given_.profile.has_value())) {
     costs.derived.push_back(std::move(sentence));
@@ -119,6 +129,7 @@ std::string CostSource::Basis(std::int32_t parts) const {
 CostSource::ChosenCut CostSource::CutFor(const Schedule& schedule) const {
   const Profile& profile = *given_.profile;
   const auto stages = static_cast<std::size_t>(schedule.shape.stages);
+  // What was asked for comes first, then what the profile is cut into, then our own choice.
   if (!given_.cut.empty()) {
     if (given_.cut.size() + 1 != stages) {
       throw CommandFailure(
@@ -130,6 +141,7 @@ CostSource::ChosenCut CostSource::CutFor(const Schedule& schedule) const {
     }
     return {ValueOrUsage(PartitionAt(profile, given_.cut)), "cut as --cut says"};
   }
+
   if (profile.is_stages) {
     return {ReadyStages(profile, schedule.shape.stages),
             "stages as the profile has them, which are not cut"};
@@ -180,11 +192,14 @@ OpKinds CostSource::KindsFromProfile(OpKinds used) const {
   using enum InlineCosts::Duration;
   const InlineCosts& flags = given_.flags;
   OpKinds kinds;
+
+  // What a flag gives, or what follows from a flag, the profile need not say.
   const auto keep = [&](OpKind kind, bool replaced) {
     if (used.Has(kind) && !replaced) {
       kinds.Add(kind);
     }
   };
+
   keep(OpKind::kBackward, flags.Has(kB));
   keep(OpKind::kBackwardInput, flags.Has(kI) || flags.Has(kB));
   keep(OpKind::kBackwardWeight, flags.Has(kW) || flags.Has(kB));
@@ -192,6 +207,7 @@ OpKinds CostSource::KindsFromProfile(OpKinds used) const {
   keep(OpKind::kStep, flags.Has(kS));
   keep(OpKind::kPredict, flags.Has(kP));
   keep(OpKind::kAllReduce, flags.Has(kA));
+
   return kinds;
 }
 
@@ -201,6 +217,8 @@ Costs CostSource::FromProfile(const Schedule& schedule, std::int32_t factor) con
   Costs costs = ValueOrUsage(StageCostsOf(
       profile, chosen.partition,
       {microbatch_size_ * factor, given_.memory_bandwidth, KindsFromProfile(KindsOf(schedule))}));
+
+  // Flags replace these sizes, so that nobody need know how the profile's were derived.
   std::erase_if(costs.derived, [&](const std::string& sentence) {
     return (given_.flags.Has(InlineCosts::kActivation) &&
             sentence.starts_with("activation_bytes")) ||
@@ -208,6 +226,7 @@ Costs CostSource::FromProfile(const Schedule& schedule, std::int32_t factor) con
             sentence.starts_with("parameter_bytes")) ||
            (given_.flags.Has(InlineCosts::kBoundary) && sentence.starts_with("output_bytes"));
   });
+
   costs.cut = std::move(chosen.sentence);
   if (!given_.microbatch_size) {
     costs.derived.insert(
@@ -216,11 +235,13 @@ Costs CostSource::FromProfile(const Schedule& schedule, std::int32_t factor) con
                     FormatSamples(microbatch_size_),
                     profile.microbatch_sizes.size() == 1 ? "only" : "smallest"));
   }
+
   return costs;
 }
 
 std::vector<Diagnostic> WarningsOf(const std::vector<IdleFlag>& idle, const std::string& what) {
   std::vector<Diagnostic> warnings;
+  // A flag that changes nothing may be a mistake, but is no error.
   for (const IdleFlag& flag : idle) {
     Diagnostic& warning = warnings.emplace_back();
     warning.severity = Severity::kWarning;

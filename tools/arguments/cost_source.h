@@ -26,24 +26,31 @@ enum class CostsPer : std::uint8_t {
 
 /// What the command line says of costs. Files have been read.
 struct GivenCosts {
-  InlineCosts flags;
+  InlineCosts flags;  ///< What each value is for says `per`.
   CostsPer per = CostsPer::kStage;
-  std::optional<Profile> profile{};
+  std::optional<Profile> profile{};         ///< Nullopt: costs come from flags only.
   std::optional<double> microbatch_size{};  ///< Samples.
-  std::vector<std::int32_t> cut{};          ///< First layer of each further stage; empty: by time.
-  double memory_bandwidth = 500e9;          ///< Bytes per second, of the device.
-  /// Of ranks, relative to others, as a cut by time counts them; the last of several for one rank.
+  std::vector<std::int32_t> cut{};  ///< First layer of each further stage; empty: cut by time.
+  double memory_bandwidth = 500e9;  ///< Bytes per second, of the device.
+  /// Speeds of ranks relative to the others, as a cut by time counts them; of several for one rank
+  /// the last counts.
   std::vector<std::pair<std::int32_t, double>> speeds{};
 };
 
-/// For which part of a comparison costs are wanted.
+/// How the costs of one schedule are scaled, so that a comparison is of equal work.
 struct CostScale {
-  std::int32_t factor = 1;  ///< A micro-batch of the schedule is so many of the given size.
-  std::int32_t parts = 0;   ///< p of "one p-th of the model"; 0: as many as the schedule has ranks.
+  std::int32_t factor = 1;  ///< Given micro-batches in one micro-batch of the schedule.
+  std::int32_t parts = 0;   ///< p of "one p-th of the model"; 0: the ranks of the schedule.
 };
 
 /// Where the costs of any schedule come from: a profile, flags, or both; a flag replaces the
 /// profile's figure.
+///
+///   --profile ---> layers ---- cut for the schedule ----> costs of its stages --+
+///                                                                               |--> Costs
+///   --forward, --activation, ... ---- shared out if they are per rank ----------+
+///
+/// What neither gives is derived from the rest, or 0; `Costs::derived` says so.
 class CostSource {
  public:
   explicit CostSource(GivenCosts given);
@@ -66,19 +73,25 @@ class CostSource {
   std::string Basis(std::int32_t parts) const;
 
  private:
+  /// A cut, and a sentence that says how it was chosen.
   struct ChosenCut {
     Partition partition;
     std::string sentence;
   };
+  /// The cut as the flag says, else as the profile says, else by time.
   ChosenCut CutFor(const Schedule& schedule) const;
+  /// Searches for the best cut, once for each placement and goal.
   ChosenCut CutByTime(const Schedule& schedule) const;
+  /// Which passes count for a cut by time, and how fast each rank is.
   CutGoal GoalFor(const Schedule& schedule) const;
+  /// Those of `used` that no flag gives a duration, directly or by derivation.
   OpKinds KindsFromProfile(OpKinds used) const;
+  /// Costs of every stage before flags replace any; `factor` as in `CostScale`.
   Costs FromProfile(const Schedule& schedule, std::int32_t factor) const;
 
   GivenCosts given_;
-  double microbatch_size_ = 1;
-  /// Each is worked out once.
+  double microbatch_size_ = 1;  ///< Samples.
+  /// Cuts by time that have been searched for; a comparison asks for the same one many times.
   mutable std::map<std::pair<Placement, CutGoal>, ChosenCut> cuts_by_time_;
 };
 

@@ -18,12 +18,14 @@ void DeviceArguments::AddTo(CLI::App& app) {
          "what computes; cuda: one GPU per rank; with fewer GPUs, ranks take turns [cpu]")
       ->type_name("cpu|cuda")
       ->group("Device");
+
   app.add_flag("--tf32", tf32_, "GPUs multiply with 10 bits of mantissa: faster, less exact")
       ->group("Device");
   app.add_flag("--nondeterministic", not_deterministic_,
                "GPUs may take algorithms that give other bits each time")
       ->group("Device");
-  app.add_flag("--autocast", autocast_, "")->group("");  // Asked for, and refused with the reason.
+  // Declared only to be refused with the reason.
+  app.add_flag("--autocast", autocast_, "")->group("");
 }
 
 Compute DeviceArguments::Get() const {

@@ -13,16 +13,18 @@ namespace stagecraft {
 /// The flags that say what computes: main memory or GPUs, and how.
 class DeviceArguments {
  public:
+  /// Declares the flags; this object must live until the command line is parsed.
   void AddTo(CLI::App& app);
 
-  /// Throws `CommandFailure` (usage) for what makes no sense, or is refused.
+  /// What computes. Throws `CommandFailure` (usage) for flags that contradict each other, and for
+  /// what is not supported.
   Compute Get() const;
 
  private:
-  bool on_gpus_ = false;
+  bool on_gpus_ = false;  ///< `--device cuda`.
   bool tf32_ = false;
   bool not_deterministic_ = false;
-  bool autocast_ = false;
+  bool autocast_ = false;  ///< Always refused, with the reason.
 };
 
 }  // namespace stagecraft

@@ -26,6 +26,7 @@ struct NamedSchedules {
   bool Any() const { return has_file || !generators.empty(); }
 };
 
+/// Looks at the positional arguments of every command: NAME|FILE, and the IN of `convert`.
 NamedSchedules SchedulesNamedBy(const CLI::App& app) {
   NamedSchedules named;
   for (const char* const argument : {"NAME|FILE", "IN"}) {
@@ -33,6 +34,8 @@ NamedSchedules SchedulesNamedBy(const CLI::App& app) {
     if (option == nullptr) {
       continue;
     }
+
+    // A word that names no generator is taken for a file.
     for (const std::string& word : option->results()) {
       const Generator* const generator = FindGenerator(word);
       named.has_file = named.has_file || generator == nullptr;
@@ -41,6 +44,7 @@ NamedSchedules SchedulesNamedBy(const CLI::App& app) {
       }
     }
   }
+
   return named;
 }
 
@@ -59,6 +63,7 @@ Schedule SampleOf(const Generator& generator) {
   return Generate(generator.name, options).value.value_or(Schedule());
 }
 
+/// Adds the generators' flags that no named schedule takes.
 void AddGeneratorFlags(const NamedSchedules& named, std::vector<IdleFlag>& idle) {
   for (const OptionTraits& option : AllOptionTraits()) {
     const bool is_taken =
@@ -75,6 +80,7 @@ void AddGeneratorFlags(const NamedSchedules& named, std::vector<IdleFlag>& idle)
       idle.push_back({flag, "a file says it"});
     }
   }
+
   if (!named.has_file) {
     idle.push_back({"--repeat", "is of files"});
   }
@@ -129,6 +135,7 @@ void AddOptimizerFlags(const CLI::App& app, bool predicts, std::vector<IdleFlag>
     }
   }
 
+  // A flag that matters to one of the optimizers that are meant is not idle.
   for (std::size_t i = 0; !by_kind.empty() && i < by_kind.front().size(); ++i) {
     const bool is_idle = std::all_of(by_kind.begin(), by_kind.end(),
                                      [&](const auto& flags) { return !flags[i].reason.empty(); });
@@ -138,6 +145,7 @@ void AddOptimizerFlags(const CLI::App& app, bool predicts, std::vector<IdleFlag>
   }
 }
 
+/// Adds the flags of model and data that the named ones have no use for.
 void AddModelFlags(const CLI::App& app, std::vector<IdleFlag>& idle) {
   const std::string model = GivenFor(app, "--model", "mlp");
   const std::string data = GivenFor(app, "--data", model == "gpt" ? "tokens" : "digits");

@@ -11,9 +11,9 @@ class App;
 
 namespace stagecraft {
 
-/// The flags that change nothing for the schedules, the model, the data and the optimizer that the
-/// command line of `app` names, as far as names alone tell; nothing if it names none of them. Asks
-/// the tables of generators, options, costs and optimizers. A schedule from a file may hold any op.
+/// The flags that change nothing for the schedules, model, data and optimizer that the command line
+/// of `app` names, as far as names alone tell; nullopt if it names none of them. The tables of
+/// generators, options, costs and optimizers decide. A schedule from a file may hold any op.
 std::optional<std::vector<IdleFlag>> FlagsWithoutEffect(const CLI::App& app);
 
 }  // namespace stagecraft

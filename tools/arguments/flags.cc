@@ -48,21 +48,6 @@ CLI::Option* AddChoiceOf(CLI::App& app, const std::string& flag,
       ->type_name(fmt::format("{}", fmt::join(names, "|")));
 }
 
-std::string WithFlags(std::string message) {
-  struct OptionOfLibrary {
-    std::string_view quoted;
-    std::string_view flag;
-  };
-  constexpr OptionOfLibrary kOptions[] = {{"`type`", "--dtype"}};
-  for (const OptionOfLibrary& option : kOptions) {
-    const std::size_t at = message.find(option.quoted);
-    if (at != std::string::npos) {
-      message.replace(at, option.quoted.size(), option.flag);
-    }
-  }
-  return message;
-}
-
 std::vector<std::string_view> SplitAtCommas(std::string_view text) {
   std::vector<std::string_view> parts;
   std::size_t begin = 0;
@@ -71,6 +56,8 @@ std::vector<std::string_view> SplitAtCommas(std::string_view text) {
     parts.push_back(text.substr(begin, comma - begin));
     begin = comma + 1;
   }
+
+  // What stands behind the last comma, or everything.
   parts.push_back(text.substr(begin));
   return parts;
 }

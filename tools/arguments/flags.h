@@ -27,13 +27,14 @@ T FlagValue(const std::string& flag, Result<T> result) {
   return *std::move(result.value);
 }
 
-/// What a whole number may be, and its name in the help.
+/// The range of a whole number, and what the help calls it.
 struct IntegerFlag {
-  std::int32_t low = 0;
-  std::int32_t high = 0;
-  std::string type_name;
+  std::int32_t low = 0;   ///< The smallest that is accepted.
+  std::int32_t high = 0;  ///< The largest that is accepted.
+  std::string type_name;  ///< What the help calls the value, such as `N`.
 };
 
+/// Declares a flag for a whole number; `value` must live until the command line is parsed.
 CLI::Option* AddInteger(CLI::App& app, const std::string& flag, const IntegerFlag& kind,
                         std::optional<std::int32_t>& value, const std::string& description);
 
@@ -69,9 +70,6 @@ CLI::Option* AddChoice(CLI::App& app, const std::string& flag, std::optional<T>&
       app, flag, NamesOf(T()), [&value](std::size_t index) { value = static_cast<T>(index); },
       description);
 }
-
-/// `message` of a library, which names an option in back quotes, with the flag in its place.
-std::string WithFlags(std::string message);
 
 /// The parts of `text` between commas; one empty part for an empty text.
 std::vector<std::string_view> SplitAtCommas(std::string_view text);

@@ -17,6 +17,7 @@
 namespace stagecraft {
 namespace {
 
+// In columns: how wide a page may be, how wide it is in a file, and where descriptions begin.
 constexpr std::size_t kNarrowest = 40;
 constexpr std::size_t kWidest = 100;
 constexpr std::size_t kWidthOfFiles = 80;
@@ -52,6 +53,7 @@ std::vector<Group> GroupsOf(const CLI::App& app) {
       continue;
     }
 
+    // Titles with the same first word are one group.
     const std::string key = KeyOf(title);
     const auto same = std::find_if(groups.begin(), groups.end(),
                                    [&](const Group& group) { return group.key == key; });
@@ -61,6 +63,7 @@ std::vector<Group> GroupsOf(const CLI::App& app) {
       groups.push_back({key, key == "command" ? "Command" : title, flags});
     }
   }
+
   return groups;
 }
 
@@ -78,6 +81,7 @@ std::string NameOf(const CLI::Option& option) {
                      has_value ? option.get_type_name() : "");
 }
 
+/// `--a or --b`, in alphabetical order.
 std::string Names(const std::set<CLI::Option*>& options) {
   std::vector<std::string> names(options.size());
   std::transform(options.begin(), options.end(), names.begin(),
@@ -104,25 +108,31 @@ class Page {
   Page(const CLI::App& app, std::string name, std::size_t width)
       : app_(app), name_(std::move(name)), width_(width) {}
 
+  /// The page of the program: its commands and its own flags.
   std::string OfProgram() {
     Head("COMMAND [ARGUMENTS] [FLAGS]");
+    // Commands stand in the order in which they were declared.
     out_ += "\nCommands:\n";
     for (const CLI::App* const command : app_.get_subcommands({})) {
       Entry(command->get_name(), command->get_description());
     }
+
     out_ += "\nFlags:\n";
     for (const CLI::Option* const flag :
          app_.get_options([](const CLI::Option* option) { return option->nonpositional(); })) {
       Entry(NameOf(*flag), flag->get_description());
     }
+
     out_ += "\n" + WrappedProse(app_.get_footer(), width_);
     return std::move(out_);
   }
 
+  /// The page of a command; `usual` are its usual flags, with blanks between them.
   std::string OfCommand(const std::string& usual) {
     Topic();
     for (std::size_t begin = 0; begin < usual.size();) {
       const std::size_t end = std::min(usual.find(' ', begin), usual.size());
+      // A usual flag that is not declared is a mistake of ours, and throws.
       usual_.push_back(app_.get_option(usual.substr(begin, end - begin)));
       begin = end + 1;
     }
@@ -141,12 +151,15 @@ class Page {
     const CLI::Option* const help = app_.get_help_ptr();
     topic_ = help == nullptr || help->empty() ? "true" : help->results().back();
     topic_ = topic_ == "true" ? "" : topic_;
+
     groups_ = GroupsOf(app_);
 
     // A group that there is not is a mistake, and no reason to show everything.
     if (topic_.empty() || topic_ == "all") {
       return;
     }
+
+    // What is left is the key of a group, or a mistake.
     std::vector<std::string_view> keys{"all"};
     for (const Group& group : groups_) {
       keys.emplace_back(group.key);
@@ -160,6 +173,7 @@ class Page {
     }
   }
 
+  /// What it is for, and the usage line.
   void Head(const std::string& arguments) {
     std::string description = app_.get_description();
     description.front() =
@@ -168,9 +182,11 @@ class Page {
     out_ += fmt::format("\nUsage: {} {}\n", name_, arguments);
   }
 
+  /// The head, the arguments, and the examples.
   void Command() {
     const Options arguments =
         app_.get_options([](const CLI::Option* option) { return option->get_positional(); });
+    // Arguments that may be left out stand in brackets, as everywhere.
     std::string usage;
     for (const CLI::Option* const argument : arguments) {
       const std::string name =
@@ -185,11 +201,13 @@ class Page {
         Entry(argument->get_name(true), DescriptionOf(*argument));
       }
     }
+
     if (!app_.get_footer().empty()) {
       out_ += "\n" + WrappedProse(app_.get_footer(), width_);
     }
   }
 
+  /// The usual flags, unless one group alone was asked for.
   void UsualFlags() {
     if (topic_.empty() || topic_ == "all") {
       idle_ = topic_.empty() ? FlagsWithoutEffect(app_) : std::nullopt;
@@ -199,6 +217,7 @@ class Page {
 
   /// The other flags, as far as they were asked for.
   void Rest() {
+    // With nothing named, every flag may matter: the page only says where to find the others.
     if (topic_.empty() && !idle_) {
       More();
       return;
@@ -229,6 +248,7 @@ class Page {
       const auto is_shown = [&](const CLI::Option* flag) {
         return std::find(usual_.begin(), usual_.end(), flag) != usual_.end();
       };
+      // A group whose flags stand above has nothing to add.
       if (!std::all_of(group.flags.begin(), group.flags.end(), is_shown)) {
         std::vector<std::string> names;
         for (const CLI::Option* const flag : group.flags) {
@@ -244,6 +264,7 @@ class Page {
     Entry("--help=all", "every flag");
   }
 
+  /// Flags below a title, except those of `without` and those that change nothing here.
   void Flags(const std::string& title, const Options& flags, const Options& without) {
     bool has_title = false;
     for (const CLI::Option* const flag : flags) {
@@ -254,6 +275,8 @@ class Page {
         ++hidden_;
         continue;
       }
+
+      // The title waits for the first flag that is shown.
       out_ += has_title ? "" : fmt::format("\n{}:\n", title);
       has_title = true;
       Entry(NameOf(*flag), DescriptionOf(*flag));
@@ -261,6 +284,7 @@ class Page {
     }
   }
 
+  /// Whether the flag changes nothing for what the command line names.
   bool IsIdle(const CLI::Option& flag) const {
     return idle_ && std::any_of(idle_->begin(), idle_->end(),
                                 [&](const IdleFlag& idle) { return idle.flag == flag.get_name(); });
@@ -273,6 +297,7 @@ class Page {
     };
 
     std::string units;
+
     if (shows("DURATION")) {
       units += "DURATION: a number and ns, us, ms, s or min, such as 2.5ms.\n";
     }
@@ -282,6 +307,7 @@ class Page {
           "TiB (of 1024).\n";
     }
 
+    // Each unit has a paragraph of its own.
     for (std::size_t begin = 0; begin < units.size();) {
       const std::size_t end = units.find('\n', begin);
       out_ += (begin == 0 ? "\n" : "") + Wrapped(units.substr(begin, end - begin), width_) + "\n";
@@ -292,6 +318,7 @@ class Page {
   /// A name, and beside or below it what it is.
   void Entry(const std::string& name, const std::string& description) {
     out_ += "  " + name;
+    // A long name has its description on the line below.
     if (name.size() + 4 > kDescriptionColumn) {
       out_ += "\n" + std::string(kDescriptionColumn, ' ');
     } else {
@@ -302,14 +329,14 @@ class Page {
 
   const CLI::App& app_;
   std::string name_;
-  std::size_t width_;
+  std::size_t width_;  ///< Columns.
   std::string out_;
-  std::string topic_;
+  std::string topic_;  ///< The value of `--help`; empty: none.
   std::vector<Group> groups_;
   Options usual_;
-  std::optional<std::vector<IdleFlag>> idle_;  ///< If something was named.
-  std::size_t hidden_ = 0;                     ///< Flags left out since they are idle.
-  std::string shown_types_;
+  std::optional<std::vector<IdleFlag>> idle_;  ///< Nullopt: nothing was named.
+  std::size_t hidden_ = 0;                     ///< Flags left out since they change nothing.
+  std::string shown_types_;                    ///< What `Units` has to explain.
 };
 
 }  // namespace

@@ -29,14 +29,14 @@ class HelpFormatter : public CLI::FormatterBase {
   /// it is not given.
   explicit HelpFormatter(UsualFlags usual, std::optional<std::size_t> width = std::nullopt);
 
-  /// `name` is what calls `app`, such as `stagecraft show`. Throws `CommandFailure` (usage) for a
-  /// group that is not there.
+  /// The page of `app`; `name` is how that is called, such as `stagecraft show`. Throws
+  /// `CommandFailure` (usage) if `--help=` asks for a group that does not exist.
   std::string make_help(const CLI::App* app, std::string name,
                         CLI::AppFormatMode mode) const override;
 
  private:
   UsualFlags usual_;
-  std::optional<std::size_t> width_;
+  std::optional<std::size_t> width_;  ///< Columns; nullopt: those of the terminal.
 };
 
 }  // namespace stagecraft

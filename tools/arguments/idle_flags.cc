@@ -16,6 +16,7 @@ std::vector<IdleFlag> FlagsOfModel(const std::string& model, bool model_is_file,
   const bool is_digits = data == "digits";
   const bool is_tokens = data == "tokens";
 
+  // An empty reason means that the flag has its effect.
   const std::string of_file =
       model_is_file ? fmt::format("{} says what the model is", model) : std::string();
   const std::string of_data = data_is_file

@@ -14,17 +14,19 @@ class App;
 
 namespace stagecraft {
 
-/// Those of model and data. `model` and `data` are names or files.
+/// The flags of model and data, each with the reason if it changes nothing. `model` and `data` are
+/// names or files, as on the command line.
 std::vector<IdleFlag> FlagsOfModel(const std::string& model, bool model_is_file,
                                    const std::string& data);
 
-/// Those of the optimizer, as its table of fields says.
+/// The same for the flags of the optimizer, as `OptimizerFields` says. `predicts`: whether the
+/// schedule predicts weights of later updates.
 std::vector<IdleFlag> FlagsOfOptimizer(const OptimizerOptions& options, bool predicts);
 
 /// Whether `schedule` predicts weights of later updates.
 bool PredictsUpdates(const Schedule& schedule);
 
-/// A warning for each of `flags` that changes nothing and that was given to `app`, once.
+/// One warning for each of `flags` that changes nothing and was given to `app`.
 std::vector<Diagnostic> WarnOfIdle(const CLI::App& app, const std::vector<IdleFlag>& flags);
 
 }  // namespace stagecraft

@@ -24,6 +24,7 @@ T OfStage(const std::vector<T>& values, std::size_t stage) {
   return values.size() == 1 ? values.front() : values[stage];
 }
 
+/// Throws `CommandFailure` (usage) unless there are no values, one, or one per stage.
 template <typename T>
 void CheckLength(const char* flag, const std::vector<T>& values, std::size_t stages) {
   if (values.size() > 1 && values.size() != stages) {
@@ -33,6 +34,7 @@ void CheckLength(const char* flag, const std::vector<T>& values, std::size_t sta
   }
 }
 
+/// The same for every flag.
 void CheckLengths(const InlineCosts& given, std::size_t stages) {
   for (std::size_t i = 0; i < kDurationFlags.size(); ++i) {
     CheckLength(kDurationFlags[i].flag, given.durations[i], stages);
@@ -53,15 +55,18 @@ std::int64_t Scaled(std::int64_t value, std::int32_t factor, std::int64_t limit,
   return value * factor;
 }
 
+/// Puts what was given for `stage` into `costs`, `factor` times where it belongs to a micro-batch.
 void ApplyGiven(const InlineCosts& given, std::int32_t factor, std::size_t stage,
                 StageCosts& costs) {
   for (std::size_t i = 0; i < kDurationFlags.size(); ++i) {
+    // What was not given keeps what the profile says, or 0.
     if (!given.durations[i].empty()) {
       costs.*kDurationFlags[i].member = Nanoseconds(
           Scaled(OfStage(given.durations[i], stage).count(), kDurationFlags[i].scales ? factor : 1,
                  kMaxDuration.count(), kDurationFlags[i].flag));
     }
   }
+
   for (std::size_t i = 0; i < kSizeFlags.size(); ++i) {
     if (!given.sizes[i].empty()) {
       costs.sizes.*kSizeFlags[i].member =
@@ -69,6 +74,7 @@ void ApplyGiven(const InlineCosts& given, std::int32_t factor, std::size_t stage
                  kSizeFlags[i].flag);
     }
   }
+
   if (!given.joined.empty()) {
     costs.joined = Nanoseconds(
         Scaled(OfStage(given.joined, stage).count(), factor, kMaxDuration.count(), "--joined"));
@@ -86,6 +92,8 @@ void SplitBackward(const InlineCosts& given, StageCosts& costs) {
                                        FormatDuration(time), FormatDuration(costs.backward)));
     }
   }
+
+  // A half that was not given is what the other half leaves; without either, both are equal.
   if (!given.Has(kI)) {
     costs.backward_input = given.Has(kW)
                                ? std::max(Nanoseconds(0), costs.backward - costs.backward_weight)
@@ -113,6 +121,8 @@ void DeriveBackward(const InlineCosts& given, bool has_profile, StageCosts& cost
   costs.backward = costs.backward_input + costs.backward_weight;
 }
 
+/// Fills in what follows from the durations that were given. `has_profile`: the profile has said
+/// the others, which stay.
 void Derive(const InlineCosts& given, bool has_profile, StageCosts& costs) {
   if (given.Has(kB)) {
     SplitBackward(given, costs);
@@ -123,6 +133,7 @@ void Derive(const InlineCosts& given, bool has_profile, StageCosts& costs) {
     costs.forward = costs.backward / 2;
   }
   if (!given.Has(kR) && (given.Has(kF) || !has_profile)) {
+    // A recomputation is the forward once more.
     costs.recompute = costs.forward;
   }
 }
@@ -155,6 +166,7 @@ std::optional<Table<T>> PerStage(const Table<T>& values, const Schedule& schedul
   const std::int32_t parts = values.Count();
   const std::int32_t stages = schedule.shape.stages;
   Table<T> cut(stages, T{});
+  // Where every rank has stages of its own, they share the rank's value.
   if (const auto placement = StagesOfParts(schedule, parts); !placement.empty()) {
     for (std::size_t rank = 0; rank < placement.size(); ++rank) {
       const auto count = static_cast<std::int64_t>(placement[rank].size());
@@ -165,6 +177,7 @@ std::optional<Table<T>> PerStage(const Table<T>& values, const Schedule& schedul
     return cut;
   }
 
+  // Else neighbouring stages share a value, or neighbouring values are added up.
   if (stages % parts != 0 && parts % stages != 0) {
     return std::nullopt;
   }
@@ -177,6 +190,7 @@ std::optional<Table<T>> PerStage(const Table<T>& values, const Schedule& schedul
   return cut;
 }
 
+/// Shares out one list of values, and notes in `shared` what became of it.
 template <typename T>
 void ShareOutValues(Table<T>& values, const Schedule& schedule, std::int32_t parts,
                     SharedOut& shared) {
@@ -184,6 +198,7 @@ void ShareOutValues(Table<T>& values, const Schedule& schedule, std::int32_t par
   if (count == 0) {
     return;
   }
+  // A list for neither all ranks nor one is left alone; as long as the stages, it is per stage.
   if (count != 1 && count != parts) {
     shared.per_stage |= count == schedule.shape.stages;
     return;
@@ -224,10 +239,12 @@ std::optional<std::string> DerivedHalves(const InlineCosts& given) {
 std::optional<std::string> DerivedWhole(const InlineCosts& given, bool whole, bool split) {
   const bool has_input = given.Has(kI);
   const bool has_weight = given.Has(kW);
+  // One half alone stands for both, so that the whole is twice that.
   if (has_input != has_weight) {
     return fmt::format("backward: twice {}, since its other half is not given",
                        has_input ? "--backward-input" : "--backward-weight");
   }
+
   if (has_input) {
     return whole ? std::optional<std::string>(
                        "backward: backward_input plus backward_weight, since it is not given")
@@ -242,17 +259,20 @@ std::optional<std::string> DerivedWhole(const InlineCosts& given, bool whole, bo
 /// How the backward, or its halves, came about; nothing if all that is used was given.
 std::optional<std::string> DerivedBackward(const InlineCosts& given, OpKinds used,
                                            bool has_profile) {
+  // What no op of the schedule needs, nobody need know.
   const bool whole = used.Has(OpKind::kBackward);
   const bool split = used.Has(OpKind::kBackwardInput) || used.Has(OpKind::kBackwardWeight);
   if (!whole && !split) {
     return std::nullopt;
   }
+
   if (given.Has(kB)) {
     return split ? DerivedHalves(given) : std::nullopt;
   }
   if (!has_profile) {
     return DerivedWhole(given, whole, split);
   }
+
   return whole && (given.Has(kI) || given.Has(kW))
              ? std::optional<std::string>(
                    "backward: backward_input plus backward_weight, since it is not given")
@@ -324,6 +344,7 @@ std::vector<std::string> DerivedFromInline(const InlineCosts& given, OpKinds use
       sentences.push_back(*sentence);
     }
   };
+  // Then there is nothing that any of the others could follow from.
   if (!has_profile && !given.AnyDuration()) {
     return {"all durations: 0, since no duration and no --profile is given"};
   }

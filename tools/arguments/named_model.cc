@@ -31,13 +31,15 @@ void CheckModelName(const std::string& model) {
 std::vector<std::vector<Layer>> UnitsOfNamed(const NamedModel& model, const TrainingData& data) {
   constexpr std::int32_t kWidth = 64;
   constexpr std::int32_t kConvnetWidth = 16;
-  constexpr std::int32_t kDepth[] = {3, 3, 4};
+  constexpr std::int32_t kDepth[] = {3, 3, 4};  // Layers or blocks of mlp, convnet and gpt.
+
   if (model.name == "convnet") {
     return ConvnetUnits({.channels = data.sample.front(),
                          .width = model.width.value_or(kConvnetWidth),
                          .blocks = model.depth.value_or(kDepth[1]),
                          .classes = data.outputs});
   }
+
   if (model.name == "gpt") {
     return GptUnits({.vocabulary = data.outputs,
                      .length = data.sample.front(),
@@ -45,6 +47,7 @@ std::vector<std::vector<Layer>> UnitsOfNamed(const NamedModel& model, const Trai
                      .heads = model.heads.value_or(4),
                      .blocks = model.depth.value_or(kDepth[2])});
   }
+
   return MlpUnits({.inputs = Elements(data.sample),
                    .width = model.width.value_or(kWidth),
                    .depth = model.depth.value_or(kDepth[0]),

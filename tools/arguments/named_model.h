@@ -10,7 +10,7 @@
 
 namespace stagecraft {
 
-/// Whether `--model` means a file.
+/// Whether the value of `--model` means a file: it ends in `.json` or contains a '/'.
 bool IsModelFile(const std::string& model);
 
 /// Throws `CommandFailure` (usage) if `model` is neither a file nor one of the models that have a
@@ -19,11 +19,11 @@ void CheckModelName(const std::string& model);
 
 /// A model that has a name, with the sizes that were given.
 struct NamedModel {
-  std::string name;  ///< mlp, convnet or gpt.
-  std::optional<std::int32_t> width, depth, heads;
+  std::string name;                                 ///< `mlp`, `convnet` or `gpt`.
+  std::optional<std::int32_t> width, depth, heads;  ///< Nullopt: the model's default.
 };
 
-/// Its units, layers that stay together when it is cut, for these data.
+/// The units of the model for these data. A unit is the layers that stay together in any cut.
 std::vector<std::vector<Layer>> UnitsOfNamed(const NamedModel& model, const TrainingData& data);
 
 }  // namespace stagecraft

@@ -71,6 +71,7 @@ Result<double> ParseNumber(std::string_view text) {
           {ErrorAt("", fmt::format("expected a number, such as 0.9, got '{}'", text))}};
 }
 
+/// Declares a flag for any finite number, which `take` gets.
 CLI::Option* AddNumber(CLI::App& app, const std::string& flag, std::function<void(double)> take,
                        const std::string& description) {
   return app
@@ -128,6 +129,7 @@ void OptimizerArguments::AddTo(CLI::App& app) {
   AddNumber(
       app, "--weight-decay", [this](double value) { options_.weight_decay = value; },
       "weight decay, added to the gradient; adamw applies it apart from the gradient [0]");
+
   app.add_option_function<std::string>(
          "--betas",
          [this](const std::string& text) {

@@ -11,9 +11,9 @@ namespace {
 
 using OptionFlag = std::pair<std::string_view, std::string_view>;
 
-/// Those whose flag is not simply their name.
-constexpr auto kShortFlags =
-    std::to_array<OptionFlag>({{"ranks", "-p"}, {"microbatches", "-m"}, {"batches", "-n"}});
+/// Options whose flag is not simply their name.
+constexpr auto kShortFlags = std::to_array<OptionFlag>(
+    {{"ranks", "-p"}, {"microbatches", "-m"}, {"batches", "-n"}, {"type", "--dtype"}});
 
 /// What the searched schedules are told beside the options that others take, too.
 constexpr auto kOfSearches = std::to_array<std::string_view>({"activation", "memory"});
@@ -32,6 +32,7 @@ std::string FlagOf(std::string_view option) {
   if (!is_known) {
     return "";
   }
+  // Flags are written with dashes, options with underscores.
   std::string flag = "--" + std::string(option);
   std::ranges::replace(flag, '_', '-');
   return flag;
@@ -45,12 +46,15 @@ std::string WithFlags(std::string_view text) {
     if (end == std::string_view::npos) {
       break;
     }
+
+    // A quoted word that is no option stays quoted.
     const std::string_view quoted = text.substr(begin, end + 1 - begin);
     const std::string flag = FlagOf(quoted.substr(1, quoted.size() - 2));
     out += text.substr(0, begin);
     out += flag.empty() ? std::string(quoted) : flag;
     text.remove_prefix(end + 1);
   }
+
   return out + std::string(text);
 }
 

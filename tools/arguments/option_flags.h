@@ -8,8 +8,8 @@
 
 namespace stagecraft {
 
-/// The flag that sets an option of `GeneratorOptions`: `-p` for `ranks`, `--update-every` for
-/// `update_every`; empty if there is no such option.
+/// The flag that sets an option of `GeneratorOptions` or `TrainingTask`: `-p` for `ranks`,
+/// `--update-every` for `update_every`; empty if there is no such option.
 std::string FlagOf(std::string_view option);
 
 /// `text` of the library with a flag in place of each option that it names in backquotes:

@@ -46,14 +46,18 @@ Table<StageEstimate> EstimatesOf(const Schedule& placed, const Costs& costs,
       const double exact = static_cast<double>(nominal.count()) / speed;
       sum += exact;
       CheckSum(sum, placed.shape.microbatches);
+      // At least 1 ns, so that no op is free.
       return std::max(std::llround(exact), 1LL);
     };
+
     for (const std::int32_t number : placed.placement[rank]) {
       const StageCosts& stage = costs.stages[number];
       const double transfer =
           topology.bandwidth > 0
               ? 1e9 * static_cast<double>(stage.sizes.output_bytes) / topology.bandwidth
               : 0;
+
+      // An output goes forwards, and a gradient of the same size comes back.
       sum += 2 * (transfer + static_cast<double>(topology.latency.count()));
       CheckSum(sum, placed.shape.microbatches);
       estimates[number] = {.forward = time(stage.forward),
@@ -65,6 +69,7 @@ Table<StageEstimate> EstimatesOf(const Schedule& placed, const Costs& costs,
                                                 stage.sizes.activation_bytes)};
     }
   }
+
   return estimates;
 }
 
@@ -80,8 +85,8 @@ Schedule PlacedFor(const Generator& generator, const GeneratorOptions& options) 
   return placed;
 }
 
-/// What `--memory` leaves each rank for activations beside one copy of its weights, its optimizer,
-/// and a boundary coming in from either side; empty if memory is unlimited.
+/// What `--memory` leaves each rank for activations and buffers beside one copy of its weights and
+/// its optimizer's state; empty if memory is unlimited.
 Table<std::int64_t> RoomFor(const Schedule& placed, const Costs& costs,
                             const CostArguments& arguments) {
   Table<std::int64_t> room;
@@ -96,6 +101,7 @@ Table<std::int64_t> RoomFor(const Schedule& placed, const Costs& costs,
   return room;
 }
 
+/// Without costs, times are counted in ops.
 std::string TimeToText(std::int64_t time, bool has_unit) {
   return has_unit ? FormatDuration(Nanoseconds(time)) : std::to_string(time);
 }
@@ -109,6 +115,7 @@ void Describe(std::string_view name, const AutoReport& report, bool has_costs) {
           ? fmt::format("{} of {} planned orders tried", report.tried, report.planned)
           : fmt::format("{} orders tried", report.tried);
 
+  // Optimal without a doubt, whatever was not tried.
   if (report.window == report.lower_bound) {
     PrintError(fmt::format(
         "{}: optimal: a batch takes {} within the window of the worst rank, which equals the lower "
@@ -153,13 +160,17 @@ Result<Schedule> GenerateWithFlags(std::string_view name, const GeneratorOptions
   return made;
 }
 
-/// `Generate`, and a search with progress that Ctrl-C ends, whose report is `last` then.
+/// `Generate`. A search shows its progress, Ctrl-C ends it with the best order so far, and `last`
+/// is its last report.
 Result<Schedule> Search(const Generator& generator, GeneratorOptions options, AutoReport& last) {
   if (!generator.automatic || !CheckOptions(generator, options).empty()) {
     return GenerateWithFlags(generator.name, options);
   }
+
   Progress progress;
   const StopOnSignal stop_on_signal;
+
+  // The search goes on as long as this returns true.
   options.watch = [&](const AutoReport& report) {
     last = report;
     progress.Begin(
@@ -194,6 +205,7 @@ Room OverOf(const Schedule& schedule, const CostedMachine& machine) {
 ///             |-- so many whole sets on all ranks --|               the same from more even rooms
 class RoomSearch {
  public:
+  // Begins with the room that `options` has.
   RoomSearch(const Generator& generator, const GeneratorOptions& options,
              const CostedMachine& machine)
       : generator_(generator), options_(options), machine_(machine), first_(options.room) {}
@@ -214,13 +226,15 @@ class RoomSearch {
   }
 
  private:
+  // How many orders are made at most: to take off, to give back, and for whole sets.
   static constexpr int kMostTaken = 8;
   static constexpr int kMostGiven = 4;
   static constexpr int kMostSets = 3;
   static constexpr int kMostTakenOfSets = 3;
 
-  /// Begins with `room` and takes off what is over until an order fits, at most `most` times: its
-  /// room; `high_` is the last that was too much. Nothing if none fits.
+  /// Begins with `room` and takes off what each order holds too much until one fits, at most `most`
+  /// times. Returns the room of that order, nothing if none fits; `high_` is the last room that was
+  /// too much. `is_last` as in `Try`.
   std::optional<Room> TakeOff(Room room, int most, bool is_last) {
     for (int attempt = 0; attempt < most; ++attempt) {
       if (!Try(room, is_last)) {
@@ -233,6 +247,8 @@ class RoomSearch {
       if (IsStopped()) {
         return std::nullopt;
       }
+
+      // What each rank holds too much is taken off its room.
       high_ = room;
       for (std::size_t rank = 0; rank < room.size(); ++rank) {
         room[rank] -= std::max(over_[rank], std::int64_t{0});
@@ -252,11 +268,13 @@ class RoomSearch {
       if (middle == low) {
         return;
       }
+      // Bisection: what fits is the new low end, what does not the new high end.
       (Try(middle, false) && Fits() ? low : high) = std::move(middle);
     }
   }
 
-  /// As somebody would who tries one --limit after the other, from the largest that can be of use.
+  /// Tries whole activation sets, as many on every rank, as somebody would who tries one `--limit`
+  /// after the other, from the largest that can be of use.
   void TryWholeSets() {
     if (!generator_.automatic) {
       return;
@@ -268,6 +286,8 @@ class RoomSearch {
         of_rank += options_.estimates[static_cast<std::size_t>(stage)].kept;
       }
     }
+
+    // No rank can use more sets than there are micro-batches.
     std::int64_t most = 0;
     for (std::size_t rank = 0; rank < set.size(); ++rank) {
       most =
@@ -301,6 +321,7 @@ class RoomSearch {
     tried_ += report.tried;
     planned_ += report.planned;
     bound_ = bound_ > 0 ? bound_ : report.lower_bound;
+
     const Rating rating = RatingOf(report, room);
     const bool is_best = Fits() && (!best_ || rating < best_rating_);
     if (is_best || (is_last && !best_)) {
@@ -309,6 +330,7 @@ class RoomSearch {
     report_.tried = tried_;
     report_.planned = planned_;
     report_.lower_bound = bound_;
+
     if (is_best) {
       best_ = *std::move(made.value);
       best_rating_ = rating;
@@ -318,7 +340,8 @@ class RoomSearch {
     return true;
   }
 
-  /// Less is better: as a search rates its orders; of a fixed rule's, more room.
+  /// The smaller, the better. A search rates an order by its window, its makespan and what it holds
+  /// beyond the memory; for a fixed rule only the room counts, and more is better.
   using Rating = std::array<std::int64_t, 3>;
   Rating RatingOf(const AutoReport& report, const Room& room) const {
     if (!generator_.automatic) {
@@ -329,7 +352,7 @@ class RoomSearch {
 
   bool Fits() const { return std::ranges::max(over_) <= 0; }
   static bool IsStopped() { return StopOnSignal::Requested(); }
-  /// Whether nothing better is to be looked for.
+  /// Whether there is nothing better to look for.
   bool IsDone() const {
     return IsStopped() ||
            (best_ && (is_first_ || (generator_.automatic && best_rating_.front() <= bound_)));
@@ -338,16 +361,16 @@ class RoomSearch {
   const Generator& generator_;
   GeneratorOptions options_;
   const CostedMachine& machine_;
-  Room first_;  ///< Beside one copy of the weights.
-  Room high_;
-  Room over_;  ///< Of the last attempt.
-  bool is_first_ = false;
+  Room first_;             ///< What one copy of the weights leaves.
+  Room high_;              ///< The last that was too much.
+  Room over_;              ///< What the last attempt holds beyond `--memory`.
+  bool is_first_ = false;  ///< The first attempt fits: nothing need be given back.
   std::optional<Schedule> best_;
   Rating best_rating_{};
-  Result<Schedule> last_;
+  Result<Schedule> last_;  ///< What to return if nothing fits.
   AutoReport report_;
-  std::int32_t tried_ = 0, planned_ = 0;
-  std::int64_t bound_ = 0;
+  std::int32_t tried_ = 0, planned_ = 0;  ///< Orders tried and planned, over all attempts.
+  std::int64_t bound_ = 0;                ///< Lower bound of the first attempt; 0: none yet.
 };
 
 }  // namespace
@@ -358,6 +381,8 @@ Result<Schedule> GenerateFor(std::string_view name, GeneratorOptions options,
   if (generator == nullptr || generator->placement == nullptr) {
     return GenerateWithFlags(name, options);
   }
+
+  // Without a machine, the generator falls back on times of its own.
   if (machine != nullptr) {
     AddEstimates(*generator, options, *machine);
   }

@@ -23,12 +23,14 @@ struct Unit {
   std::int64_t divisor = 1;
 };
 
+/// To nanoseconds.
 constexpr std::array<Unit, 6> kDurationUnits = {{{"ns", 1},
                                                  {"us", 1000},
                                                  {"µs", 1000},
                                                  {"ms", 1000000},
                                                  {"s", 1000000000},
                                                  {"min", 60000000000}}};
+/// To bytes. A number without a unit is bytes, too.
 constexpr std::array<Unit, 10> kSizeUnits = {{{"", 1},
                                               {"B", 1},
                                               {"kB", 1000},
@@ -39,6 +41,7 @@ constexpr std::array<Unit, 10> kSizeUnits = {{{"", 1},
                                               {"MiB", std::int64_t{1} << 20},
                                               {"GiB", std::int64_t{1} << 30},
                                               {"TiB", std::int64_t{1} << 40}}};
+/// To bytes per second. Networks are sold in bits, eight of which are a byte.
 constexpr std::array<Unit, 12> kBandwidthUnits = {{{"B/s", 1},
                                                    {"kB/s", 1000},
                                                    {"MB/s", 1000000},
@@ -52,6 +55,7 @@ constexpr std::array<Unit, 12> kBandwidthUnits = {{{"B/s", 1},
                                                    {"Gbit/s", 1000000000, 8},
                                                    {"Tbit/s", 1000000000000, 8}}};
 
+/// A fault without a place, which only the caller knows.
 template <typename T>
 Result<T> Fault(std::string message) {
   Diagnostic diagnostic;
@@ -70,6 +74,7 @@ struct Decimal {
   std::string_view rest;
 };
 
+/// What a number may have, so that 128 bits hold it times any factor.
 constexpr std::int64_t kMaxDigits = 999'999'999'999'999'999;  // 18 digits.
 constexpr int kMaxDecimals = 18;
 
@@ -80,18 +85,21 @@ std::optional<Decimal> ReadDecimal(std::string_view text) {
   std::size_t at = 0;
   bool any = false;
   bool point = false;
+
   for (; at < text.size() && (IsDigit(text[at]) || (text[at] == '.' && !point)); ++at) {
     if (text[at] == '.') {
       point = true;
       continue;
     }
     any = true;
+    // One digit more would not fit.
     if (number.digits > kMaxDigits / 10 || number.decimals >= kMaxDecimals) {
       return std::nullopt;
     }
     number.digits = number.digits * 10 + (text[at] - '0');
     number.decimals += point ? 1 : 0;
   }
+
   if (!any) {
     return std::nullopt;
   }
@@ -99,6 +107,7 @@ std::optional<Decimal> ReadDecimal(std::string_view text) {
   return number;
 }
 
+/// The names of the units, for messages; of two spellings of microseconds the plain one.
 std::string ExpectedUnits(std::span<const Unit> units) {
   std::string names;
   for (const Unit& unit : units) {
@@ -119,6 +128,7 @@ std::optional<std::int64_t> Scale(const Decimal& number, const Unit& unit, std::
   for (int i = 0; i < number.decimals; ++i) {
     divisor *= 10;
   }
+  // Half of a unit is rounded up.
   const Wide rounded = (product + divisor / 2) / divisor;
   if (rounded > limit) {
     return std::nullopt;
@@ -135,15 +145,19 @@ struct QuantityKind {
   std::string_view limit_text;
 };
 
+/// A quantity in the base unit of its kind, rounded to the nearest.
 Result<std::int64_t> ParseQuantity(std::string_view text, const QuantityKind& kind) {
   const std::optional<Decimal> number = ReadDecimal(text);
   if (!number) {
     return Fault<std::int64_t>(
         fmt::format("expected {} such as {}, got '{}'", kind.noun, kind.example, text));
   }
+
   const auto unit = std::find_if(kind.units.begin(), kind.units.end(), [&](const Unit& candidate) {
     return candidate.name == number->rest;
   });
+
+  // Zero needs no unit.
   const bool zero = number->rest.empty() && number->digits == 0;
   if (unit == kind.units.end() && !zero) {
     return Fault<std::int64_t>(fmt::format("expected {} with a unit ({}), got '{}'", kind.noun,
@@ -152,6 +166,7 @@ Result<std::int64_t> ParseQuantity(std::string_view text, const QuantityKind& ki
   if (zero) {
     return {0, {}};
   }
+
   const std::optional<std::int64_t> value = Scale(*number, *unit, kind.limit);
   if (!value) {
     return Fault<std::int64_t>(
@@ -191,6 +206,8 @@ Result<double> ParseBandwidth(std::string_view text) {
   if (!parsed) {
     return {std::nullopt, std::move(parsed.diagnostics)};
   }
+
+  // A channel without a limit needs no flag.
   if (*parsed.value == 0) {
     return Fault<double>(
         fmt::format("expected a bandwidth above 0, got '{}'; leave it out for none", text));
@@ -224,17 +241,21 @@ std::string FormatNumber(double value) {
   if (size == 0) {
     return "0";
   }
+
   const int whole_digits = static_cast<int>(std::floor(std::log10(size))) + 1;
   if (whole_digits < -6) {
     return fmt::format("{:.3e}", value);
   }
   std::string text = fmt::format("{:.{}f}", value, std::max(0, 4 - whole_digits));
+
+  // Zeros at the end say nothing.
   if (text.find('.') != std::string::npos) {
     text.erase(text.find_last_not_of('0') + 1);
     if (text.back() == '.') {
       text.pop_back();
     }
   }
+
   return text;
 }
 
@@ -258,6 +279,7 @@ std::string FormatBytes(std::int64_t bytes) {
   double value = static_cast<double>(bytes);
   std::size_t unit = 0;
   while (std::abs(value) >= 1000 && unit + 1 < kUnits.size()) {
+    // Powers of 1000, as disks and networks are measured.
     value /= 1000;
     ++unit;
   }

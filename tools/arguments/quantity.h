@@ -29,11 +29,13 @@ Result<double> ParsePositive(std::string_view text);
 /// A whole number in [`low`, `high`].
 Result<std::int32_t> ParseInteger(std::string_view text, std::int32_t low, std::int32_t high);
 
+// Texts for people. They are rounded, and no program reads them: JSON and CSV have plain numbers.
+
 /// `34.6 ms`, `1.2 s`: four significant digits in the largest unit that is at most the duration.
 std::string FormatDuration(Nanoseconds duration);
 /// `1.21 GB`, powers of 1000.
 std::string FormatBytes(std::int64_t bytes);
-/// `27.3 %`.
+/// `27.3 %` for 0.273.
 std::string FormatShare(double share);
 /// `1234`, `56.78`, `0.0123`: four significant digits or the whole part, never an exponent for
 /// everyday sizes.

@@ -22,10 +22,12 @@ namespace stagecraft {
 namespace {
 
 constexpr std::int32_t kMost = std::numeric_limits<std::int32_t>::max();
+// What holds without the flags.
 constexpr std::int32_t kDefaultRanks = 4;
 constexpr std::int32_t kDefaultMicrobatches = 8;
 const char* const kGroup = "Schedule (of a NAME; --repeat is for a FILE)";
 
+/// Whether a word that names no generator is meant as a file.
 bool LooksLikeFile(const std::string& name) {
   std::error_code error;
   return name == "-" || name.find('/') != std::string::npos || name.ends_with(".sched") ||
@@ -37,12 +39,15 @@ Result<ActivationLimit> ParseActivationLimit(std::string_view text) {
   using Unit = ActivationLimit::Unit;
   const bool times_ranks = text.ends_with('p');
   const std::string_view number = text.substr(0, text.size() - (times_ranks ? 1 : 0));
+
+  // A number without a unit counts sets, so that bytes need theirs.
   if (const Result<double> amount = ParsePositive(number)) {
     return {ActivationLimit{*amount.value, times_ranks ? Unit::kTimesRanks : Unit::kSets}, {}};
   }
   if (const Result<std::int64_t> bytes = ParseBytes(text); bytes && !times_ranks) {
     return {ActivationLimit{static_cast<double>(*bytes.value), Unit::kBytes}, {}};
   }
+
   Diagnostic fault;
   fault.message = fmt::format(
       "expected activation sets such as 12, sets per rank of the pipeline such as 2p, or bytes "
@@ -51,6 +56,7 @@ Result<ActivationLimit> ParseActivationLimit(std::string_view text) {
   return {std::nullopt, {std::move(fault)}};
 }
 
+/// Throws `CommandFailure` (usage) with the name that was probably meant.
 [[noreturn]] void RefuseUnknown(const std::string& name) {
   std::vector<std::string_view> names;
   for (const Generator& generator : Generators()) {
@@ -119,11 +125,14 @@ void ScheduleArguments::AddTo(CLI::App& app, std::int32_t default_batches) {
              "of "
              "the pipeline (2p), or bytes (10GB) [1p, none with --memory; greedy: none]")
           ->type_name("LIMIT")};
+
+  // The options in `flags_` cannot be changed; those that CLI11 hands out can.
   for (CLI::Option* option : app.get_options([this](const CLI::Option* candidate) {
          return std::find(flags_.begin(), flags_.end(), candidate) != flags_.end();
        })) {
     option->group(kGroup);
   }
+
   AddInteger(
       app, "--repeat", {1, kMost, "N"}, repeat_,
       "execute a file N times in a row, each time from the weights that the time before left [1]")
@@ -135,6 +144,8 @@ GeneratorOptions ScheduleArguments::Options(std::optional<std::int32_t> stages) 
   options.drain_every = drain_every_.value_or(0);
   options.microbatches = microbatches_.value_or(kDefaultMicrobatches);
   options.batches = batches_.value_or(default_batches_);
+
+  // Without -p: the ranks that --replicas needs, else one per stage.
   if (ranks_) {
     options.ranks = *ranks_;
   } else if (!rest_.replicas.empty()) {
@@ -144,6 +155,7 @@ GeneratorOptions ScheduleArguments::Options(std::optional<std::int32_t> stages) 
   } else {
     options.ranks = stages.value_or(kDefaultRanks);
   }
+
   return options;
 }
 
@@ -155,12 +167,15 @@ GivenSchedule ScheduleArguments::Load(const std::string& name_or_file,
   if (given.generator == nullptr) {
     return LoadFile(name_or_file, /*shared_flags=*/false);
   }
+
+  // A generator makes as many batches as -n says, so that repeating would say it twice.
   if (repeat_) {
     throw CommandFailure(ExitCode::kUsage, "--repeat",
                          fmt::format("is for files, but {} is generated; expected -n for more "
                                      "batches",
                                      name_or_file));
   }
+
   given.options = Options(stages);
   given.schedule = ValueOrUsage(GenerateFor(name_or_file, given.options, machine));
   return given;
@@ -204,6 +219,8 @@ GivenSchedule ScheduleArguments::LoadFile(const std::string& file, bool shared_f
   if (!LooksLikeFile(file)) {
     RefuseUnknown(file);
   }
+
+  // What a file says of itself cannot be changed by flags.
   for (const CLI::Option* flag : flags_) {
     if (!shared_flags && !flag->empty()) {
       throw CommandFailure(
@@ -212,6 +229,7 @@ GivenSchedule ScheduleArguments::LoadFile(const std::string& file, bool shared_f
                       flag->get_name() == "-n" ? "; --repeat N executes it N times over" : ""));
     }
   }
+
   GivenSchedule given;
   given.schedule = ReadSchedule(file, placement);
   if (repeat_) {

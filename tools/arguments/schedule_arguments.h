@@ -22,9 +22,9 @@ struct CostedMachine;
 
 /// A schedule that the command line asked for.
 struct GivenSchedule {
-  Schedule schedule;
+  Schedule schedule;                     ///< The schedule as it was made or read, not verified.
   const Generator* generator = nullptr;  ///< Null if it came from a file.
-  GeneratorOptions options;              ///< What it was generated with.
+  GeneratorOptions options;              ///< What it was generated with; of a file the defaults.
 };
 
 /// How a schedule is named on every command line: a file, or a generator's name with `-p -m -n`
@@ -45,13 +45,15 @@ class ScheduleArguments {
                      std::optional<std::int32_t> stages = std::nullopt,
                      const CostedMachine* machine = nullptr) const;
 
-  /// Reads a torch file that must have this placement. A file takes no generator's flags.
+  /// Reads a file of torch's format that must have this placement. Throws `CommandFailure` (usage)
+  /// if generator's flags are given, too.
   GivenSchedule LoadPlaced(const std::string& file, const Placement& placement) const;
 
-  /// Reads a file beside which generator's flags may stand, for others.
+  /// Reads a file that is one of several schedules: generator's flags may be given, for the others.
   GivenSchedule LoadFileAmongOthers(const std::string& name_or_file) const;
 
-  /// The same, with the last word on the options of a generator; a file may stand beside its flags.
+  /// Like `Load`, but `adjust` has the last word on the options of a generator, and a file may
+  /// stand beside generator's flags.
   using Adjust = std::function<void(const Generator& generator, GeneratorOptions& options)>;
   GivenSchedule LoadAdjusted(const std::string& name_or_file, std::optional<std::int32_t> stages,
                              const Adjust& adjust) const;
@@ -59,26 +61,27 @@ class ScheduleArguments {
   /// The flags but -n that were given and that only a generator takes.
   std::vector<std::string> FlagsOfGenerators() const;
 
-  /// Whether -p, or -n, was given.
+  /// Whether -p, --repeat or -n was given.
   bool HasRanks() const { return ranks_.has_value(); }
   bool HasRepeat() const { return repeat_.has_value(); }
   bool HasBatches() const { return batches_.has_value(); }
 
  private:
+  /// `shared_flags`: generator's flags may be given, too. `placement`: what a torch file must have.
   GivenSchedule LoadFile(const std::string& file, bool shared_flags,
                          const std::optional<Placement>& placement = std::nullopt) const;
 
-  std::optional<std::int32_t> ranks_;
+  std::optional<std::int32_t> ranks_;  ///< Nullopt, as below: the flag was not given.
   std::optional<std::int32_t> microbatches_;
   std::optional<std::int32_t> batches_;
   std::optional<std::int32_t> drain_every_;
-  std::optional<std::int32_t> repeat_;
-  GeneratorOptions rest_;
-  std::int32_t default_batches_ = 1;
-  std::vector<const CLI::Option*> flags_;
+  std::optional<std::int32_t> repeat_;     ///< How often a file is executed.
+  GeneratorOptions rest_;                  ///< Options that need no default of their own.
+  std::int32_t default_batches_ = 1;       ///< -n where it is not given.
+  std::vector<const CLI::Option*> flags_;  ///< The flags that only a generator takes.
 };
 
-/// Adds `--receive POLICY`.
+/// Declares `--receive POLICY`; `policy` must live until the command line is parsed.
 CLI::Option* AddReceive(CLI::App& app, ReceivePolicy& policy);
 
 }  // namespace stagecraft

@@ -12,6 +12,7 @@
 namespace stagecraft {
 namespace {
 
+/// A file of torch's that says nothing impossible. Throws `CommandFailure`, see `ReadSchedule`.
 Schedule ReadTorchFile(const std::string& file, const std::optional<Placement>& placement) {
   TorchSchedule read = ValueOrUsage(ParseTorchCsv(ReadFile(file), file, placement));
   std::vector<Diagnostic> faults = VerifyTorchCsv(read, file);
@@ -25,6 +26,7 @@ Schedule ReadTorchFile(const std::string& file, const std::optional<Placement>& 
 
 bool IsTorchFile(const std::string& file) {
   std::string ending = file.size() < 4 ? "" : file.substr(file.size() - 4);
+  // `.CSV` is the same ending.
   for (char& c : ending) {
     c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   }

@@ -10,8 +10,13 @@
 namespace stagecraft {
 
 /// Everything that one simulation needs from the command line.
+///
+///   costs --> schedule --> lowered, verified --> simulated, measured
+///     what a search asks for   |                     |
+///                              LoadLowered           Run
 class SimulateArguments {
  public:
+  /// Declares the argument and the flags; `name_description` is the help of the argument.
   void AddTo(CLI::App& app, const std::string& name_description);
 
   /// Loads, verifies, simulates, measures. Throws `CommandFailure`.
@@ -21,17 +26,20 @@ class SimulateArguments {
   Schedule LoadLowered(Progress& progress) const;
 
  private:
+  /// What the flags name, before anything is verified.
   struct Given {
     CostSource source;
     GivenSchedule schedule;
   };
+  /// Reads costs and schedule, and warns of flags that have no effect.
   Given Load() const;
+  /// Adds the communication and verifies.
   Lowered Lower(GivenSchedule given, Progress& progress) const;
 
-  std::string name_;
+  std::string name_;  ///< NAME|FILE.
   ScheduleArguments schedule_;
-  ReceivePolicy receive_;
-  const CLI::Option* receive_flag_ = nullptr;
+  ReceivePolicy receive_;  ///< Where receives are posted, if the schedule has none.
+  const CLI::Option* receive_flag_ = nullptr;  ///< Tells whether the policy was given.
   CostArguments costs_;
 };
 

@@ -27,6 +27,7 @@ namespace stagecraft {
 namespace {
 
 constexpr std::int32_t kMost = std::numeric_limits<std::int32_t>::max();
+// The most of any size of model or data, and what holds without the flags.
 constexpr std::int32_t kMostSize = 1 << 20;
 constexpr std::int32_t kDefaultMicrobatchSize = 16;
 constexpr std::int32_t kDefaultSamples = 4096;
@@ -51,6 +52,8 @@ void CheckModel(const GivenTraining& given) {
       OrRefuse("--model", [&] { return StageInputs(given.task.model, given.task.sample).back(); });
   const TrainingData& data = given.data;
   const Layer& first = given.task.model.stages.front().front();
+
+  // Whole numbers as inputs need an embedding, and an embedding needs them.
   const bool has_tokens = data.input_type == ElementType::kInt64;
   if (has_tokens != (first.kind == LayerKind::kEmbedding)) {
     throw CommandFailure(ExitCode::kUsage, "--model",
@@ -58,19 +61,25 @@ void CheckModel(const GivenTraining& given) {
                                       "whole numbers"
                                     : "expected data of whole numbers for its embedding");
   }
+
   RequireClasses(data, has_tokens ? std::optional(first.Size("size")) : std::nullopt,
                  output.empty() ? std::nullopt : std::optional(output.back()));
   TensorShape expected = data.target_sample;
+
+  // The kind of the targets decides which loss there is.
   const bool is_classes = data.target_type == ElementType::kInt64;
   if (is_classes != (given.task.loss == Loss::kCrossEntropy)) {
     throw CommandFailure(ExitCode::kUsage, "--loss",
                          is_classes ? "expected cross-entropy, since the targets are classes"
                                     : "expected mse, since the targets are numbers");
   }
+
+  // The cross-entropy takes one number per class.
   if (is_classes) {
-    const std::int64_t needed = data.recorded ? 1 : data.outputs;  // Of a file, see above.
+    const std::int64_t needed = data.recorded ? 1 : data.outputs;  // A file was checked above.
     expected.push_back(output.empty() ? 0 : std::max(output.back(), needed));
   }
+
   if (output != expected) {
     throw CommandFailure(
         ExitCode::kUsage, "--model",
@@ -79,7 +88,8 @@ void CheckModel(const GivenTraining& given) {
   }
 }
 
-/// Micro-batches between two points where every stage has made its updates: an epoch is a multiple.
+/// Micro-batches between two points where every stage has made all its updates; an epoch has a
+/// multiple of them.
 std::int64_t UnitOf(const Generator& generator, const GeneratorOptions& options) {
   std::int64_t unit = options.microbatches;
   const std::int32_t standard = generator.updates_every_ranks ? options.ranks : 1;
@@ -106,27 +116,31 @@ std::int32_t EpochOf(const TrainingData& data, std::int64_t unit) {
   return microbatches;
 }
 
-/// Puts a drained piece before and behind the micro-batches of `options`, whose place it returns.
-/// Does nothing of the kind if no version lives across the drains, or the generator would not take
-/// it.
+/// Puts a drained piece before and behind the micro-batches of `options`, as `neighbours` asks, and
+/// returns their new place. Changes nothing and returns nullopt if no version lives across the
+/// drains, or the generator would not take the longer stream.
 std::optional<MicrobatchRange> Extend(const Generator& generator, GeneratorOptions& options,
                                       Neighbours neighbours) {
   const std::int64_t all = std::int64_t{options.microbatches} * options.batches;
   const std::int64_t every = options.drain_every > 0 ? options.drain_every : all;
   const std::int64_t before =
       neighbours.before ? std::lcm(every, std::int64_t{options.microbatches}) : 0;
+
   // A run that ends between two drains has none like it behind it.
   const std::int64_t behind =
       neighbours.behind && all % every == 0 ? UnitOf(generator, options) : 0;
+
   if (!generator.reads_over_drains || before + behind == 0 || before + all + behind > kMost) {
     return std::nullopt;
   }
+
   GeneratorOptions longer = options;
   longer.drain_every = static_cast<std::int32_t>(every);
   longer.batches = static_cast<std::int32_t>((before + all + behind) / options.microbatches);
   if (!CheckOptions(generator, longer).empty()) {
     return std::nullopt;
   }
+
   options = longer;
   return MicrobatchRange{static_cast<std::int32_t>(before),
                          static_cast<std::int32_t>(before + all)};
@@ -293,6 +307,8 @@ Model TrainingArguments::LoadModel(const TrainingData& data, std::int32_t stages
     }
     return model;
   }
+
+  // A model that has a name is cut where --cut says, else so that stages have even work.
   return OrRefuse("--model", [&] {
     const std::vector<std::vector<Layer>> units = Units(data);
     const std::vector<std::int32_t> cut =
@@ -310,18 +326,24 @@ GivenTraining TrainingArguments::Load(const std::string& name_or_file,
   if (epochs_ && schedule_->HasBatches()) {
     throw CommandFailure(ExitCode::kUsage, "--epochs", "expected this or -n, not both");
   }
+
   GivenTraining given;
   CheckModelName(model_);
   given.data = LoadData();
+
+  // How long the run is: whole epochs, or -n batches.
   const bool by_epochs = !schedule_->HasBatches() && (epochs_ || default_epochs_ > 0);
   const std::int64_t epochs = epochs_.value_or(default_epochs_);
   std::optional<std::int32_t> stages;
   if (!cut_.empty()) {
     stages = static_cast<std::int32_t>(cut_.size()) + 1;
   }
+
+  // Generated schedules are as long as the data, which are known by now, need them to be.
   given.schedule = schedule_->LoadAdjusted(
       name_or_file, stages, [&](const Generator& generator, GeneratorOptions& options) {
         given.per_epoch = EpochOf(given.data, UnitOf(generator, options));
+
         const bool may_drain =
             (generator.takes & kTakesDrainEvery) != 0 && options.drain_every == 0;
         if (drained_pieces_ > 1 && may_drain) {
@@ -330,6 +352,7 @@ GivenTraining TrainingArguments::Load(const std::string& name_or_file,
           options.drain_every = static_cast<std::int32_t>(
               std::max(all / drained_pieces_ / unit, std::int64_t{1}) * unit);
         }
+
         if (by_epochs) {
           const std::int64_t batches = epochs * given.per_epoch / options.microbatches;
           options.batches = static_cast<std::int32_t>(std::min<std::int64_t>(batches, kMost));
@@ -337,8 +360,11 @@ GivenTraining TrainingArguments::Load(const std::string& name_or_file,
             options.drain_every = given.per_epoch;
           }
         }
+
         given.range = Extend(generator, options, neighbours);
       });
+
+  // A file has its own length, and runs as often as that makes the epochs.
   const Shape& shape = given.schedule.schedule.shape;
   if (given.schedule.generator == nullptr) {
     given.per_epoch = EpochOf(given.data, shape.microbatches);
@@ -347,6 +373,7 @@ GivenTraining TrainingArguments::Load(const std::string& name_or_file,
                                    std::min<std::int64_t>(epochs * given.rounds_per_epoch, kMost))
                              : schedule_->Options({}).batches;
   }
+
   given.task = TaskFor(LoadModel(given.data, shape.stages), given.data);
   given.task.microbatches_per_epoch = given.per_epoch;
   given.task.training = given.data.Training(given.per_epoch, given.task.seed);

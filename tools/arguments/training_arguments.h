@@ -16,18 +16,19 @@ namespace stagecraft {
 
 /// What a command trains: the task, and the schedule that says in which order.
 struct GivenTraining {
-  TrainingTask task;
-  GivenSchedule schedule;
-  TrainingData data;
-  std::int32_t rounds = 1;  ///< How often the schedule runs, if it is a file.
-  std::int32_t rounds_per_epoch = 1;
-  std::int32_t per_epoch = 0;  ///< Micro-batches.
-  /// What is trained of the schedule, if that is longer.
+  TrainingTask task;                  ///< What is trained: model, data, optimizer, device.
+  GivenSchedule schedule;             ///< The order of the ops; empty for a profile.
+  TrainingData data;                  ///< The source of the micro-batches.
+  std::int32_t rounds = 1;            ///< How often the schedule runs, if it comes from a file.
+  std::int32_t rounds_per_epoch = 1;  ///< How many of these runs make an epoch.
+  std::int32_t per_epoch = 0;         ///< Micro-batches in an epoch.
+  /// Which micro-batches of the schedule are trained; nullopt: all of them.
   std::optional<MicrobatchRange> range;
 };
 
-/// What a run is part of: it goes on from one like it, or one may go on from it. Then a generated
-/// stream in which versions live across drains is longer by a drained piece.
+/// Whether a run goes on from one like it (`before`), or one goes on from it (`behind`). A
+/// generated stream in which versions live across drains then has one more drained piece on that
+/// side.
 struct Neighbours {
   bool before = false;
   bool behind = false;
@@ -44,7 +45,7 @@ class TrainingArguments {
   /// less often, or never, if that would be within an update.
   void DrainInPieces(std::int32_t pieces) { drained_pieces_ = pieces; }
 
-  /// For commands that declare `--microbatch-size` for something else as well.
+  /// Sets the size where a command declares `--microbatch-size` for something else as well.
   void SetMicrobatchSize(std::int32_t size) { microbatch_size_ = size; }
 
   /// Throws `CommandFailure` (usage) with what is wrong.
@@ -52,6 +53,7 @@ class TrainingArguments {
 
   /// Each unit of the model as a stage of its own, or the stages of a model file; no schedule.
   GivenTraining LoadForProfile() const;
+  /// Whether `--model` means a file.
   bool ModelIsFile() const;
 
   /// A warning for each flag that was given and changes nothing for a training with `schedule`.
@@ -60,32 +62,41 @@ class TrainingArguments {
   std::vector<Diagnostic> IdleFlagsOfProfile() const;
 
  private:
+  /// Every flag that changes nothing, given or not; `predicts` as in `FlagsOfOptimizer`.
   std::vector<IdleFlag> IdleFlagsFor(bool predicts) const;
   std::string DefaultData() const { return model_ == "gpt" ? "tokens" : "digits"; }
+  /// The data that the flags name, in the type that the model computes with.
   TrainingData LoadData() const;
+  /// Whether the first layer of the model is an embedding, which takes tokens.
   bool BeginsWithTokens() const;
+  /// The units of a model that has a name.
   std::vector<std::vector<Layer>> Units(const TrainingData& data) const;
+  /// The model in `stages` stages. Throws `CommandFailure` (usage) if it cannot have as many.
   Model LoadModel(const TrainingData& data, std::int32_t stages) const;
+  /// Throws `CommandFailure` (usage) with what is wrong in the file.
   Model ReadModelFile() const;
-  /// All that does not depend on the schedule.
+  /// Everything that does not depend on the schedule.
   TrainingTask TaskFor(Model model, const TrainingData& data) const;
+  /// What each unit weighs in an even cut: floating-point work, or with `--cut measured`
+  /// nanoseconds.
   std::vector<double> CostsOfUnits(const std::vector<std::vector<Layer>>& units,
                                    const TrainingData& data) const;
 
-  const ScheduleArguments* schedule_ = nullptr;
-  const CLI::App* app_ = nullptr;
+  const ScheduleArguments* schedule_ = nullptr;  ///< The command's; set by `AddTo`.
+  const CLI::App* app_ = nullptr;                ///< Tells which flags were given.
   OptimizerArguments optimizer_;
   DeviceArguments device_;
-  std::string model_ = "mlp";
-  std::optional<std::string> data_;
+  std::string model_ = "mlp";        ///< A name or a file.
+  std::optional<std::string> data_;  ///< Nullopt: `DefaultData()`.
+  /// Nullopt: what the model, or the kind of data, has by itself.
   std::optional<std::int32_t> width_, depth_, heads_, length_, vocabulary_, samples_;
   std::optional<std::int32_t> microbatch_size_, epochs_, seed_;
-  std::vector<std::int32_t> cut_;
-  std::optional<Loss> loss_;
+  std::vector<std::int32_t> cut_;  ///< First unit of each stage but the first; empty: even work.
+  std::optional<Loss> loss_;       ///< Nullopt: the usual one for the targets.
   ElementType type_ = ElementType::kFloat32;
-  std::int32_t default_epochs_ = 0;
-  std::int32_t drained_pieces_ = 1;
-  bool cuts_by_measuring_ = false;
+  std::int32_t default_epochs_ = 0;  ///< 0: -n says how long the run is.
+  std::int32_t drained_pieces_ = 1;  ///< As in `DrainInPieces`.
+  bool cuts_by_measuring_ = false;   ///< `--cut measured`.
 };
 
 }  // namespace stagecraft

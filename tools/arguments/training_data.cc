@@ -30,6 +30,7 @@ constexpr TeacherSizes kTeachers[] = {{Task::kClasses, 16, 10, 1},
                                       {Task::kImages, 3, 10, 16},
                                       {Task::kTokens, 1, 1, 1}};
 
+/// Throws `CommandFailure` (usage) with what is wrong in the file.
 Safetensors ReadContent(const std::string& path) {
   Result<Safetensors> content = ReadSafetensors(ReadFile(path), path);
   if (!content) {
@@ -38,6 +39,7 @@ Safetensors ReadContent(const std::string& path) {
   return *std::move(content.value);
 }
 
+/// Throws `CommandFailure` (usage) with the data that were probably meant.
 [[noreturn]] void RefuseUnknown(const std::string& name) {
   std::vector<std::string_view> names = NamesOf(Task());
   names.insert(names.begin(), "digits");
@@ -46,6 +48,7 @@ Safetensors ReadContent(const std::string& path) {
                                    fmt::join(names, ", "), name, DidYouMean(name, names)));
 }
 
+/// Without the first dimension, which counts the samples.
 TensorShape SampleOf(const HostTensor& tensor) {
   return {tensor.shape.begin() + 1, tensor.shape.end()};
 }
@@ -60,6 +63,7 @@ std::int64_t OutputsOf(const HostTensor& target) {
   return *std::max_element(classes.begin(), classes.end()) + 1;
 }
 
+/// Takes shapes, types and the usual loss of the targets from `set`.
 void DescribeSamples(const DataSet& set, TrainingData& data) {
   data.sample = SampleOf(set.x);
   data.input_type = set.x.type;
@@ -68,11 +72,13 @@ void DescribeSamples(const DataSet& set, TrainingData& data) {
   data.loss = set.y.type == ElementType::kInt64 ? Loss::kCrossEntropy : Loss::kMeanSquares;
 }
 
+/// The micro-batches of a file, as they are.
 TrainingData LoadRecorded(const TrainingDataRequest& request) {
   DataWanted wanted{.type = request.type, .tokens = request.tokens};
   if (request.loss) {
     wanted.classes = *request.loss == Loss::kCrossEntropy;
   }
+
   Result<std::vector<DataSet>> batches =
       ReadRecordedBatches(ReadContent(request.name), wanted, request.name);
   if (!batches) {
@@ -82,6 +88,7 @@ TrainingData LoadRecorded(const TrainingDataRequest& request) {
   TrainingData data;
   data.name = request.name;
   data.recorded = std::make_shared<const std::vector<DataSet>>(*std::move(batches.value));
+
   const DataSet& first = data.recorded->front();
   data.microbatches = static_cast<std::int64_t>(data.recorded->size());
   data.microbatch_size = static_cast<std::int32_t>(data.Sizes(data.microbatches).largest);
@@ -96,6 +103,7 @@ TrainingData LoadRecorded(const TrainingDataRequest& request) {
   return data;
 }
 
+/// A data set by name, in samples for training and for evaluation.
 SplitData LoadSplit(const TrainingDataRequest& request) {
   if (request.name == "digits") {
     return SplitDigits(ReadContent(FindData("digits.safetensors")), request.type);
@@ -113,9 +121,11 @@ SplitData LoadSplit(const TrainingDataRequest& request) {
                          request.type);
     }
   }
+
   RefuseUnknown(request.name);
 }
 
+/// Type, shape and a hash of the bytes.
 std::string IdentityOf(const HostTensor& tensor) {
   const std::string_view bytes(reinterpret_cast<const char*>(tensor.memory.data),
                                tensor.memory.bytes);
@@ -191,6 +201,7 @@ std::function<std::unique_ptr<BatchSource>()> TrainingData::Training(std::int64_
       return std::make_unique<RecordedBatches>(batches, per_epoch);
     };
   }
+  // All ranks share the samples; each has its own place in them.
   const auto data = std::make_shared<const DataSet>(split.training);
   const ShuffledBatches::Options options{microbatch_size, per_epoch, seed};
   return [data, options] { return std::make_unique<ShuffledBatches>(data, options); };
@@ -231,6 +242,8 @@ TrainingData LoadTrainingData(const TrainingDataRequest& request) {
   data.split = LoadSplit(request);
   data.microbatch_size = request.microbatch_size;
   data.microbatches = data.split.training.x.shape.front() / request.microbatch_size;
+
+  // A last micro-batch that is not full is left out, which may be the only one.
   if (data.microbatches == 0) {
     throw CommandFailure(ExitCode::kUsage, "--microbatch-size",
                          fmt::format("expected at most {}, the samples to train with, got {}",

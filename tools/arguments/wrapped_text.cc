@@ -26,10 +26,11 @@ std::size_t ColumnsOf(std::string_view text) {
 /// What stands where one line ends and the next begins, and columns that the former takes.
 struct Break {
   std::string text;
-  std::size_t columns_before = 0;  ///< Of the line that ends.
-  std::size_t columns_behind = 0;  ///< Of the line that begins.
+  std::size_t columns_before = 0;  ///< Columns that it takes at the end of a line.
+  std::size_t columns_behind = 0;  ///< Columns that it takes at the beginning of the next.
 };
 
+/// Fills lines of `width` columns with the words of `text`; the first begins at column `begin`.
 std::string Filled(std::string_view text, std::size_t width, std::size_t begin, const Break& gap) {
   std::string out;
   std::size_t column = begin;
@@ -37,6 +38,7 @@ std::string Filled(std::string_view text, std::size_t width, std::size_t begin, 
 
   for (const std::string_view word : WordsOf(text)) {
     const std::size_t columns = ColumnsOf(word);
+    // A word that is too long for any line stands alone on one.
     if (!is_first_of_line && column + 1 + columns + gap.columns_before > width) {
       out += gap.text;
       column = gap.columns_behind;
@@ -49,6 +51,7 @@ std::string Filled(std::string_view text, std::size_t width, std::size_t begin, 
     column += columns;
     is_first_of_line = false;
   }
+
   return out;
 }
 
@@ -78,6 +81,7 @@ std::string WrappedProse(std::string_view prose, std::size_t width) {
     const std::size_t end = std::min(prose.find('\n'), prose.size());
     const std::string_view line = prose.substr(0, end);
     prose.remove_prefix(std::min(end + 1, prose.size()));
+
     if (!line.empty() && !line.starts_with("  ")) {
       paragraph.append(paragraph.empty() ? "" : " ").append(line);
       continue;
@@ -85,6 +89,8 @@ std::string WrappedProse(std::string_view prose, std::size_t width) {
 
     // A command, which may go on in the next line, or an empty line.
     end_paragraph();
+
+    // A command may go on in the next line, so that it is only complete without a backslash.
     const std::size_t begin = std::min(line.find_first_not_of(' '), line.size());
     command.append(command.empty() ? "" : " ").append(line.substr(begin));
     if (command.ends_with(" \\")) {

@@ -29,12 +29,14 @@ namespace {
 
 constexpr std::int32_t kMost = std::numeric_limits<std::int32_t>::max();
 
+/// Only what is good or bad has a colour.
 void PrintLine(const VerdictLine& line) {
   Print(line.head);
   Print(line.text, line.good ? Colour::kGreen : Colour::kRed);
   Print("\n");
 }
 
+/// `stagecraft check`: verifies schedules in every send mode, and holds them against limits.
 class CheckCommand : public Command {
  public:
   explicit CheckCommand(CLI::App& app) {
@@ -45,9 +47,11 @@ class CheckCommand : public Command {
               "send mode that decides the exit code [eager]");
     receive_flag_ = AddReceive(app, request_.receive);
     app.add_flag("--json", json_, "print JSON (schema: check.schema.json)");
+
     AddLimits(app);
     schedule_.AddTo(app);
     costs_.AddTo(app, CostArguments::Which::kSizes);
+
     app.footer(R"(Examples:
   stagecraft check 1f1b -p 4 -m 8 --max-activations 4
   stagecraft check pipedream -p 4 -m 8 --max-slots 4 --max-staleness 3
@@ -61,6 +65,8 @@ class CheckCommand : public Command {
     CheckNames();
     const CostSource source = costs_.Load();
     PrintDiagnostics(WarningsOf(costs_.IdlePer(), fmt::format("{}", fmt::join(names_, ", "))));
+
+    // Text comes as soon as there is some; JSON needs all verdicts.
     std::vector<ScheduleVerdict> verdicts;
     ExitCode worst = ExitCode::kFine;
     for (const std::string& name : names_) {
@@ -70,6 +76,7 @@ class CheckCommand : public Command {
         PrintVerdict(verdicts.back());
       }
     }
+
     if (json_) {
       PrintJson(VerdictsToJson(verdicts, request_.send));
     }
@@ -77,7 +84,9 @@ class CheckCommand : public Command {
   }
 
  private:
+  /// Declares the limits, each of which fails the check if it is exceeded.
   void AddLimits(CLI::App& app) {
+    // A limit that is not given is none.
     ScheduleLimits& limits = request_.limits;
     AddInteger(app, "--max-staleness", {0, kMost, "K"}, limits.staleness,
                "fail if a gradient missed more updates than this");
@@ -85,6 +94,7 @@ class CheckCommand : public Command {
                "fail if a rank holds more weight copies of a stage than this");
     AddInteger(app, "--max-activations", {0, kMost, "K"}, limits.activations,
                "fail if a rank holds more activation sets of a stage than this");
+
     app.add_option_function<std::string>(
            "--max-memory",
            [&limits](const std::string& text) {
@@ -95,6 +105,7 @@ class CheckCommand : public Command {
         ->type_name("BYTES");
   }
 
+  /// Throws `CommandFailure` (usage) for names and flags that do not go together.
   void CheckNames() const {
     if (std::count(names_.begin(), names_.end(), "-") > 1) {
       throw CommandFailure(ExitCode::kUsage, "-", "standard input can be read once");
@@ -105,7 +116,7 @@ class CheckCommand : public Command {
     }
   }
 
-  /// What can't be read is a verdict too, since others may follow.
+  /// What cannot be read is a verdict, too, since other schedules may follow.
   ScheduleVerdict JudgeOne(const std::string& name, const CostSource& source) const {
     ScheduleVerdict verdict;
     Costs costs;
@@ -118,17 +129,20 @@ class CheckCommand : public Command {
       }
       verdict = Judge(given.schedule, request);
     } catch (const CommandFailure& failure) {
+      // A failure while running says nothing about the schedule.
       if (failure.Code() == ExitCode::kFailed) {
         throw;
       }
       verdict.code = failure.Code();
       verdict.found = failure.Diagnostics();
     }
+
     verdict.name = name;
     verdict.costs = std::move(costs);
     return verdict;
   }
 
+  /// Generates or reads one of the schedules. Throws `CommandFailure` (usage).
   GivenSchedule Load(const std::string& name, const CostSource& source) const {
     const bool beside_others = names_.size() > 1 && FindGenerator(name) == nullptr;
     GivenSchedule given = beside_others ? schedule_.LoadFileAmongOthers(name)
@@ -141,7 +155,8 @@ class CheckCommand : public Command {
     return given;
   }
 
-  /// Verdicts, then why; last, so that nothing good stands below it, whether limits were kept.
+  /// Verdicts first, then the reasons. Whether limits were kept comes last, so that nothing good
+  /// stands below it.
   void PrintVerdict(const ScheduleVerdict& verdict) const {
     const bool several = names_.size() > 1;
     if (several) {
@@ -153,6 +168,7 @@ class CheckCommand : public Command {
     for (const VerdictLine& line : SendModeLines(verdict)) {
       PrintLine(line);
     }
+    // With several, each has to have a line, or it would seem to be missing.
     if (several && verdict.modes.empty()) {
       const bool unreadable = verdict.code == ExitCode::kUsage;
       PrintLine({"", unreadable ? "cannot be read" : Summary(verdict.found), false});

@@ -34,17 +34,19 @@
 namespace stagecraft {
 namespace {
 
+/// Many, so that filling and draining hardly count.
 constexpr std::int32_t kDefaultBatches = 32;
 
 enum class Format : std::uint8_t { kMarkdown, kCsv, kJson };
 
-/// A schedule to compare, and how many of the given micro-batches one of its own is.
+/// A schedule to compare, and how many of the given micro-batches make one of its own.
 struct Contestant {
   std::string name;
   GivenSchedule given;
   std::int32_t factor = 1;
 };
 
+/// `stagecraft compare`: many schedules on the same costs.
 class CompareCommand : public Command {
  public:
   explicit CompareCommand(CLI::App& app) {
@@ -65,6 +67,7 @@ class CompareCommand : public Command {
         ->type_name("FILE");
     schedule_.AddTo(app, kDefaultBatches);
     receive_flag_ = AddReceive(app, receive_);
+    // Approaches have different numbers of stages, which shall be the same model.
     costs_.SetDefaultPer(CostsPer::kRank);
     costs_.AddTo(app);
     app.footer(R"(Without costs every rank's share of the model takes 1 ms forward and 2 ms
@@ -95,7 +98,8 @@ Examples:
                            "is for files, but none is given; expected -n for more batches");
     }
 
-    // All are there before any is simulated: whether they can be compared is known at once.
+    // All are loaded before any is simulated, so that it is known at once whether they can be
+    // compared.
     Comparison comparison;
     std::vector<Contestant> contestants;
     Progress progress;
@@ -108,6 +112,8 @@ Examples:
       contestants.push_back(Load(name, ranks, source));
       comparison.rows.push_back(RowOf(contestants.back(), source));
     }
+
+    // A Ctrl-C while loading leaves those that are loaded.
     if (!contestants.empty()) {
       Prepare(contestants, source, ranks, comparison);
       SimulateRows(contestants, progress, comparison);
@@ -117,6 +123,7 @@ Examples:
       PrintComparison(comparison);
       FlushOutput();
     }
+
     FailIfStopped(names, comparison.rows.size());
     if (!baseline) {
       return ExitCode::kFine;
@@ -149,9 +156,12 @@ Examples:
       throw CommandFailure(ExitCode::kUsage, std::move(faults));
     }
     CostRows(contestants, source, comparison);
+
+    // All rows share the topology, which depends on a schedule's ranks only.
     Schedule any;
     any.shape.ranks = comparison.settings.ranks;
     comparison.settings.topology = costs_.TopologyFor(any);
+
     comparison.notes = NotesFor(contestants, ranks);
     WarnOfIdleFlags(contestants, source);
   }
@@ -204,11 +214,14 @@ Examples:
       }
       return names_;
     }
+
     std::vector<std::string> names;
     for (const Generator& generator : Generators()) {
       Suited suited = OptionsFor(generator, options);
       const CostedMachine machine{source, costs_, {suited.factor, suited.options.ranks}};
+      // Some options are only in range for what the stages cost.
       NameFaults(generator.name, [&] { AddEstimates(generator, suited.options, machine); });
+
       std::vector<Diagnostic> faults = WithFlags(CheckOptions(generator, suited.options));
       if (faults.empty()) {
         names.emplace_back(generator.name);
@@ -220,6 +233,7 @@ Examples:
       }
       PrintDiagnostics(faults);
     }
+
     if (names.empty()) {
       throw CommandFailure(ExitCode::kUsage, "--all", "nothing can be generated for these options");
     }
@@ -234,6 +248,7 @@ Examples:
   Suited OptionsFor(const Generator& generator, const GeneratorOptions& options) const {
     Suited suited{OnlyTaken(generator, options)};
     if (unit_ == ComparisonUnit::kBatch) {
+      // The paper's own unit: a batch is not split.
       if (generator.whole_batches) {
         suited.factor = options.microbatches;
         suited.options.microbatches = 1;
@@ -244,28 +259,32 @@ Examples:
     return suited;
   }
 
+  /// Reads or generates one of the schedules, for the costs that it will have.
   Contestant Load(const std::string& name, std::optional<std::int32_t> ranks,
                   const CostSource& source) const {
     Contestant contestant;
     contestant.name = name;
     const Generator* generator = FindGenerator(name);
+
     if (generator == nullptr) {
       contestant.given = schedule_.LoadFileAmongOthers(name);
     } else {
       Suited suited = OptionsFor(*generator, schedule_.Options(ranks));
       contestant.factor = suited.factor;
       const CostedMachine machine{source, costs_, {suited.factor, suited.options.ranks}};
+      // Several are generated: a fault has to say for which.
       NameFaults(name, [&] {
         contestant.given.schedule = ValueOrUsage(GenerateFor(name, suited.options, &machine));
       });
       contestant.given.generator = generator;
       contestant.given.options = std::move(suited.options);
     }
+
     costs_.CheckStages(contestant.given);
     return contestant;
   }
 
-  /// All of the row but what is simulated.
+  /// All of the row but its costs and what is simulated.
   static ComparisonRow RowOf(const Contestant& contestant, const CostSource& source) {
     ComparisonRow row;
     row.approach = contestant.name;
@@ -277,17 +296,21 @@ Examples:
     return row;
   }
 
+  /// Simulates `contestant` with the costs that `row` has, and adds what was measured.
   void SimulateRow(Contestant contestant, Progress& progress, ComparisonRow& row) const {
     Schedule& schedule = contestant.given.schedule;
     const std::int32_t ranks = schedule.shape.ranks;
+    // Of the row's own ranks, which may be others than those of the comparison.
     Topology topology = costs_.TopologyFor(schedule);
     Lowered lowered = LowerAndVerify(std::move(schedule), {.receive = receive_,
                                                            .receive_given = !receive_flag_->empty(),
                                                            .generated = !row.is_file,
                                                            .send = costs_.Send()});
+
     row.metrics = SimulateAndMeasure(std::move(lowered), row.costs, std::move(topology),
                                      Engine::kReplay, progress)
                       .metrics;
+
     if (costs_.HasMemory()) {
       row.fits = Fits(row.metrics, costs_.MemoryOfRanks(ranks));
     }
@@ -300,6 +323,8 @@ Examples:
     if (!costs_.AnyDurations()) {
       notes.emplace_back(kAssumedCosts);
     }
+
+    // An option that only some of the rows take makes them differ in more than their approach.
     const GeneratorOptions options = schedule_.Options(ranks);
     for (const OptionTraits& option : AllOptionTraits()) {
       std::vector<std::string> without;
@@ -314,6 +339,7 @@ Examples:
             fmt::format("{} does not apply to {}", FlagOf(option.name), fmt::join(without, ", ")));
       }
     }
+
     return notes;
   }
 
@@ -331,18 +357,22 @@ Examples:
     }
   }
 
+  /// Fills in what is the same for all rows.
   void Describe(const CostSource& source, std::optional<std::int32_t> ranks,
                 Comparison& comparison) const {
     const GeneratorOptions options = schedule_.Options(ranks);
     ComparisonSettings& settings = comparison.settings;
     settings.unit = unit_;
     settings.ranks = schedule_.HasRanks() ? options.ranks : RanksOf(comparison.rows, options.ranks);
+
     const bool any_generated = !std::all_of(comparison.rows.begin(), comparison.rows.end(),
                                             [](const auto& row) { return row.is_file; });
+    // Files have no batches.
     if (any_generated) {
       settings.microbatches = options.microbatches;
       settings.batches = options.batches;
     }
+
     settings.microbatch_size = source.MicrobatchSize();
     settings.costs =
         costs_.AnyDurations() || costs_.AnySizes()
@@ -350,11 +380,13 @@ Examples:
             : fmt::format("costs assumed per rank (1/{} of the model)", settings.ranks);
     settings.costs_per_stage = costs_.ArePerStage();
     settings.receive = ToString(receive_);
+
     if (source.GetProfile()) {
       settings.profile = source.GetProfile()->source;
     }
   }
 
+  /// Read before anything is simulated, so that a wrong file costs no time.
   std::optional<nlohmann::ordered_json> LoadBaseline() const {
     if (baseline_.empty()) {
       return std::nullopt;

@@ -40,6 +40,7 @@ Placement ParsePlacement(std::string_view text) {
   }
 }
 
+/// `stagecraft convert`: reads and writes torch's files.
 class ConvertCommand : public Command {
  public:
   explicit ConvertCommand(CLI::App& app) {
@@ -74,18 +75,23 @@ Examples:
       throw CommandFailure(ExitCode::kUsage, "--place",
                            "is for torch's files, but " + in_ + " does not end in .csv");
     }
+
     const GivenSchedule given = place_ ? schedule_.LoadPlaced(in_, *place_) : schedule_.Load(in_);
     const Schedule& schedule = given.schedule;
-    // What can't be lowered can't be executed either.
+
+    // What cannot be lowered cannot be executed either.
     LowerAndVerify(schedule, {});
     if (!IsTorchFile(out_)) {
       WriteFile(out_, stagecraft::Print(schedule));
       return ExitCode::kFine;
     }
+
+    // Without --to, the format follows the schedule.
     const bool comms = HasCommunication(schedule);
     const TorchFormat format = !to_flag_->empty() ? to_
                                : comms            ? TorchFormat::kComputeComms
                                                   : TorchFormat::kComputeOnly;
+
     Result<std::string> text = PrintTorchCsv(schedule, format);
     if (!text) {
       throw CommandFailure(ExitCode::kRefused, std::move(text.diagnostics));

@@ -12,6 +12,7 @@
 namespace stagecraft {
 namespace {
 
+/// `stagecraft explain`: why a schedule takes as long, and what would make it shorter.
 class ExplainCommand : public Command {
  public:
   explicit ExplainCommand(CLI::App& app) {

@@ -17,6 +17,7 @@
 namespace stagecraft {
 namespace {
 
+/// `stagecraft generate`: writes a schedule as text.
 class GenerateCommand : public Command {
  public:
   explicit GenerateCommand(CLI::App& app) {
@@ -51,17 +52,21 @@ Examples:
       WriteFile(output_, std::string(ScheduleTemplate()));
       return ExitCode::kFine;
     }
+
     if (name_.empty()) {
       throw CommandFailure(
           ExitCode::kUsage, "",
           "NAME|FILE is required, or --template; see `stagecraft generate --help`");
     }
+
     const CostSource source = costs_.Load();
     const CostedMachine machine{source, costs_, {}};
     const bool costed = costs_.Any();
     GivenSchedule given =
         schedule_.Load(name_, costs_.DefaultRanks(source), costed ? &machine : nullptr);
     PrintDiagnostics(WarningsOf(costs_.IdlePer(), name_));
+
+    // A cost that cannot matter is taken for a mistake.
     if (costed && (given.generator == nullptr || given.generator->placement == nullptr)) {
       throw CommandFailure(ExitCode::kUsage, name_,
                            "does not depend on costs; expected none of their flags");
@@ -69,6 +74,7 @@ Examples:
     if (costed) {
       ReportCut(source, given.schedule);
     }
+
     Schedule schedule = std::move(given.schedule);
     if (!receive_flag_->empty()) {
       schedule = LowerAndVerify(std::move(schedule), {.receive = receive_,
@@ -76,12 +82,13 @@ Examples:
                                                       .generated = given.generator != nullptr})
                      .schedule;
     }
+
     WriteFile(output_, stagecraft::Print(schedule));
     return ExitCode::kFine;
   }
 
  private:
-  /// On stderr, since the schedule may go to standard output.
+  /// Writes to stderr, since the schedule may go to standard output.
   static void ReportCut(const CostSource& source, const Schedule& schedule) {
     PrintError(CutToText(source.For(schedule)));
   }

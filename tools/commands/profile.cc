@@ -24,6 +24,7 @@
 namespace stagecraft {
 namespace {
 
+/// `stagecraft profile`: measures what the units of a model cost on this machine.
 class ProfileCommand : public Command {
  public:
   explicit ProfileCommand(CLI::App& app) {
@@ -48,6 +49,7 @@ Examples:
     GivenTraining given = training_.LoadForProfile();
     const OutputClaim claim(output_);
     PrintDiagnostics(training_.IdleFlagsOfProfile());
+
     Progress progress;
     progress.Begin("measuring");
     constexpr std::int32_t kDefault = 64;
@@ -56,19 +58,25 @@ Examples:
     if (alone.diverged_at) {
       PrintDiagnostics({WarningOf(*alone.diverged_at)});
     }
+
+    // In a pipeline, transfers run beside the ops of a GPU, and slow them down.
     std::string notes;
     if (given.task.compute.on_gpus) {
+      // The same run once more, beside copies.
       given.task.compute.options.traffic = true;
       progress.Begin("measuring beside copies");
       notes = NotesOf(alone, MeasureSequentially(given.task, microbatches));
       given.task.compute.options.traffic = false;
     }
+
     Profile profile = MeasuredProfile(given, std::move(alone.stages));
     profile.source.notes = std::move(notes);
+    // A named model is yet to be cut; a model file has its stages.
     profile.is_stages = training_.ModelIsFile();
     for (std::size_t i = 0; i < profile.layers.size(); ++i) {
       profile.layers[i].name = NameOf(given.task.model.stages[i]);
     }
+
     if (!output_.empty()) {
       WriteFile(output_, PrintProfile(profile));
     }
@@ -91,12 +99,15 @@ Examples:
       }
       return static_cast<double>(all.count());
     };
+
+    // In sum over all units, of which one alone says little.
     const auto slower = [&](auto time) { return sum(beside_copies, time) / sum(alone, time); };
     std::string clocks = "clock not known";
     if (!alone.clocks.empty()) {
       const auto [low, high] = std::minmax_element(alone.clocks.begin(), alone.clocks.end());
       clocks = fmt::format("clock {} to {} MHz", *low, *high);
     }
+
     return fmt::format(
         "{}; beside copies within the GPU's memory: forward x {:.2f}, backward x "
         "{:.2f}",
@@ -123,9 +134,11 @@ Examples:
                      {"parameters"},
                      {"output"}},
                     {}};
+
     for (std::size_t i = 0; i < profile.layers.size(); ++i) {
       const ProfileLayer& layer = profile.layers[i];
       const MeasuredCosts& at = layer.at.front();
+      // A kind that did not run has no time.
       const auto time = [](const std::optional<Nanoseconds>& duration) {
         return duration ? FormatDuration(*duration) : std::string();
       };
@@ -134,6 +147,7 @@ Examples:
                             FormatBytes(layer.parameter_bytes.value_or(0)),
                             FormatBytes(at.output_bytes.value_or(0))});
     }
+
     return fmt::format("{}, micro-batches of {} samples\n{}, {}\n\n{}",
                        Visible(profile.source.model), profile.microbatch_sizes.front(),
                        Visible(profile.source.framework), Visible(profile.source.device),
@@ -141,7 +155,7 @@ Examples:
            (profile.source.notes.empty() ? "" : "\n" + profile.source.notes + "\n");
   }
 
-  ScheduleArguments schedule_;  // Without flags: nothing is scheduled here.
+  ScheduleArguments schedule_;  // Declares no flags: nothing is scheduled here.
   TrainingArguments training_;
   std::optional<std::int32_t> microbatches_;
   std::string output_;

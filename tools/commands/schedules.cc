@@ -18,6 +18,7 @@
 namespace stagecraft {
 namespace {
 
+/// The flags that the generator takes.
 std::string Parameters(const Generator& generator) {
   std::string text = "-p -m -n";
   for (const OptionTraits& option : AllOptionTraits()) {
@@ -41,6 +42,7 @@ void PrintEntry(const Generator& generator) {
   }
 }
 
+/// `stagecraft schedules`: what can be generated, with bounds and sources.
 class SchedulesCommand : public Command {
  public:
   explicit SchedulesCommand(CLI::App& app) {
@@ -50,6 +52,7 @@ class SchedulesCommand : public Command {
 
   ExitCode Run() override {
     std::vector<const Generator*> chosen;
+    // A wrong name ends the command before anything is printed.
     for (const std::string& name : names_) {
       chosen.push_back(&NamedGenerator(name));
     }
@@ -71,6 +74,7 @@ class SchedulesCommand : public Command {
   }
 
  private:
+  /// Throws `CommandFailure` (usage) with the name that was probably meant.
   static const Generator& NamedGenerator(const std::string& name) {
     if (const Generator* const generator = FindGenerator(name)) {
       return *generator;

@@ -35,8 +35,9 @@ namespace stagecraft {
 namespace {
 
 constexpr std::int32_t kMost = std::numeric_limits<std::int32_t>::max();
+/// Ticks drawn at most, where --columns does not say it.
 constexpr std::int32_t kDefaultColumns = 160;
-constexpr std::size_t kReadsShown = 16;
+constexpr std::size_t kReadsShown = 16;  // Versions listed for each stage and direction.
 constexpr const char* kStageLegend =
     "Staleness: updates that a gradient missed, once the pipeline is full; nominal: counted from\n"
     "the weights that a prediction aimed at. Activation sets: micro-batches that wait for their\n"
@@ -52,15 +53,19 @@ std::string Reads(const Schedule& schedule, std::int32_t rank, std::int32_t stag
     if (op.stage != stage || !wanted) {
       continue;
     }
+
+    // The pattern repeats soon, and a line should stay a line.
     if (++shown > kReadsShown) {
       return text + " ...";
     }
     text += fmt::format("{}@{}", text.empty() ? "" : " ", op.version);
     text += op.horizon == 0 ? "" : fmt::format("{:+}", op.horizon);
   }
+
   return text;
 }
 
+/// Which versions the ops of each stage read, on each rank that has it.
 std::string VersionsToText(const Schedule& schedule) {
   TextTable table;
   table.columns = {
@@ -76,6 +81,7 @@ std::string VersionsToText(const Schedule& schedule) {
   return ToPlainText(table);
 }
 
+/// `0 x4, 1 x12`: how many updates were missed, and by how many micro-batches.
 std::string Histogram(const StageStaleness& staleness) {
   std::string text;
   for (const auto& [missed, count] : staleness.histogram) {
@@ -84,6 +90,7 @@ std::string Histogram(const StageStaleness& staleness) {
   return text.empty() ? "-" : text;
 }
 
+/// What each stage needs to hold, and how stale its gradients are.
 std::string StagesToText(const Schedule& schedule) {
   const Table<StageStaleness> staleness = FindStaleness(schedule);
   const Table<std::int32_t> sets = PeakActivationSets(schedule);
@@ -114,6 +121,7 @@ std::string StagesToText(const Schedule& schedule) {
   return ToPlainText(table) + kStageLegend;
 }
 
+/// `8 F, 8 B, 1 S`.
 std::string Counts(const RankPhases& phases) {
   std::string text;
   for (const OpTraits& traits : AllOpTraits()) {
@@ -130,10 +138,12 @@ std::string RanksToText(const Schedule& schedule, const std::vector<RankMemory>&
   const std::vector<RankPhases> phases = FindPhases(schedule);
   TextTable table;
   table.columns = {{"rank"}, {"stages", Align::kLeft}, {"warm-up"}, {"steady"}, {"cool-down"}};
+  // Without sizes there is no memory to speak of.
   if (!memory.empty()) {
     table.columns.insert(table.columns.end(), {{"weights, optimizer"}, {"peak memory"}});
   }
   table.columns.push_back({"ops", Align::kLeft});
+
   for (std::size_t rank = 0; rank < phases.size(); ++rank) {
     const RankPhases& phase = phases[rank];
     const std::int64_t ops = static_cast<std::int64_t>(schedule.programs[rank].size());
@@ -145,12 +155,15 @@ std::string RanksToText(const Schedule& schedule, const std::vector<RankMemory>&
       row.push_back(FormatBytes(memory[rank].static_bytes));
       row.push_back(FormatBytes(memory[rank].peak_bytes));
     }
+
     row.push_back(Counts(phase));
     table.rows.push_back(std::move(row));
   }
+
   return ToPlainText(table);
 }
 
+/// `stagecraft show`: draws a schedule, and says what it needs.
 class ShowCommand : public Command {
  public:
   explicit ShowCommand(CLI::App& app) {
@@ -158,6 +171,7 @@ class ShowCommand : public Command {
                    "schedule to show: a name (see `stagecraft schedules`), a *.sched file, or "
                    "torch's *.csv")
         ->required();
+
     app.add_flag("--versions", diagram_.versions, "write F3@2+1 instead of F3 in the diagram");
     app.add_flag("--updates", diagram_.updates, "draw optimizer steps and predictions as well");
     AddInteger(
@@ -165,6 +179,7 @@ class ShowCommand : public Command {
         fmt::format("draw the first N ticks, each of which is several characters wide; 0 draws "
                     "all [what fits on the terminal, at most {}]",
                     kDefaultColumns));
+
     schedule_.AddTo(app);
     costs_.AddTo(app, CostArguments::Which::kSizes);
     app.footer(R"(Examples:
@@ -179,6 +194,7 @@ class ShowCommand : public Command {
     const GivenSchedule given = schedule_.Load(name_, costs_.DefaultRanks(source));
     costs_.CheckStages(given);
     PrintDiagnostics(WarningsOf(costs_.IdlePer(), name_));
+
     const Schedule& schedule = given.schedule;
     const Schedule lowered =
         LowerAndVerify(schedule, {.receive = {}, .generated = given.generator != nullptr}).schedule;
@@ -191,6 +207,7 @@ class ShowCommand : public Command {
 
     PrintHead(schedule);
     diagram_.max_columns = columns_.value_or(kDefaultColumns);
+    // A line that the terminal wraps would be no picture.
     if (!columns_) {
       diagram_.max_characters = static_cast<std::int64_t>(OutputColumns().value_or(0));
     }
@@ -209,6 +226,7 @@ class ShowCommand : public Command {
   }
 
  private:
+  /// The lines above the diagram.
   static void PrintHead(const Schedule& schedule) {
     stagecraft::Print(fmt::format("{}: {} ranks, {} stages, {} micro-batches, fingerprint {}\n{}\n",
                                   ShownName(schedule), schedule.shape.ranks, schedule.shape.stages,

@@ -21,6 +21,7 @@
 namespace stagecraft {
 namespace {
 
+/// `stagecraft simulate`: predicts when each op of a schedule runs.
 class SimulateCommand : public Command {
  public:
   explicit SimulateCommand(CLI::App& app) {
@@ -30,22 +31,27 @@ class SimulateCommand : public Command {
     AddChoice(
         app, "--engine", {"replay", "events"}, engine_,
         "how it is computed, with the same answer: a compiled sweep, or discrete events [replay]");
+
+    // Flags that would print two things at once exclude each other.
     CLI::Option* json = app.add_flag("--json", json_, "print JSON (simulate.schema.json)");
     app.add_flag("--ops", ops_, "in the JSON also when each op and each transfer begins and ends")
         ->needs(json);
     CLI::Option* trace = app.add_option("--trace", trace_,
                                         "write a Chrome trace for Perfetto; gzip if it ends in .gz")
                              ->type_name("FILE");
+
     app.add_flag("--dry-run", dry_run_,
                  "only count the steps of torch's dry run: in each step every rank that can runs "
                  "the next action of its list (F, B, I, W, R, SEND, RECV or one member of a cell; "
                  "optimizer steps don't count)")
         ->excludes(json)
         ->excludes(trace);
+
     app.add_flag("--diagram", diagram_,
                  "also draw the timeline as text, as much as fits on the terminal")
         ->excludes(json)
         ->excludes("--dry-run");
+
     app.footer(R"(Examples:
   stagecraft simulate 1f1b -p 4 -m 8 --forward 1ms --backward 2ms --latency 0.1ms
   stagecraft simulate gpipe -p 4 -m 8 --forward 1ms --backward 2ms --diagram
@@ -59,22 +65,27 @@ class SimulateCommand : public Command {
       throw CommandFailure(ExitCode::kUsage, "--trace",
                            "expected the name of a file, since standard output has the report");
     }
+
     Progress progress;
     if (dry_run_) {
+      // Times play no part in a dry run, so that there is nothing else to report.
       const std::optional<std::int64_t> steps = DryRunSteps(arguments_.LoadLowered(progress));
       Print(steps ? fmt::format("{} steps\n", *steps) : "stuck\n");
       return steps ? ExitCode::kFine : ExitCode::kRefused;
     }
+
     const SimulatedRun run = arguments_.Run(engine_, progress);
     if (!trace_.empty()) {
       progress.Begin("writing the trace");
       WriteTrace(run);
     }
+
     if (json_) {
       PrintJson(RunToJson(run, ops_));
     } else {
       Print(RunToText(run));
     }
+
     if (diagram_) {
       const auto characters = static_cast<std::int64_t>(OutputColumns().value_or(0));
       Print("\n" + RenderTimeline(run.lowered, run.timeline, {.max_characters = characters}));
@@ -83,6 +94,7 @@ class SimulateCommand : public Command {
   }
 
  private:
+  /// Compressed if the name of the file says so.
   void WriteTrace(const SimulatedRun& run) const {
     std::string text = ChromeTrace(run.lowered, run.timeline, SizesOf(run.costs));
     WriteFile(trace_, trace_.ends_with(".gz") ? Gzip(text) : text);

@@ -38,6 +38,7 @@ namespace {
 
 const char* const kFileGroup = "Files and output";
 
+/// `stagecraft train`: executes a schedule on a real model.
 class TrainCommand : public Command {
  public:
   explicit TrainCommand(CLI::App& app) {
@@ -51,6 +52,7 @@ class TrainCommand : public Command {
     app.add_flag(
         "--processes", processes_,
         "run each rank as a process of its own, connected by sockets, in place of a thread");
+
     const auto add_file = [&](const char* flag, std::string& path, const char* description) {
       app.add_option(flag, path, description)->type_name("FILE")->group(kFileGroup);
     };
@@ -71,6 +73,7 @@ class TrainCommand : public Command {
         ->type_name("N [FILE]")
         ->expected(1, 2)
         ->group(kFileGroup);
+
     app.add_flag("--stop-on-nan", stops_on_nan_,
                  "end the training, with exit code 3, after the first update with a loss or "
                  "gradient that is not finite; --save then writes the last epoch's end before it, "
@@ -98,11 +101,14 @@ Examples:
     const TrainingPlan& plan = prepared.plan;
     const Snapshot* const start = prepared.start ? &*prepared.start : nullptr;
     const std::int32_t ranks = prepared.lowered.schedule.shape.ranks;
+
+    // Of the processes that a launcher started, only rank 0 reports and writes.
     const std::optional<LaunchEnvironment> launch = CurrentLaunch(ranks);
     const bool reports = !launch || launch->rank == 0;
     const OutputClaims claims = reports ? ClaimOutputs() : OutputClaims();
     const Workers workers = processes_ || launch ? Workers::kProcesses : Workers::kThreads;
     const Compute& compute = given.task.compute;
+
     if (const auto shared = SharedGpus(compute, launch ? 1 : ranks)) {
       PrintDiagnostics({*shared});
     }
@@ -129,9 +135,11 @@ Examples:
                      .on_report = [&](const TrainingReport& report, std::string_view payload) {
                        return reporter.Take(report, payload);
                      }});
+
     if (!reports) {
       return ExitCode::kFine;  // Rank 0 has it all.
     }
+
     reporter.Finish(outcome);
     const std::vector<Diagnostic> faults = Save(reporter, outcome);
     WriteRecords(given, plan, outcome);
@@ -154,6 +162,7 @@ Examples:
     std::vector<Diagnostic> warnings;
   };
 
+  /// Reads, generates and checks everything before any rank starts.
   Prepared Prepare() const {
     Prepared prepared{.start = {}, .given = {}, .lowered = {}, .plan = {}, .warnings = {}};
     auto& [start, given, lowered, plan, warnings] = prepared;
@@ -162,6 +171,8 @@ Examples:
     }
     given = LoadFor(start);
     if (start) {
+      // Weights of earlier updates that do not fit are dropped, and then no piece before this run
+      // is needed.
       const bool had_older = HasOlder(*start);
       FitSnapshot(*start, given, load_, warnings);
       if (HasOlder(*start) != had_older) {
@@ -174,6 +185,8 @@ Examples:
       given = training_.Load(name_);  // Receives that are posted earlier hide where it drains.
       lowered = LowerGiven(given);
     }
+
+    // What the state of the snapshot must hold depends on what the plan reads.
     plan = PlanOf(given, lowered.schedule);
     if (start) {
       FitSnapshotState(*start, plan, given.task, load_, warnings);
@@ -193,6 +206,7 @@ Examples:
     return prepared;
   }
 
+  /// The plan, with the reports that `--stop-on-nan` needs.
   TrainingPlan PlanOf(const GivenTraining& given, const Schedule& lowered) const {
     TrainingPlan plan =
         PlanTraining(lowered, given.per_epoch,
@@ -204,6 +218,7 @@ Examples:
     return plan;
   }
 
+  /// Lets no other run write the same files while this object lives.
   OutputClaims ClaimOutputs() const {
     OutputClaims claims;
     claims.Add("--metrics", metrics_);
@@ -214,6 +229,7 @@ Examples:
     return claims;
   }
 
+  /// Takes the schedule out of `given`, adds communication and verifies.
   Lowered LowerGiven(GivenTraining& given) const {
     return LowerAndVerify(std::move(given.schedule.schedule),
                           {.receive = receive_,
@@ -221,6 +237,7 @@ Examples:
                            .generated = given.schedule.generator != nullptr});
   }
 
+  /// Writes micro-batches in place of training.
   ExitCode ExportData(const GivenTraining& given) const {
     const std::int32_t count = FlagValue("--export-data", ParseInteger(export_[0], 1, 1'000'000));
     const std::unique_ptr<BatchSource> source = given.task.training();
@@ -237,7 +254,7 @@ Examples:
     return ExitCode::kFine;
   }
 
-  /// Before hours of training, not behind them.
+  /// Finds out before hours of training, not behind them.
   void CheckPaths() const {
     for (const std::string& path : {metrics_, trace_, record_, save_}) {
       if (path == "-") {
@@ -252,6 +269,7 @@ Examples:
     }
   }
 
+  /// The training, with a piece more where it goes on from another run, or one may go on from it.
   GivenTraining LoadFor(const std::optional<Snapshot>& start) const {
     return training_.Load(name_, {.before = start && HasOlder(*start), .behind = !save_.empty()});
   }
@@ -264,12 +282,14 @@ Examples:
     return diagnostic;
   }
 
-  /// Writes what is worth it, and says why that is not the end of the training, if so.
+  /// Saves what is worth it, and says why that is not the end of the training, if it is not.
   std::vector<Diagnostic> Save(const TrainingReporter& reporter,
                                const TrainingOutcome& outcome) const {
+    // What was trained behind a number that is not finite is worth nothing.
     if (stops_on_nan_ && reporter.Diverged()) {
       return SaveLastGood(reporter);
     }
+
     const std::optional<std::string> bad =
         save_.empty() ? std::nullopt : FindNotFinite(outcome.snapshot);
     if (bad) {
@@ -277,12 +297,15 @@ Examples:
                              fmt::format("was not written, since '{}' is not finite at the end; {}",
                                          *bad, OlderFileStays()))};
     }
+
     if (!save_.empty()) {
       WriteSnapshot(outcome.snapshot);
     }
+
     return outcome.stopped ? std::vector{StoppedWarning()} : std::vector<Diagnostic>();
   }
 
+  /// Ended by a number that is not finite: saves the last end of an epoch before it.
   std::vector<Diagnostic> SaveLastGood(const TrainingReporter& reporter) const {
     std::string message = ToText(*reporter.Diverged());
     if (const std::optional<Snapshot> good = save_.empty() ? std::nullopt : reporter.LastGood()) {
@@ -304,29 +327,35 @@ Examples:
                                                  : "there is no such file";
   }
 
+  /// The weights, and beside them what it takes to go on.
   void WriteSnapshot(const Snapshot& snapshot) const {
     const SnapshotFiles files = ToFiles(snapshot);
     WriteFile(save_, files.weights);
     WriteFile(StateFileOf(save_), *files.state);
   }
 
+  /// Writes the profile and the trace of a run that came to its end.
   void WriteRecords(const GivenTraining& given, const TrainingPlan& plan,
                     const TrainingOutcome& outcome) const {
+    // | !outcome.recorded) {|A run that was stopped has ops that never ran.
     if (outcome.stopped || !outcome.recorded) {
       return;
     }
+
     const Schedule& schedule = plan.training.schedule;
     if (!record_.empty()) {
       const std::vector<MicrobatchRange> all{{0, schedule.shape.microbatches}};
       WriteFile(record_, PrintProfile(MeasuredProfile(
                              given, MeasureStages(schedule, *outcome.recorded, all))));
     }
+
     if (!trace_.empty()) {
       std::string text = ChromeTrace(schedule, *outcome.recorded, SizesOfStages(given));
       WriteFile(trace_, trace_.ends_with(".gz") ? Gzip(text) : text);
     }
   }
 
+  /// What a Ctrl-C leaves.
   Diagnostic StoppedWarning() const {
     return MakeDiagnostic(
         Severity::kWarning, "",

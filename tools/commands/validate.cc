@@ -28,10 +28,12 @@
 namespace stagecraft {
 namespace {
 
+// Ranks of a rehearsal, runs without --runs, and samples of a micro-batch.
 constexpr std::int32_t kMostRanks = 1024;
 constexpr std::int32_t kDefaultRuns = 5;
 constexpr std::int32_t kMostSamples = 1 << 20;
 
+/// `stagecraft validate`: runs a schedule in real time, and compares with the prediction.
 class ValidateCommand : public Command {
  public:
   explicit ValidateCommand(CLI::App& app) {
@@ -46,16 +48,20 @@ class ValidateCommand : public Command {
       const std::string& group = option->get_group();
       return (group.starts_with("Costs") || group == "Profile") && option != microbatch_size_flag_;
     });
+
+    // What is declared from here on is for trainings only.
     const std::vector<CLI::Option*> before = app.get_options();
     training_.AddTo(app, schedule_, 0);
     cut_flag_ = app.get_option("--cut");
     training_flags_ = app.get_options([&](const CLI::Option* option) {
       return std::find(before.begin(), before.end(), option) == before.end() && option != cut_flag_;
     });
+
     training_flags_.push_back(app.add_flag(
         "--alternate", alternates_,
         "take the costs from every other batch, or stretch between drains, and predict "
         "those between, so that drift of the machine affects both halves alike"));
+
     app.add_flag("--rehearse", rehearse_,
                  "no model: each stage only waits as long as its costs say (needs no LibTorch)");
     app.add_flag(
@@ -87,6 +93,7 @@ Examples:
   }
 
  private:
+  /// Throws `CommandFailure` (usage) for a flag of the other kind of validation.
   void CheckFlags() const {
     for (const CLI::Option* option : rehearse_ ? training_flags_ : cost_flags_) {
       if (!option->empty()) {
@@ -98,6 +105,7 @@ Examples:
     }
   }
 
+  /// Takes the schedule out of `given`, adds communication and verifies.
   Lowered LowerGiven(GivenSchedule& given) const {
     return LowerAndVerify(std::move(given.schedule), {.receive = receive_,
                                                       .receive_given = !receive_flag_->empty(),
@@ -108,28 +116,35 @@ Examples:
     return {processes_ ? Workers::kProcesses : Workers::kThreads, runs_.value_or(kDefaultRuns)};
   }
 
+  /// Runs the ops without a model, for as long as their costs say.
   Validation RunRehearsal(Progress& progress) {
     if (!cut_flag_->empty()) {
+      // The flag means layers of a profile here, and units of a model in a training.
       costs_.SetCut(cut_flag_->results().front());
     }
     const CostSource source = costs_.Load();
     GivenSchedule given = schedule_.Load(name_, costs_.DefaultRanks(source));
     costs_.CheckStages(given);
+
     Costs costs = source.For(given.schedule);
     const std::vector<IdleFlag> idle = costs_.IdleFlags(source, given.schedule);
     Lowered lowered = LowerGiven(given);
     Check(lowered.schedule, costs);
+
     PrintDiagnostics(WarningsOf(idle, name_));
     cut_ = CutToText(costs);
     return Rehearse(std::move(lowered.schedule), std::move(costs), Options(), progress);
   }
 
+  /// Trains a model, and predicts a part of each run from the rest.
   Validation RunTrainings(Progress& progress) {
     if (!microbatch_size_flag_->empty()) {
       training_.SetMicrobatchSize(
           FlagValue("--microbatch-size",
                     ParseInteger(microbatch_size_flag_->results().front(), 1, kMostSamples)));
     }
+
+    // Costs and prediction come from different sides of a drain.
     constexpr std::int32_t kPieces = 16;
     training_.DrainInPieces(alternates_ ? kPieces : 2);
     GivenTraining given = training_.Load(name_);
@@ -137,6 +152,8 @@ Examples:
       throw CommandFailure(ExitCode::kUsage, "",
                            "starts its ranks itself; expected it without another launcher");
     }
+
+    // Ranks that share cores or GPUs slow each other down, which no cost says.
     const auto cores = static_cast<std::int32_t>(std::thread::hardware_concurrency());
     if (const auto shared = SharedGpus(given.task.compute, given.schedule.schedule.shape.ranks)) {
       PrintDiagnostics({*shared});
@@ -148,6 +165,7 @@ Examples:
                       "most as many ranks as cores, or --rehearse",
                       given.schedule.schedule.shape.ranks, cores));
     }
+
     if (const auto left_out = LeftOutWarning(given)) {
       PrintDiagnostics({*left_out});
     }
@@ -155,11 +173,13 @@ Examples:
       Print(LeftOutToText(given));
       FlushOutput();
     }
+
     const Lowered lowered = LowerGiven(given.schedule);
     const RehearsalOptions options = Options();
     PrintDiagnostics(training_.IdleFlags(lowered.schedule, given.schedule.generator != nullptr));
     Validation validation = ValidateTraining(
         given, lowered.schedule, {options.workers, options.runs, alternates_}, progress);
+
     if (validation.diverged_at) {
       PrintDiagnostics({WarningOf(*validation.diverged_at)});
     }
@@ -172,12 +192,15 @@ Examples:
     if (!faults.empty()) {
       throw CommandFailure(ExitCode::kUsage, std::move(faults));
     }
+
+    // A system has only so many threads and processes.
     if (schedule.shape.ranks > kMostRanks) {
       throw CommandFailure(
           ExitCode::kUsage, "--rehearse",
           fmt::format("takes a thread or a process per rank: expected at most {} ranks, got {}",
                       kMostRanks, schedule.shape.ranks));
     }
+
     for (const StageCosts& stage : costs.stages) {
       if (stage.joined) {
         throw CommandFailure(ExitCode::kUsage, "--joined",
@@ -195,7 +218,7 @@ Examples:
   TrainingArguments training_;
   const CLI::Option* microbatch_size_flag_ = nullptr;
   const CLI::Option* cut_flag_ = nullptr;
-  std::string cut_;  ///< Of the profile that a rehearsal took its costs from, as text.
+  std::string cut_;  ///< How a rehearsal cut the profile that its costs are from, as text.
   std::vector<CLI::Option*> cost_flags_, training_flags_;
   bool rehearse_ = false;
   bool alternates_ = false;

@@ -19,17 +19,19 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// Of the file: an approach takes about a kilobyte, four levels deep.
+/// Limits of the file: an approach takes about a kilobyte, four levels deep.
 constexpr JsonLimits kLimits{.bytes = std::size_t{64} << 20, .depth = 16};
 
-/// Each row is about an approach, and no two about the same.
+/// The first fault of the rows: each must name an approach, and no two the same one.
 std::optional<std::string> FaultOfRows(const Json& rows) {
   std::map<std::string, std::size_t> seen;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (!rows[i].is_object() || !rows[i].value("approach", Json()).is_string()) {
       return fmt::format("at /rows/{}/approach: expected the name of an approach", i);
     }
+
     const std::string name = rows[i]["approach"];
+    // Rows are compared by name, so that two of one name could not be told apart.
     const auto [first, is_new] = seen.emplace(name, i);
     if (!is_new) {
       return fmt::format(
@@ -66,6 +68,7 @@ void ReadUnlimitedBandwidth(Json& json) {
   }
 }
 
+/// `was 3, is 4 (+33.3 %)`.
 std::string Change(const Json& before, const Json& after) {
   const Json::error_handler_t replace = Json::error_handler_t::replace;
   std::string text =
@@ -84,8 +87,8 @@ struct Differences {
   std::set<std::string> unknown;  ///< Keys that the baseline lacks.
 };
 
-/// Differences of one object's figures. What is prose, or only says where figures come from, is no
-/// figure.
+/// Adds the differences between the figures of one object. Prose, and what only says where figures
+/// come from, is no figure.
 void CompareObjects(const Json& before, const Json& after, const std::string& where,
                     Differences& differences) {
   auto& [file, changes, unknown] = differences;
@@ -100,6 +103,8 @@ void CompareObjects(const Json& before, const Json& after, const std::string& wh
                                 fmt::format("{}{} {}", where, key, Change(before[key], value))));
     }
   }
+
+  // New keys are no fault, but a figure that is gone is one.
   for (const auto& [key, value] : before.items()) {
     if (!after.contains(key)) {
       changes.push_back(
@@ -137,11 +142,13 @@ std::vector<Diagnostic> CompareWithBaseline(const Json& baseline, const Json& no
   Differences differences{file, {}, {}};
   std::vector<Diagnostic>& changes = differences.changes;
   std::set<std::string>& unknown = differences.unknown;
+
   const Json unit = baseline.value("unit", Json());
   if (unit != now["unit"]) {
     changes.push_back(ErrorAt(std::string(file), "unit " + Change(unit, now["unit"])));
   }
   CompareObjects(baseline["settings"], now["settings"], "settings: ", differences);
+
   for (const Json& row : now["rows"]) {
     const std::string name = row["approach"];
     const Json* before = FindRow(baseline, row["approach"]);
@@ -151,6 +158,7 @@ std::vector<Diagnostic> CompareWithBaseline(const Json& baseline, const Json& no
       CompareObjects(*before, row, name + ": ", differences);
     }
   }
+
   for (const Json& row : baseline["rows"]) {
     if (FindRow(now, row["approach"]) == nullptr) {
       changes.push_back(ErrorAt(std::string(file),

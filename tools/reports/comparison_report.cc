@@ -19,9 +19,11 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// How many stages are listed one by one at most, and how many if all have the same figure.
 constexpr std::size_t kStagesListed = 8;
 constexpr std::size_t kStagesListedIfAlike = 4;
 
+/// What the columns of the table mean.
 const char* const kLegend =
     "\nBubble: share of all ranks' time spent idle; window: the same for the worst rank alone, "
     "from its\nfirst to its last op. Peak memory is the worst rank's. Per stage: weight copies, "
@@ -33,6 +35,7 @@ Json OrNull(const std::optional<T>& value) {
   return value ? Json(*value) : Json(nullptr);
 }
 
+/// `-` stands for a figure that does not exist.
 std::string ToText(const std::optional<std::int32_t>& value) {
   return value ? std::to_string(*value) : "-";
 }
@@ -46,6 +49,7 @@ std::string PerStage(const Metrics& metrics, Figure figure) {
   };
   const bool alike = metrics.stages.size() > kStagesListedIfAlike &&
                      std::all_of(metrics.stages.begin(), metrics.stages.end(), same);
+
   if (metrics.stages.size() <= kStagesListed && !alike) {
     for (const StageMetrics& stage : metrics.stages) {
       text += text.empty() ? "" : ",";
@@ -53,6 +57,8 @@ std::string PerStage(const Metrics& metrics, Figure figure) {
     }
     return text;
   }
+
+  // Stages that have no such figure do not count for the range.
   std::optional<std::int32_t> low;
   std::optional<std::int32_t> high;
   for (const StageMetrics& stage : metrics.stages) {
@@ -65,6 +71,7 @@ std::string PerStage(const Metrics& metrics, Figure figure) {
   return low == high ? ToText(low) : fmt::format("{}..{}", ToText(low), ToText(high));
 }
 
+// Figures of one stage, for `PerStage` and `StageArray`.
 std::optional<std::int32_t> Slots(const StageMetrics& stage) {
   return stage.weight_slots;
 }
@@ -81,7 +88,7 @@ std::optional<std::int32_t> Nominal(const StageMetrics& stage) {
   return stage.nominal_staleness_steady;
 }
 
-/// Whether rows differ in a figure of theirs.
+/// Whether the rows differ in a figure.
 template <typename Figure>
 bool Differ(const Comparison& comparison, Figure figure) {
   return std::any_of(comparison.rows.begin(), comparison.rows.end(), [&](const auto& row) {
@@ -89,25 +96,31 @@ bool Differ(const Comparison& comparison, Figure figure) {
   });
 }
 
+/// Samples in the whole run.
 double SamplesOf(const ComparisonRow& row) {
   return row.shape.microbatches * row.microbatch_size;
 }
 
+/// What the rows have in common: the work that every one of them does.
 std::string UnitToText(const Comparison& comparison) {
   const ComparisonSettings& settings = comparison.settings;
+  // Rows of unequal work are only there if --unequal asked for them.
   if (Differ(comparison, SamplesOf)) {
     return "unequal work: rows differ in what they pipeline; see their micro-batches";
   }
+
   const std::string each = FormatSamples(settings.microbatch_size);
   if (!settings.batches) {
     return fmt::format("every file pipelines {} micro-batches of {}",
                        comparison.rows.front().shape.microbatches, each);
   }
+
   if (settings.unit == ComparisonUnit::kMicrobatch) {
     return fmt::format(
         "unit micro-batch: every approach pipelines the same {} x {} micro-batches of {}",
         *settings.batches, *settings.microbatches, each);
   }
+
   return fmt::format(
       "unit batch: {} batches of {}; approaches that pipeline whole batches do, the others "
       "split each into {} micro-batches and update once per batch (2BW too, which by "
@@ -116,14 +129,17 @@ std::string UnitToText(const Comparison& comparison) {
       *settings.microbatches, settings.ranks);
 }
 
+/// The lines above the table.
 std::string SettingsToText(const Comparison& comparison) {
   const ComparisonSettings& settings = comparison.settings;
   std::string text;
+  // Names out of a profile are from outside, hence shown `Visible`.
   if (settings.profile && !settings.profile->model.empty()) {
     text += Visible(settings.profile->model);
     text += settings.profile->device.empty() ? "" : " on " + Visible(settings.profile->device);
     text += ", ";
   }
+
   const Topology& topology = settings.topology;
   return text + fmt::format("{} ranks, bandwidth {}, latency {}, {} sends, receives {}\n{}; {}\n",
                             settings.ranks,
@@ -138,6 +154,7 @@ std::string SettingsToText(const Comparison& comparison) {
 std::string NotesOf(const Comparison& comparison) {
   std::vector<std::string_view> seen;
   std::string text;
+  // Many rows share their notes.
   const auto add = [&](const std::vector<std::string>& notes) {
     for (const std::string& note : notes) {
       if (std::find(seen.begin(), seen.end(), note) == seen.end()) {
@@ -146,6 +163,7 @@ std::string NotesOf(const Comparison& comparison) {
       }
     }
   };
+
   add(comparison.notes);
   for (const ComparisonRow& row : comparison.rows) {
     add(row.costs.derived);
@@ -153,6 +171,7 @@ std::string NotesOf(const Comparison& comparison) {
   return text.empty() ? text : "\n" + text;
 }
 
+/// Whether the costs of two rows rest on the same cut, for micro-batches of one size.
 bool SameCut(const ComparisonRow& a, const ComparisonRow& b) {
   const auto first = [](const StageLayers& layers) { return layers.first; };
   return std::ranges::equal(a.costs.layers, b.costs.layers, {}, first, first) &&
@@ -165,15 +184,18 @@ std::string CutsToText(const Comparison& comparison) {
   const std::vector<ComparisonRow>& rows = comparison.rows;
   for (auto row = rows.begin(); row != rows.end(); ++row) {
     const auto same = [&](const ComparisonRow& other) { return SameCut(other, *row); };
+    // The first row that has a cut stands for all that have it.
     if (row->costs.layers.empty() || std::find_if(rows.begin(), row, same) != row) {
       continue;
     }
+
     std::vector<std::string_view> names;
     for (const ComparisonRow& other : rows) {
       if (same(other)) {
         names.push_back(other.approach);
       }
     }
+
     text += fmt::format("\n{}: {}", fmt::join(names, ", "), CutToText(row->costs));
   }
   return text;
@@ -190,6 +212,8 @@ Json StageArray(const Metrics& metrics, Figure figure) {
 
 Json RowToJson(const Comparison& comparison, const ComparisonRow& row) {
   const Metrics& metrics = row.metrics;
+
+  // The schema has the same order; figures that do not exist are null.
   return {{"approach", row.approach},
           {"ranks", row.shape.ranks},
           {"stages", row.shape.stages},
@@ -262,6 +286,7 @@ std::string ComparisonToMarkdown(const Comparison& comparison) {
     if (by_work) {
       cells.push_back(std::to_string(row.shape.microbatches));
     }
+
     cells.insert(
         cells.end(),
         {FormatNumber(row.metrics.samples_per_second),
@@ -286,10 +311,13 @@ std::string ComparisonToCsv(const Comparison& comparison) {
         "activation_sets", "staleness_updates", "nominal_staleness_updates", "fingerprint"}) {
     table.columns.push_back({name, Align::kLeft});
   }
+
+  // A figure that does not exist leaves its field empty.
   const auto number = [](const std::optional<double>& value) {
     return value ? fmt::format("{}", *value) : "";
   };
   const bool batch = comparison.settings.unit == ComparisonUnit::kBatch;
+
   for (const ComparisonRow& row : comparison.rows) {
     const Metrics& metrics = row.metrics;
     table.rows.push_back(
@@ -302,6 +330,7 @@ std::string ComparisonToCsv(const Comparison& comparison) {
          PerStage(metrics, Slots), PerStage(metrics, Sets), PerStage(metrics, Steady),
          PerStage(metrics, Nominal), row.fingerprint});
   }
+
   return ToCsv(table);
 }
 
@@ -310,11 +339,14 @@ Json ComparisonToJson(const Comparison& comparison) {
   for (const ComparisonRow& row : comparison.rows) {
     rows.push_back(RowToJson(comparison, row));
   }
+
   const ComparisonSettings& settings = comparison.settings;
+  // Tells what was measured where, if anything was measured.
   Json profile = nullptr;
   if (settings.profile) {
     profile = {{"model", settings.profile->model}, {"device", settings.profile->device}};
   }
+
   return {{"format", "stagecraft-comparison"},
           {"version", 1},
           {"unit", settings.unit == ComparisonUnit::kBatch ? "batch" : "microbatch"},

@@ -8,10 +8,10 @@
 
 namespace stagecraft {
 
-/// The settings in a sentence or two, the table, notes on derived costs.
+/// The settings in a sentence or two, the table, where layers were cut, and notes on derived costs.
 std::string ComparisonToMarkdown(const Comparison& comparison);
 
-/// One line per approach, units in the column names.
+/// A header, then one line per approach; the names of the columns have the units.
 std::string ComparisonToCsv(const Comparison& comparison);
 
 /// See `compare.schema.json`. Also what `--baseline` reads.

@@ -14,7 +14,7 @@
 namespace stagecraft {
 namespace {
 
-/// As much of a name as tells it from others.
+/// A name, shortened to what fits into the table.
 std::string Shortened(const std::string& name) {
   constexpr std::size_t kLongest = 28;
   return Visible(name.size() <= kLongest ? name : name.substr(0, kLongest - 3) + "...");
@@ -34,6 +34,7 @@ std::string CutToText(const Costs& costs) {
 
   TextTable table;
   table.columns = {{"stage"}};
+  // A ready stage is one layer, so that first and last would be the same.
   if (costs.is_ready) {
     table.columns.push_back({"name", Align::kLeft});
   } else {
@@ -64,6 +65,7 @@ std::string CutToText(const Costs& costs) {
 }
 
 nlohmann::ordered_json CutToJson(const Costs& costs) {
+  // | costs.is_ready) {|Ready stages were not cut, so that there is nothing to say of layers.
   if (costs.layers.empty() || costs.is_ready) {
     return nullptr;
   }

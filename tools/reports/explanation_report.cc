@@ -19,31 +19,38 @@
 namespace stagecraft {
 namespace {
 
+// Lines in each list; of the rest there is only a sum or a number.
 constexpr std::size_t kCostsListed = 8;
 constexpr std::size_t kStepsListed = 5;
 constexpr std::size_t kRemediesListed = 4;
 
+/// 0 if the whole is 0.
 double Share(Nanoseconds part, Nanoseconds whole) {
   return whole.count() == 0
              ? 0
              : static_cast<double>(part.count()) / static_cast<double>(whole.count());
 }
 
+/// How long the run takes, and what it is to be held against.
 std::string TotalsToText(const SimulatedRun& run, const Explanation& explanation) {
   const Metrics& metrics = run.metrics;
   std::string text = fmt::format("{}: {} ranks, {} stages, {} micro-batches take {}, bubble {}\n",
                                  ShownName(run.lowered), run.lowered.shape.ranks,
                                  run.lowered.shape.stages, run.lowered.shape.microbatches,
                                  FormatDuration(metrics.makespan), FormatShare(metrics.bubble));
+
+  // What no schedule can beat.
   Nanoseconds busiest{0};
   for (const RankMetrics& rank : metrics.ranks) {
     busiest = std::max(busiest, rank.busy);
   }
   text += fmt::format("  no run of this work on these ranks is shorter than its busiest rank: {}\n",
                       FormatDuration(busiest));
+
   if (!explanation.naive) {
     return text;
   }
+
   const TextbookEstimate& naive = *explanation.naive;
   const std::string slots =
       fmt::format("({} + {} - 1)", naive.microbatches, run.lowered.shape.ranks);
@@ -54,12 +61,15 @@ std::string TotalsToText(const SimulatedRun& run, const Explanation& explanation
                     FormatDuration(naive.slowest), FormatShare(naive.bubble));
 }
 
+/// What the critical path is made of, the largest part first.
 std::string CostsToText(const SimulatedRun& run, const Explanation& explanation) {
   TextTable table;
   table.columns = {{"on the critical path", Align::kLeft}, {"times"}, {"time"}, {"share"}};
+
   const std::vector<Sensitivity>& costs = explanation.costs;
   Sensitivity rest;
   for (std::size_t i = 0; i < costs.size(); ++i) {
+    // The tail of the list is of no interest but in sum.
     if (i >= kCostsListed) {
       rest.steps += costs[i].steps;
       rest.total += costs[i].total;
@@ -69,11 +79,13 @@ std::string CostsToText(const SimulatedRun& run, const Explanation& explanation)
                           FormatDuration(costs[i].total),
                           FormatShare(Share(costs[i].total, run.metrics.makespan))});
   }
+
   if (rest.steps > 0) {
     table.rows.push_back({fmt::format("{} more", costs.size() - kCostsListed),
                           std::to_string(rest.steps), FormatDuration(rest.total),
                           FormatShare(Share(rest.total, run.metrics.makespan))});
   }
+
   return ToPlainText(table);
 }
 
@@ -93,6 +105,7 @@ std::string OpsOf(const SimulatedRun& run, const CriticalStep& step) {
   return text + ')';
 }
 
+/// One step: when it begins, where, which ops, how long.
 std::string StepToText(const SimulatedRun& run, const CriticalStep& step) {
   return fmt::format("  {:>10}  rank {:<3} {}{} ({})\n", FormatDuration(step.start), step.op.rank,
                      OpsOf(run, step),
@@ -100,11 +113,15 @@ std::string StepToText(const SimulatedRun& run, const CriticalStep& step) {
                      FormatDuration(step.end - step.start));
 }
 
+/// The first and the last steps of the critical path.
 std::string PathToText(const SimulatedRun& run, const std::vector<CriticalStep>& path) {
   std::string text =
       fmt::format("the critical path has {} steps; it begins and ends with\n", path.size());
+
+  // The two ends of a short path must not overlap.
   const std::size_t head = std::min(path.size(), kStepsListed);
   const std::size_t tail = std::max(head, path.size() - std::min(path.size(), kStepsListed));
+
   for (std::size_t i = 0; i < head; ++i) {
     text += StepToText(run, path[i]);
   }
@@ -120,6 +137,7 @@ std::string PathToText(const SimulatedRun& run, const std::vector<CriticalStep>&
 /// Remedies after which the run takes equally long.
 using Tie = std::span<const Remedy>;
 
+/// Requires remedies that are equally good to stand together.
 std::vector<Tie> TiesOf(std::span<const Remedy> remedies) {
   std::vector<Tie> ties;
   for (std::size_t begin = 0; begin < remedies.size();) {
@@ -145,6 +163,7 @@ std::string NamesOf(Tie tie) {
   std::string text;
   for (std::size_t begin = 0; begin < tie.size();) {
     const CostItem& first = tie[begin].item;
+    // The same figure of several stages or ranks is named once.
     std::vector<CostItem> alike;
     for (; begin < tie.size() && tie[begin].item.what == first.what &&
            tie[begin].item.kind == first.kind;
@@ -157,6 +176,7 @@ std::string NamesOf(Tie tie) {
   return text + ", any one of them 10 % better";
 }
 
+/// One line: which figures, and how much shorter the run would be.
 std::string TieToText(const SimulatedRun& run, Tie tie) {
   const Nanoseconds before = run.metrics.makespan;
   const Nanoseconds after = tie.front().after;
@@ -168,6 +188,7 @@ std::string TieToText(const SimulatedRun& run, Tie tie) {
 std::string BestToText(const SimulatedRun& run, std::span<const Remedy> remedies,
                        std::string_view head, std::string_view none) {
   std::vector<Tie> ties = TiesOf(remedies);
+  // The last tie may be of those that change nothing.
   std::size_t without_effect = 0;
   if (!ties.empty() && ties.back().front().after >= run.metrics.makespan) {
     without_effect = ties.back().size();
@@ -191,6 +212,7 @@ std::string BestToText(const SimulatedRun& run, std::span<const Remedy> remedies
   return text;
 }
 
+/// What would make the run shorter, costs and speeds of ranks apart.
 std::string RemediesToText(const SimulatedRun& run, const Explanation& explanation) {
   if (explanation.remedies.empty()) {
     return "nothing takes time, so there is nothing to fix\n";

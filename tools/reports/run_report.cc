@@ -25,6 +25,7 @@ Json OrNull(const std::optional<T>& value) {
   return value ? Json(*value) : Json(nullptr);
 }
 
+/// The first op during which the rank holds most; nullopt if it has no ops.
 std::optional<std::string> PeakOp(const SimulatedRun& run, const RankMetrics& rank) {
   return rank.peak_op ? std::optional(ToString(run.lowered.At(rank.peak_op))) : std::nullopt;
 }
@@ -33,6 +34,7 @@ Json RankToJson(const SimulatedRun& run, const RankMetrics& rank) {
   return {{"rank", rank.rank},
           {"busy_ns", rank.busy.count()},
           {"bubble", rank.bubble},
+          // The four causes add up to all idle time.
           {"idle_ns",
            {{"warm_up", rank.idle.warm_up.count()},
             {"transfer", rank.idle.transfer.count()},
@@ -72,6 +74,7 @@ Json TopologyToJson(const SimulatedRun& run) {
           {"speed", speed}};
 }
 
+/// A schedule is the same whether its sends and receives are written out: hence two fingerprints.
 Json ScheduleToJson(const Schedule& schedule) {
   const FingerprintPair fingerprints = FingerprintsOf(schedule);
   return {{"name", schedule.name},
@@ -83,6 +86,8 @@ Json ScheduleToJson(const Schedule& schedule) {
 Json OpToJson(const Op& op, std::int32_t rank, const Span& span) {
   const OpTraits& traits = TraitsOf(op.kind);
   Json json = {{"op", ToString(op)}, {"kind", traits.text}, {"rank", rank}, {"stage", op.stage}};
+
+  // The table of traits says which fields a kind of op has.
   if (traits.has_microbatch) {
     json["microbatch"] = op.microbatch;
   }
@@ -92,6 +97,7 @@ Json OpToJson(const Op& op, std::int32_t rank, const Span& span) {
   if (traits.has_horizon) {
     json["horizon"] = op.horizon;
   }
+
   if (op.joined) {
     json["joined_with_next"] = true;
   }
@@ -100,6 +106,7 @@ Json OpToJson(const Op& op, std::int32_t rank, const Span& span) {
   return json;
 }
 
+/// Every op in the order of op ids: rank by rank, in program order.
 Json OpTimesToJson(const Schedule& schedule, const Timeline& timeline) {
   Json ops = Json::array();
   std::size_t id = 0;
@@ -125,6 +132,7 @@ Json TransfersToJson(const Schedule& schedule, const Timeline& timeline) {
   return transfers;
 }
 
+/// What was simulated, and with which costs.
 std::string HeadToText(const SimulatedRun& run) {
   const Shape& shape = run.lowered.shape;
   return fmt::format("{}: {} ranks, {} stages, {} micro-batches of {}, {} ops, {} sends; {}\n",
@@ -133,14 +141,17 @@ std::string HeadToText(const SimulatedRun& run) {
                      ToString(run.topology.send), run.costs_basis);
 }
 
+/// What the run comes to as a whole.
 std::string TotalsToText(const SimulatedRun& run) {
   const Metrics& metrics = run.metrics;
+  // Only a periodic steady state has a throughput of its own.
   std::string steady = "; no periodic steady state";
   if (metrics.cycle_ns && *metrics.cycle_ns > 0) {
     steady = fmt::format("; steady: {} samples/s, a micro-batch every {}",
                          FormatNumber(run.costs.microbatch_size * 1e9 / *metrics.cycle_ns),
                          FormatDuration(Nanoseconds(std::llround(*metrics.cycle_ns))));
   }
+
   return fmt::format(
       "  fingerprint {}\n"
       "  makespan    {}\n"
@@ -151,6 +162,7 @@ std::string TotalsToText(const SimulatedRun& run) {
       FormatNumber(metrics.samples_per_second), steady);
 }
 
+/// What each stage needs to hold, and how stale its gradients are.
 std::string StagesToText(const SimulatedRun& run) {
   TextTable table;
   table.columns = {{"stage"},         {"weight copies"}, {"staleness"},
@@ -172,10 +184,12 @@ Json RunToJson(const SimulatedRun& run, bool with_ops) {
   for (const RankMetrics& rank : metrics.ranks) {
     ranks.push_back(RankToJson(run, rank));
   }
+
   Json stages = Json::array();
   for (const StageMetrics& stage : metrics.stages) {
     stages.push_back(StageToJson(stage));
   }
+
   Json json = {{"format", "stagecraft-simulation"},
                {"version", 1},
                {"makespan_ns", metrics.makespan.count()},
@@ -191,6 +205,8 @@ Json RunToJson(const SimulatedRun& run, bool with_ops) {
                {"derived_costs", run.costs.derived},
                {"topology", TopologyToJson(run)},
                {"schedule", ScheduleToJson(run.lowered)}};
+
+  // Times of all ops are most of the output, so they come only on request.
   if (with_ops) {
     json["op_times"] = OpTimesToJson(run.lowered, run.timeline);
     json["transfers"] = TransfersToJson(run.lowered, run.timeline);

@@ -5,14 +5,21 @@
 
 namespace stagecraft {
 
+/// On which side of its column a text stands.
 enum class Align { kLeft, kRight };
 
-/// Rows of text under named columns, printed as Markdown whose columns line up, or as CSV. Cells
-/// may be of any text: one for reading shows it `Visible`, CSV has it as it is.
+/// Rows of text under named columns, printed as Markdown whose columns line up, as plain text or as
+/// CSV. Cells may hold any text: what is for reading shows it `Visible`, CSV has it byte by byte.
+///
+///   ToMarkdown       ToPlainText   ToCsv
+///   | rank | op  |   rank  op      rank,op
+///   |-----:|:----|      0  F0      0,F0
+///   |    0 | F0  |
 struct TextTable {
+  /// A heading, and how its cells stand below it.
   struct Column {
     std::string name;
-    Align align = Align::kRight;
+    Align align = Align::kRight;  ///< Figures stand right, so that their digits line up.
   };
   std::vector<Column> columns;
   std::vector<std::vector<std::string>> rows;  ///< Each as long as `columns`.

@@ -19,6 +19,7 @@ TrainingJournal::TrainingJournal(const TrainingPlan& plan, const LearningRate& r
       start_(start),
       ends_(when_diverged == WhenDiverged::kEnds),
       watch_(plan, start) {
+  // The updates of one round, at the last stage: their micro-batches, and how stale they are.
   const Schedule& schedule = plan.training.schedule;
   const std::int32_t stages = schedule.shape.stages;
   for (const GradientUse& use : GradientUses(schedule)) {
@@ -32,6 +33,7 @@ TrainingJournal::TrainingJournal(const TrainingPlan& plan, const LearningRate& r
       updates_[version].microbatches.push_back(use.microbatch);
     }
   }
+
   pauses_ = plan.MicrobatchesBeforePauses();
   results_.resize(std::int64_t{schedule.shape.microbatches} * plan.rounds);
 }
@@ -40,6 +42,7 @@ void TrainingJournal::Take(const TrainingReport& report) {
   if (over_) {
     return;
   }
+
   watch_.Take(report);
   if (report.kind == TrainingReport::Kind::kEvaluation) {
     evaluations_[report.pause][report.result.microbatch] = report.result;
@@ -97,9 +100,11 @@ void TrainingJournal::FinishUpdates() {
   while (of_round > 0 && next_update_ < TellableUpdates()) {
     const Update& update = updates_[next_update_ % of_round];
     const std::int64_t base = next_update_ / of_round * plan_.training.schedule.shape.microbatches;
+
     UpdateResult result;
     for (const std::int32_t microbatch : update.microbatches) {
       const std::optional<MicrobatchResult>& each = results_[base + microbatch];
+      // Reports of different ranks come in any order: one that is missing holds the update back.
       if (!each) {
         return;
       }
@@ -107,9 +112,11 @@ void TrainingJournal::FinishUpdates() {
       result.samples.push_back(each->samples);
       result.losses.push_back(each->loss);
     }
+
     result.update = start_.update + next_update_;
     result.learning_rate = rate_.At(result.update);
     result.staleness = update.staleness;
+
     told_microbatches_ += static_cast<std::int64_t>(result.microbatches.size());
     told_samples_ += std::accumulate(result.samples.begin(), result.samples.end(), std::int64_t{0});
     ++next_update_;
@@ -125,6 +132,7 @@ void TrainingJournal::FinishEpochs() {
     const std::int64_t end = pauses_[next_epoch_];
     const auto found = evaluations_.find(static_cast<std::int32_t>(next_epoch_));
     const std::size_t evaluated = found == evaluations_.end() ? 0 : found->second.size();
+    // An epoch is over when all its losses are there, those of its evaluation included.
     if (evaluated < expected || complete_ < end ||
         (ends_ &&
          watch_.UpdatesMade() < watch_.UpdatesBefore(static_cast<std::int64_t>(next_epoch_)))) {

@@ -29,16 +29,17 @@ double Seconds(Clock::duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
-/// The most that any stage has updated: where the last stage's S count begins.
+/// Updates that `stage` had made when the snapshot was taken; 0 without one.
 std::int64_t UpdatesOf(const Snapshot* start, std::int32_t stage) {
   return start == nullptr ? 0 : UpdatesOf(*start, stage);
 }
 
-/// What is no number has a sign that means nothing.
+/// The sign of a NaN means nothing, and is not shown.
 double WithoutSign(double loss) {
   return std::isnan(loss) ? std::abs(loss) : loss;
 }
 
+/// By stage; 0 where there is no steady state.
 std::vector<std::int32_t> SteadyStaleness(const Schedule& schedule) {
   std::vector<std::int32_t> staleness;
   for (const StageStaleness& of_stage : FindStaleness(schedule)) {
@@ -72,6 +73,7 @@ std::string PassesText(double passes) {
   return passes < kSmallest ? fmt::format("{:.1g}", passes) : fmt::format("{:.2f}", passes);
 }
 
+/// A run that goes on continues the numbers of the one before.
 JournalStart StartOf(const TrainingPlan& plan, const GivenTraining& given, const Snapshot* start) {
   return {.microbatch = start == nullptr ? 0 : PositionOf(*start),
           .update = UpdatesOf(start, plan.training.schedule.shape.stages - 1),
@@ -85,8 +87,11 @@ std::optional<Diagnostic> LeftOutWarning(const GivenTraining& given) {
   if (!data.recorded || given.per_epoch == data.microbatches) {
     return std::nullopt;
   }
+
+  // Named as in the file.
   const std::string first = fmt::format("x.{}", given.per_epoch);
   const std::string last = fmt::format("x.{}", data.microbatches - 1);
+
   Diagnostic warning;
   warning.severity = Severity::kWarning;
   warning.where = data.name;
@@ -121,9 +126,12 @@ TrainingReporter::TrainingReporter(const GivenTraining& given, const TrainingPla
   if (!options_.metrics.empty()) {
     metrics_ = OpenForLines(options_.metrics);
   }
+
+  // The journal puts reports in order; what it tells is final.
   journal_.on_update = [this](const UpdateResult& update) { Write(update); };
   journal_.on_epoch = [this](const EpochResult& epoch) { Write(epoch); };
   journal_.on_divergence = [this](const Divergence& divergence) { TellOf(divergence); };
+
   if (!options_.quiet) {
     Print(Header());
     FlushOutput();
@@ -136,6 +144,7 @@ std::string TrainingReporter::Header() const {
                                  ShownName(schedule), schedule.shape.ranks, schedule.shape.stages,
                                  MicrobatchesInAll(), ToText(Sizes(given_)),
                                  options_.processes ? "processes" : "threads");
+  // A generated schedule is as long as the training; a file runs as often as needed.
   if (given_.schedule.generator == nullptr) {
     text += fmt::format("the file runs {}, {} per epoch\n", Times(plan_.rounds),
                         Times(given_.rounds_per_epoch));
@@ -182,7 +191,7 @@ void TrainingReporter::Finish(const TrainingOutcome& outcome) {
 }
 
 std::optional<Snapshot> TrainingReporter::LastGood() const {
-  // Of the pauses whose updates all come before the one in which something was not finite.
+  // Counts the pauses whose updates all come before the one in which something was not finite.
   const std::int64_t first = UpdatesOf(options_.start, plan_.training.schedule.shape.stages - 1);
   const std::int64_t all = journal_.Watch().Pauses();
   std::int64_t pauses = 0;
@@ -222,6 +231,7 @@ void TrainingReporter::Write(const EpochResult& epoch) {
   if (options_.quiet) {
     return;
   }
+
   std::string line =
       fmt::format("epoch {:>3}  loss {:.4f}", PassesText(PassesAt(epoch)), WithoutSign(epoch.loss));
   if (epoch.test_loss) {
@@ -230,6 +240,8 @@ void TrainingReporter::Write(const EpochResult& epoch) {
   if (epoch.accuracy) {
     line += fmt::format("  test accuracy {:.2f} %", 100 * *epoch.accuracy);
   }
+
+  // The line of progress has to go before another one is written.
   ClearProgress();
   Print(line + "\n");
   FlushOutput();
@@ -241,12 +253,15 @@ std::int64_t TrainingReporter::MicrobatchesInAll() const {
 
 void TrainingReporter::ShowProgress() {
   const Clock::time_point now = Clock::now();
+  // Neither too often, nor for a run that is over in a moment.
   if (now - shown_ < std::chrono::milliseconds(200) || now - begin_ < std::chrono::seconds(2) ||
       isatty(STDERR_FILENO) != 1) {
     return;
   }
+
   shown_ = now;
   has_progress_ = true;
+
   const std::int64_t seen = journal_.MicrobatchesSeen();
   const double rate = static_cast<double>(seen) / Seconds(now - begin_);
   const double samples = static_cast<double>(journal_.SamplesSeen()) / Seconds(now - begin_);
@@ -275,6 +290,7 @@ nlohmann::ordered_json TrainingReporter::ToJson(const TrainingOutcome& outcome) 
                  {"microbatches", epoch.microbatches},
                  {"samples", epoch.samples},
                  {"loss", epoch.loss}};
+    // Data without samples for an evaluation have no such figures.
     if (epoch.test_loss) {
       json["test_loss"] = *epoch.test_loss;
     }
@@ -283,6 +299,7 @@ nlohmann::ordered_json TrainingReporter::ToJson(const TrainingOutcome& outcome) 
     }
     epochs.push_back(std::move(json));
   }
+
   const Schedule& schedule = plan_.training.schedule;
   return {
       {"schedule", schedule.name},

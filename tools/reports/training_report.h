@@ -17,19 +17,21 @@
 
 namespace stagecraft {
 
+/// What a reporter tells, and to whom.
 struct TrainingReportOptions {
-  const Snapshot* start = nullptr;
-  std::string metrics;  ///< File of the JSON lines; empty for none.
-  bool quiet = false;   ///< Nothing on standard output before the end.
-  bool processes = false;
-  std::string compute;        ///< What computes, if that is to be said.
-  bool stops_on_nan = false;  ///< The first number that is not finite ends the job.
+  const Snapshot* start = nullptr;  ///< What the run goes on from; null: new weights.
+  std::string metrics;              ///< File of the JSON lines; empty: none.
+  bool quiet = false;               ///< Nothing goes to standard output before the end.
+  bool processes = false;           ///< Whether ranks are processes, not threads; for the header.
+  std::string compute;              ///< What computes; empty: the header does not say it.
+  bool stops_on_nan = false;        ///< Whether the first number that is not finite ends the job.
 };
 
 /// Says if an epoch leaves out micro-batches of a data file, since they do not fill an update.
 std::optional<Diagnostic> LeftOutWarning(const GivenTraining& given);
 
-/// The same of a data set, which is no fault: a line, or nothing.
+/// The same for a data set. It is no fault there, since every epoch shuffles anew and leaves out
+/// others; empty if nothing is left out.
 std::string LeftOutToText(const GivenTraining& given);
 
 /// Says how a training goes: a line per epoch on standard output, progress with rate and time left
@@ -44,10 +46,11 @@ class TrainingReporter {
   TrainingReporter(const TrainingReporter&) = delete;
   TrainingReporter& operator=(const TrainingReporter&) = delete;
 
-  /// False if the job is to end: `payload` follows the report.
+  /// Takes a report and the `payload` that follows it. False if the job is to end.
   bool Take(const TrainingReport& report, std::string_view payload);
 
-  /// No more reports will come. `snapshot`: what the job left, if anything.
+  /// No more reports will come: looks for numbers that are not finite in the weights that the job
+  /// left.
   void Finish(const TrainingOutcome& outcome);
 
   /// The first number that is not finite, if there was one.
@@ -55,17 +58,25 @@ class TrainingReporter {
   /// The last snapshot, at an epoch's end, before which everything was finite.
   std::optional<Snapshot> LastGood() const;
 
+  /// The last lines of the text: rate, staleness, weight copies, and where the training diverged.
   std::string Summary(const TrainingOutcome& outcome) const;
+  /// The report of `train --json`; see `train.schema.json`.
   nlohmann::ordered_json ToJson(const TrainingOutcome& outcome) const;
 
  private:
+  /// Adds a line to the metrics' file. Throws `CommandFailure` (failed) if that cannot be written.
   void Write(const UpdateResult& update);
+  /// Prints a line for the epoch.
   void Write(const EpochResult& epoch);
+  /// What is trained, on what, and how large it is.
   std::string Header() const;
   /// Passes over the data up to the end of `epoch`.
   double PassesAt(const EpochResult& epoch) const;
+  /// Notes and warns of the first number that is not finite.
   void TellOf(const Divergence& divergence);
+  /// Removes the line of progress, if there may be one.
   void ClearProgress() const;
+  /// Shows the progress, at most five times a second and from two seconds on.
   void ShowProgress();
   std::int64_t MicrobatchesInAll() const;
 
@@ -73,13 +84,15 @@ class TrainingReporter {
   const TrainingPlan& plan_;
   TrainingReportOptions options_;
   TrainingJournal journal_;
-  GoodSnapshots good_;
-  OpenedFile metrics_;
+  GoodSnapshots good_;  ///< Snapshots of epochs' ends, for `LastGood`.
+  OpenedFile metrics_;  ///< Null without `--metrics`.
+  /// The first number that is not finite, once it was told.
   std::optional<Divergence> divergence_;
-  std::vector<EpochResult> epochs_;
-  std::int64_t updates_ = 0;
+  std::vector<EpochResult> epochs_;  ///< All epochs so far, for the JSON at the end.
+  std::int64_t updates_ = 0;         ///< Updates that were told.
+  /// When the run began, and when progress was last shown.
   std::chrono::steady_clock::time_point begin_, shown_;
-  bool has_progress_ = false;
+  bool has_progress_ = false;  ///< Whether a line of progress may stand on the terminal.
 };
 
 }  // namespace stagecraft

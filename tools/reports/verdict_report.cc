@@ -15,11 +15,12 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+/// Only these faults depend on how sends wait.
 bool IsAboutSends(const Diagnostic& fault) {
   return fault.rule == "progress";
 }
 
-/// What a later mode adds to what `first` says.
+/// What a later mode finds beside `first`, the faults of the first mode.
 std::string Difference(const std::vector<Diagnostic>& first,
                        const std::vector<Diagnostic>& faults) {
   const std::string summary = Summary(faults);
@@ -33,6 +34,7 @@ std::string Difference(const std::vector<Diagnostic>& first,
   return adds ? "the same, and " + Summary(about_sends) : summary;
 }
 
+/// `rule` is one of the verifier, or the limit that is exceeded; empty: neither.
 Json DiagnosticToJson(const Diagnostic& diagnostic, const std::string& rule) {
   return {{"severity", diagnostic.severity == Severity::kError ? "error" : "warning"},
           {"rule", rule.empty() ? Json(nullptr) : Json(rule)},
@@ -45,13 +47,16 @@ Json VerdictToJson(const ScheduleVerdict& verdict) {
   for (const ScheduleVerdict::OfMode& of_mode : verdict.modes) {
     modes[std::string(ToString(of_mode.mode))] = of_mode.faults.empty();
   }
+
   Json diagnostics = Json::array();
+  // What breaks a limit has the flag for its rule, without the dashes.
   for (const Diagnostic& found : verdict.found) {
     diagnostics.push_back(DiagnosticToJson(found, found.rule));
   }
   for (const ScheduleVerdict::Exceeded& exceeded : verdict.exceeded) {
     diagnostics.push_back(DiagnosticToJson(exceeded.fault, exceeded.flag.substr(2)));
   }
+
   return {{"schedule", verdict.name},
           {"ok", verdict.code == ExitCode::kFine},
           {"exit_code", static_cast<int>(verdict.code)},

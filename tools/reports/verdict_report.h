@@ -12,9 +12,9 @@ namespace stagecraft {
 
 /// A line of a report, and whether what it says is good.
 struct VerdictLine {
-  std::string head;  ///< `eager       `.
-  std::string text;
-  bool good = true;
+  std::string head;  ///< `eager       `, so wide that the texts line up.
+  std::string text;  ///< What it says.
+  bool good = true;  ///< Decides its colour.
 };
 
 /// `3 errors: deadlock, send-order`: the rules that were broken.

@@ -12,6 +12,7 @@
 namespace stagecraft {
 namespace {
 
+/// Samples in the whole run.
 double SamplesOf(const ComparisonRow& row) {
   return row.shape.microbatches * row.microbatch_size;
 }
@@ -28,6 +29,7 @@ std::string Remedies(const ComparisonRow& row, const ComparisonRow& reference,
                      const ComparisonSettings& settings) {
   std::vector<std::string> remedies;
   const bool any_generated = !reference.is_file;
+  // A file cannot be changed, but what is generated can follow it.
   if (row.shape.ranks != settings.ranks && row.shape.ranks != 1 && any_generated) {
     remedies.push_back(fmt::format("-p {}", row.shape.ranks));
   }
@@ -47,13 +49,14 @@ std::string Remedies(const ComparisonRow& row, const ComparisonRow& reference,
                           : fmt::format("expected {}", fmt::join(remedies, " "));
 }
 
+/// The work of a row in words, to be held against that of another.
 std::string WorkOf(const ComparisonRow& row) {
   return fmt::format("{}{} on {} rank{}", FormatSamples(SamplesOf(row)),
                      row.mode == Mode::kForward ? ", forwards only," : "", row.shape.ranks,
                      row.shape.ranks == 1 ? "" : "s");
 }
 
-/// What is other about the work of `row`: a sentence, or nothing.
+/// What is different about the work of `row`: a sentence, or nothing.
 std::string Difference(const ComparisonRow& row, const ComparisonRow& reference,
                        const ComparisonSettings& settings) {
   if (settings.costs_per_stage && row.shape.stages != reference.shape.stages) {
@@ -62,7 +65,9 @@ std::string Difference(const ComparisonRow& row, const ComparisonRow& reference,
         "expected --costs-per rank",
         row.shape.stages, reference.shape.stages, reference.approach);
   }
+
   const std::int32_t ranks = row.shape.ranks;
+  // A file for one rank is a run without a pipeline, which is fair to compare with.
   const bool other_ranks = row.is_file && ranks != settings.ranks && ranks != 1;
   if (!other_ranks && SamplesOf(row) == SamplesOf(reference) && row.mode == reference.mode) {
     return "";

@@ -22,38 +22,41 @@ enum class ComparisonUnit : std::uint8_t {
 
 /// One approach of a comparison.
 struct ComparisonRow {
-  std::string approach;
-  bool is_file = false;
+  std::string approach;  ///< Its name in the table.
+  bool is_file = false;  ///< Whether the schedule was read, not generated.
   Mode mode = Mode::kTraining;
-  Shape shape;                 ///< Micro-batches in all.
+  Shape shape;                 ///< Micro-batches of the whole run.
   double microbatch_size = 0;  ///< Samples.
-  std::string fingerprint;
-  Metrics metrics;
-  std::optional<bool> fits{};  ///< Whether each rank has the memory; nothing if it is unlimited.
-  Costs costs;
+  std::string fingerprint;     ///< Fingerprint of the schedule without its sends and receives.
+  Metrics metrics;             ///< What was simulated.
+  std::optional<bool> fits{};  ///< Whether each rank has the memory; nullopt: unlimited.
+  Costs costs;                 ///< The costs of the simulation.
 };
 
 /// What is the same for all rows.
 struct ComparisonSettings {
   ComparisonUnit unit = ComparisonUnit::kMicrobatch;
-  std::int32_t ranks = 0;
-  std::optional<std::int32_t> microbatches{};  ///< Per batch, where batches are split; nothing if
-  std::optional<std::int32_t> batches{};       ///< all rows are files, which know no batches.
-  std::string costs;                           ///< What they are for.
-  bool costs_per_stage = false;                ///< Of a model that is as large as its stages are.
-  double microbatch_size = 0;                  ///< Where batches are split.
-  std::string receive;
-  Topology topology;
+  std::int32_t ranks = 0;  ///< The ranks of generated approaches, see `RanksOf`.
+  /// Per batch, where batches are split; nullopt: all rows are files.
+  std::optional<std::int32_t> microbatches{};
+  std::optional<std::int32_t> batches{};  ///< Nullopt: all rows are files, which know no batches.
+  std::string costs;                      ///< A sentence that says what the costs are for.
+  bool costs_per_stage = false;           ///< Then a model is as large as its stages are.
+  double microbatch_size = 0;             ///< Samples, where batches are split.
+  std::string receive;                    ///< The policy, as text.
+  Topology topology;                      ///< Speeds and channels of all rows.
+  /// Where measured costs come from; nullopt: there are none.
   std::optional<ProfileSource> profile;
 };
 
+/// What `compare` reports.
 struct Comparison {
   ComparisonSettings settings;
-  std::vector<ComparisonRow> rows;
-  std::vector<std::string> notes;  ///< What else must be known to read the rows.
+  std::vector<ComparisonRow> rows;  ///< At least one; the first is what others are relative to.
+  std::vector<std::string> notes;   ///< What else must be known to read the rows.
 };
 
-/// `generated`, the ranks that approaches are generated for, if any row is; else the most that any
+/// The ranks that the rows are for: `generated` if any row was generated, else the most that any
 /// file has.
 std::int32_t RanksOf(const std::vector<ComparisonRow>& rows, std::int32_t generated);
 
@@ -71,7 +74,7 @@ extern const char* const kAssumedCosts;
 /// Most bytes that any rank holds.
 std::int64_t WorstPeak(const Metrics& metrics);
 
-/// In the periodic steady state; nothing if there is none.
+/// Throughput in the periodic steady state; nullopt if there is none.
 std::optional<double> SteadySamplesPerSecond(const ComparisonRow& row);
 
 /// Throughput of `row` over that of the first row; nothing if the first takes no time.

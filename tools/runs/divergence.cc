@@ -17,10 +17,12 @@ namespace {
 
 using What = Divergence::What;
 
+/// What is found in an earlier update comes first, then what `What` names first.
 auto Order(const Divergence& divergence) {
   return std::tuple(divergence.update, divergence.what, divergence.microbatch, divergence.stage);
 }
 
+/// As in JSON.
 const char* NameOf(What what) {
   switch (what) {
     case What::kLoss:
@@ -73,6 +75,8 @@ nlohmann::ordered_json ToJson(const Divergence& divergence) {
 
 DivergenceWatch::DivergenceWatch(const TrainingPlan& plan, const JournalStart& start)
     : plan_(plan), start_(start), pauses_(plan.MicrobatchesBeforePauses()) {
+  // Which ranks hold a stage that updates: until all have gone past an update, something in it may
+  // still be found.
   const Schedule& schedule = plan.training.schedule;
   for (std::int32_t rank = 0; rank < schedule.programs.Count(); ++rank) {
     for (const std::int32_t stage : schedule.placement[rank]) {
@@ -85,6 +89,7 @@ DivergenceWatch::DivergenceWatch(const TrainingPlan& plan, const JournalStart& s
     }
   }
 
+  // Which update each micro-batch of a round belongs to, at the last stage, and where each begins.
   update_of_.resize(schedule.shape.microbatches, 0);
   for (const GradientUse& use : GradientUses(schedule)) {
     if (use.stage + 1 != schedule.shape.stages) {
@@ -102,11 +107,13 @@ DivergenceWatch::DivergenceWatch(const TrainingPlan& plan, const JournalStart& s
 void DivergenceWatch::Take(const TrainingReport& report) {
   using Kind = TrainingReport::Kind;
   const auto of_round = static_cast<std::int64_t>(first_of_.size());
+
   if (report.kind == Kind::kTraining && !std::isfinite(report.result.loss)) {
     Found({.update = UpdateOf(report.result.microbatch - start_.microbatch),
            .what = What::kLoss,
            .microbatch = report.result.microbatch});
   } else if (report.kind == Kind::kEvaluation && !std::isfinite(report.result.loss)) {
+    // A test loss belongs to the last update before its pause.
     const std::int64_t trained = pauses_[report.pause];
     Found({.update = UpdatesBefore(report.pause) - 1,
            .what = What::kTestLoss,
@@ -118,7 +125,9 @@ void DivergenceWatch::Take(const TrainingReport& report) {
         holder.made = updates.made;
       }
     }
+
     if (updates.not_finite >= 0 && of_round > 0) {
+      // Ranks count updates over all rounds of the schedule.
       const std::int64_t round = updates.not_finite / of_round;
       Found({.update = updates.not_finite,
              .what = What::kGradient,

@@ -13,12 +13,13 @@ namespace stagecraft {
 
 /// Why a run takes as long as it does.
 struct Explanation {
-  std::vector<CriticalStep> path;
-  std::vector<Sensitivity> costs;         ///< On the path, the largest total first.
-  std::vector<Remedy> remedies;           ///< Of every single figure, the most helpful first.
-  std::optional<TextbookEstimate> naive;  ///< Nothing where stages are replicated.
+  std::vector<CriticalStep> path;  ///< The critical path, from the start of the run to its end.
+  std::vector<Sensitivity> costs;  ///< Costs on the path, the largest total first.
+  std::vector<Remedy> remedies;  ///< Remedies, one for every single figure, the most helpful first.
+  std::optional<TextbookEstimate> naive;  ///< Nullopt where stages are replicated.
 };
 
+/// Follows the critical path of `run`, and tries every remedy by itself.
 Explanation Explain(const SimulatedRun& run, Progress& progress);
 
 /// What `explain` prints.

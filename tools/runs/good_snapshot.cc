@@ -18,6 +18,7 @@ bool AllFinite(const HostTensor& tensor) {
   return std::all_of(values.begin(), values.end(), [](T value) { return std::isfinite(value); });
 }
 
+/// Whole numbers are always finite.
 bool IsFinite(const HostTensor& tensor) {
   switch (tensor.type) {
     case ElementType::kFloat32:
@@ -56,14 +57,17 @@ void GoodSnapshots::Take(const TrainingReport& report, std::string_view part) {
 }
 
 std::optional<Snapshot> GoodSnapshots::LastOf(std::int64_t pauses) const {
+  // From the last one on.
   for (auto at = parts_.rbegin(); at != parts_.rend(); ++at) {
     const auto& [pause, parts] = *at;
     if (pause >= pauses || static_cast<std::int32_t>(parts.size()) < ranks_) {
       continue;
     }
+
     std::vector<std::string> results;
     std::transform(parts.begin(), parts.end(), std::back_inserter(results),
                    [](const auto& part) { return part.second; });
+
     Snapshot snapshot = ReadTrainingResult(results);
     if (!FindNotFinite(snapshot)) {
       return snapshot;

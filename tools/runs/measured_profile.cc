@@ -42,13 +42,16 @@ std::int64_t OutputElements(const std::vector<Layer>& layers, TensorShape shape)
 std::vector<StageSizes> SizesOfStages(const GivenTraining& given) {
   const TrainingTask& task = given.task;
   const std::vector<TensorShape> shapes = StageInputs(task.model, task.sample);
+  // Weights, activations and boundaries have the same type.
   const std::int64_t element = BytesOf(task.type);
   const std::int64_t samples = given.data.microbatch_size;
+
   std::vector<StageSizes> sizes;
 
   for (std::size_t stage = 0; stage < task.model.stages.size(); ++stage) {
     StageSizes of_stage;
     const bool is_last = stage + 1 == task.model.stages.size();
+
     of_stage.activation_bytes =
         samples * element * OutputElements(task.model.stages[stage], shapes[stage]);
     of_stage.input_bytes = samples * element * Elements(shapes[stage]);
@@ -58,6 +61,7 @@ std::vector<StageSizes> SizesOfStages(const GivenTraining& given) {
     of_stage.optimizer_bytes = OptimizerBytes(task.optimizer, of_stage.parameter_bytes);
     sizes.push_back(of_stage);
   }
+
   return sizes;
 }
 
@@ -79,6 +83,7 @@ Profile MeasuredProfile(const GivenTraining& given, std::vector<ProfileLayer> st
     layer.parameter_bytes = sizes[stage].parameter_bytes;
     layer.optimizer_bytes = sizes[stage].optimizer_bytes;
   }
+
   profile.source.model = task.model.name;
 
   // Where the times come from.
@@ -89,6 +94,7 @@ Profile MeasuredProfile(const GivenTraining& given, std::vector<ProfileLayer> st
   profile.source.framework = compute.framework;
   profile.source.date = fmt::format("{:%Y-%m-%d}", fmt::gmtime(std::time(nullptr)));
   profile.source.excluded = "waiting for tensors of other ranks; loading data is in forward";
+
   return profile;
 }
 

@@ -15,8 +15,10 @@
 namespace stagecraft {
 namespace {
 
+// How much the mean must rise for its outliers to be worth a word.
 constexpr double kWorthAWord = 1.05;
 
+/// The kind in words; a profile has no other kinds than these.
 std::string_view NameOf(OpKind kind) {
   switch (kind) {
     case OpKind::kForward:
@@ -30,7 +32,7 @@ std::string_view NameOf(OpKind kind) {
   }
 }
 
-/// Of the first `count`.
+/// The mean of the first `count`.
 Nanoseconds Mean(const std::vector<Nanoseconds>& durations, std::size_t count) {
   const auto end = durations.begin() + static_cast<std::ptrdiff_t>(count);
   return std::accumulate(durations.begin(), end, Nanoseconds(0)) / static_cast<std::int64_t>(count);
@@ -44,9 +46,11 @@ std::string DescribeOutliers(std::vector<Nanoseconds> durations) {
   }
   std::sort(durations.begin(), durations.end());
   const Nanoseconds median = durations[durations.size() / 2];
+  // Sorted, so that all outliers stand at the end.
   const auto first_outlier =
       std::upper_bound(durations.begin(), durations.end(), 2 * median) - durations.begin();
   const auto usual = static_cast<std::size_t>(first_outlier);
+
   const Nanoseconds with = Mean(durations, durations.size());
   const Nanoseconds without = Mean(durations, usual);
 
@@ -66,7 +70,8 @@ std::vector<std::string> FindOutliers(const Schedule& schedule, const Timeline& 
   std::map<std::pair<std::int32_t, OpKind>, std::vector<Nanoseconds>> durations;
   std::size_t index = 0;
   for (const Program& program : schedule.programs) {
-    bool counts = range.begin == 0;  // The micro-batch before an S or P says where that belongs.
+    // Steps and predictions count with the micro-batch before them.
+    bool counts = range.begin == 0;
     for (const Op& op : program) {
       if (TraitsOf(op.kind).has_microbatch) {
         counts = op.microbatch >= range.begin && op.microbatch < range.end;

@@ -51,16 +51,19 @@ void NameFaults(std::string_view row, const std::function<void()>& act) {
 void CheckTaken(const std::vector<std::string>& names, const GeneratorOptions& options) {
   std::vector<Diagnostic> faults;
   for (const OptionTraits& option : AllOptionTraits()) {
+    // A file takes nothing, but may have been made with the option.
     const bool taken = std::any_of(names.begin(), names.end(), [&](const std::string& name) {
       const Generator* generator = FindGenerator(name);
       return generator == nullptr || (generator->takes & option.takes) != 0;
     });
+
     if (option.is_given(options) && !taken) {
       faults.push_back(ErrorAt(
           names.back(),
           fmt::format("does not take {}; see `stagecraft schedules`", FlagOf(option.name))));
     }
   }
+
   if (!faults.empty()) {
     throw CommandFailure(ExitCode::kUsage, std::move(faults));
   }

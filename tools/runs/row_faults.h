@@ -11,21 +11,25 @@
 
 namespace stagecraft {
 
-/// What is wrong with the flags of a comparison for some of its rows, with the names of these.
+/// Collects what is wrong with the flags of a comparison for some of its rows, so that each fault
+/// is told once, with the names of all rows that have it:
+///
+///   1f1b, gpipe: --forward: error: expected 1 value, or 2 for 2 stages, got 3
 class RowFaults {
  public:
-  /// Lets `act` work for a row; of a `CommandFailure` the diagnostics are kept.
+  /// Runs `act` for a row, and keeps the diagnostics of a `CommandFailure`.
   void Try(const std::string& row, const std::function<void()>& act);
 
   /// Throws `CommandFailure` (usage) with what was kept, each once for all of its rows.
   void ThrowIfAny() const;
 
  private:
-  /// Rows by where and what.
+  /// The rows of each fault, by its place and message.
   std::map<std::pair<std::string, std::string>, std::vector<std::string>> rows_;
 };
 
-/// Lets `act` work for a row: its name stands before what a `CommandFailure` says of a flag.
+/// Runs `act` for a row; where a `CommandFailure` objects to a flag, the row's name is put before
+/// it.
 void NameFaults(std::string_view row, const std::function<void()>& act);
 
 /// An option that none of the approaches takes is a mistake, one that some take is theirs: throws

@@ -15,6 +15,7 @@
 namespace stagecraft {
 namespace {
 
+/// The order in which they are reported; the first one asks least of a schedule.
 constexpr SendMode kSendModes[] = {SendMode::kEager, SendMode::kRendezvous, SendMode::kBlocking};
 
 /// Adds what is new to `found`. What only another send mode objects to is a warning.
@@ -48,6 +49,7 @@ std::vector<ScheduleVerdict::OfMode> VerifyInAllModes(const Schedule& schedule,
   return modes;
 }
 
+/// Holds what a good schedule needs against the limits that were given.
 class LimitCheck {
  public:
   LimitCheck(const Schedule& schedule, const VerdictRequest& request)
@@ -62,6 +64,7 @@ class LimitCheck {
   }
 
  private:
+  /// Limits of each stage: staleness, weight copies, activation sets.
   void CheckStages() {
     const Table<StageStaleness> staleness = FindStaleness(schedule_);
     const Table<std::int32_t> sets = PeakActivationSets(schedule_);
@@ -81,6 +84,7 @@ class LimitCheck {
     const char* what;
     const char* flag;
   };
+  /// Adds a fault if more were `found` than allowed.
   void Count(const std::string& where, const Counted& counted, std::int32_t found,
              const std::optional<std::int32_t>& most) {
     if (most && found > *most) {
@@ -88,6 +92,7 @@ class LimitCheck {
     }
   }
 
+  /// The limit of each rank. Buffers count, so that sends and receives have to be there.
   void CheckMemory(std::int64_t most) {
     const Schedule with_sends =
         HasCommunication(schedule_) ? schedule_ : Lower(schedule_, request_.receive);

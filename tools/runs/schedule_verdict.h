@@ -16,7 +16,7 @@
 
 namespace stagecraft {
 
-/// The most that a schedule may need; none where there is no limit.
+/// The most that a schedule may need; nullopt: no limit.
 struct ScheduleLimits {
   std::optional<std::int32_t> staleness;    ///< Updates that a gradient missed.
   std::optional<std::int32_t> slots;        ///< Weight copies of a stage on a rank.
@@ -27,9 +27,9 @@ struct ScheduleLimits {
 /// How a schedule is judged.
 struct VerdictRequest {
   SendMode send = SendMode::kEager;  ///< Decides whether the schedule is good.
-  ReceivePolicy receive;             ///< For a schedule without SENDs and RECVs.
-  ScheduleLimits limits;
-  std::vector<StageSizes> sizes;  ///< Of each stage; needed for a limit of memory only.
+  ReceivePolicy receive;             ///< Where a schedule without SENDs and RECVs gets its RECVs.
+  ScheduleLimits limits;             ///< What a good schedule is held against.
+  std::vector<StageSizes> sizes;     ///< Sizes of each stage; needed for a limit of memory only.
 };
 
 /// What there is to say about one schedule.
@@ -42,7 +42,7 @@ struct ScheduleVerdict {
   /// A limit that is exceeded somewhere.
   struct Exceeded {
     std::string flag;  ///< `--max-slots`.
-    Diagnostic fault;
+    Diagnostic fault;  ///< The place where it is exceeded, and by what.
   };
 
   std::string name;                        ///< As it was given: a file, or a generator's.
@@ -50,11 +50,12 @@ struct ScheduleVerdict {
   std::optional<std::string> fingerprint;  ///< None if it could not be read.
   std::vector<OfMode> modes;               ///< All three; empty if it could not be read.
   std::vector<Diagnostic> found;           ///< Each once; of other send modes only: a warning.
-  std::vector<Exceeded> exceeded;
-  Costs costs;  ///< Of its stages; empty without a limit of memory.
+  std::vector<Exceeded> exceeded;          ///< Limits that a good schedule exceeds.
+  Costs costs;  ///< Costs of its stages; empty without a limit of memory.
 };
 
-/// Verifies `schedule` in every send mode; if it is good, asks for its limits.
+/// Verifies `schedule` in every send mode; if it is good, asks for its limits. Faults of other send
+/// modes than `request.send` are warnings. A faulty schedule is refused, and has no limits checked.
 ScheduleVerdict Judge(const Schedule& schedule, const VerdictRequest& request);
 
 }  // namespace stagecraft

@@ -26,6 +26,7 @@ Schedule OneAfterTheOther(std::int32_t stages, std::int32_t microbatches) {
     for (std::int32_t stage = 0; predicts && stage < stages; ++stage) {
       program.push_back({.kind = OpKind::kPredict, .horizon = ahead, .stage = stage, .version = q});
     }
+
     for (std::int32_t stage = 0; stage < stages; ++stage) {
       program.push_back({.kind = OpKind::kForward,
                          .horizon = ahead,
@@ -33,6 +34,7 @@ Schedule OneAfterTheOther(std::int32_t stages, std::int32_t microbatches) {
                          .microbatch = q,
                          .version = q});
     }
+    // Backwards need the gradient of the stage behind.
     for (std::int32_t stage = stages; stage-- > 0;) {
       program.push_back({.kind = OpKind::kBackward, .stage = stage, .microbatch = q, .version = q});
     }
@@ -64,6 +66,7 @@ SequentialRun MeasureSequentially(const TrainingTask& task, std::int32_t microba
                      watch.Take(report);
                      return true;
                    }});
+
   if (outcome.stopped) {
     throw CommandFailure(ExitCode::kFailed, "", "stopped before the end");
   }

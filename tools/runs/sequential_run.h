@@ -11,17 +11,18 @@
 
 namespace stagecraft {
 
-/// What each stage's ops took, and what the clocks of devices showed meanwhile, in MHz.
+/// What the ops of each stage took when nothing else ran.
 struct SequentialRun {
   std::vector<ProfileLayer> stages;
-  std::vector<std::int32_t> clocks;
-  std::vector<std::string> outliers;  ///< A sentence for each mean that hides some.
+  std::vector<std::int32_t> clocks;   ///< Clock rates in MHz that devices showed meanwhile.
+  std::vector<std::string> outliers;  ///< A sentence for each mean that outliers distort.
+  /// Times behind it may be unusual; nullopt: all was finite.
   std::optional<Divergence> diverged_at;
 };
 
 /// Trains `microbatches` micro-batches with all stages one after the other on one rank, where
-/// nothing waits or competes; durations are means without the first
-/// quarter. There is a step and, with several stages, a prediction per micro-batch. Throws what
+/// nothing waits or competes. Durations are means without the first quarter of the micro-batches.
+/// There is a step and, with several stages, a prediction per micro-batch. Throws what
 /// `RunTraining` throws.
 SequentialRun MeasureSequentially(const TrainingTask& task, std::int32_t microbatches);
 

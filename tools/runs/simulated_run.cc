@@ -8,12 +8,14 @@
 namespace stagecraft {
 namespace {
 
+/// Throws `CommandFailure` (refused) with `diagnostics`, if there are any.
 void RefuseIfAny(std::vector<Diagnostic> diagnostics) {
   if (!diagnostics.empty()) {
     throw CommandFailure(ExitCode::kRefused, std::move(diagnostics));
   }
 }
 
+/// Keeps the dependencies that verifying worked out, since simulating needs them, too.
 Lowered Verified(Schedule lowered, SendMode send) {
   Examination examination = Examine(lowered, send);
   RefuseIfAny(std::move(examination.diagnostics));
@@ -30,6 +32,7 @@ Lowered LowerAndVerify(Schedule schedule, const LoweringRequest& request) {
     }
     return Verified(std::move(schedule), request.send);
   }
+  // The faults of a file are better told of what the file says than of what was added.
   if (!request.generated) {
     RefuseIfAny(Verify(schedule));
   }
@@ -42,10 +45,12 @@ SimulatedRun SimulateAndMeasure(Lowered lowered, Costs costs, Topology topology,
   if (!faults.empty()) {
     throw CommandFailure(ExitCode::kUsage, std::move(faults));
   }
+
   SimulatedRun run;
   run.lowered = std::move(lowered.schedule);
   run.costs = std::move(costs);
   run.topology = std::move(topology);
+
   progress.Begin("simulating");
   run.timeline = Simulate(run.lowered, lowered.dependencies, run.costs, run.topology, engine);
   progress.Begin("measuring");

@@ -18,21 +18,21 @@ namespace stagecraft {
 
 /// One schedule, simulated.
 struct SimulatedRun {
-  Schedule lowered;
+  Schedule lowered;  ///< The schedule with communication.
   Costs costs;
   Topology topology;
-  Timeline timeline;
-  Metrics metrics;
+  Timeline timeline;                   ///< When each op and transfer happened.
+  Metrics metrics;                     ///< What follows from it.
   std::string costs_basis{};           ///< What the costs are for, as `CostSource::Basis` says.
   std::vector<std::int64_t> memory{};  ///< What each rank may hold; empty if that is unlimited.
 };
 
 /// What a schedule must pass before it can be simulated.
 struct LoweringRequest {
-  ReceivePolicy receive;
-  bool receive_given = false;  ///< `--receive` stood on the command line.
-  bool generated = false;      ///< Ours, hence correct: only the lowered schedule is verified.
-  SendMode send = SendMode::kEager;
+  ReceivePolicy receive;       ///< Where receives are posted, if there are none yet.
+  bool receive_given = false;  ///< Whether `--receive` was on the command line.
+  bool generated = false;  ///< A generated schedule is correct: only the lowered one is verified.
+  SendMode send = SendMode::kEager;  ///< The mode that the schedule is verified in.
 };
 
 /// A schedule with communication, and what was worked out to verify it.

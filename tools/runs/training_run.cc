@@ -49,11 +49,14 @@ std::optional<LaunchEnvironment> CurrentLaunch(std::int32_t ranks) {
         const char* const value = std::getenv(name.c_str());
         return value == nullptr ? std::nullopt : std::optional<std::string>(value);
       });
+
   if (!read) {
     throw CommandFailure(ExitCode::kUsage, std::move(read.diagnostics));
   }
 
   std::optional<LaunchEnvironment> launch = *std::move(read.value);
+
+  // A launcher of one process has started no other rank.
   if (!launch || launch->ranks == 1) {
     return std::nullopt;
   }
@@ -111,7 +114,7 @@ TrainingOutcome RunTraining(const TrainingTask& task, const TrainingPlan& plan,
 
   // What the job tells us while it runs.
   TrainingOutcome outcome;
-  bool ended = false;  // By whoever hears the reports.
+  bool ended = false;  // By `on_report`.
   JobOptions job;
   job.recorder = options.record ? &recorder : nullptr;
   job.stop = &StopOnSignal::Requested();
@@ -125,6 +128,7 @@ TrainingOutcome RunTraining(const TrainingTask& task, const TrainingPlan& plan,
     }
   };
 
+  // A Ctrl-C from here on only asks the ranks to stop.
   const StopOnSignal stop_on_signal;
   const Clock::time_point begin = Clock::now();
   try {

@@ -13,6 +13,7 @@
 #include "engine/state_fit.h"
 #include "schedules/diagnostic.h"
 #include "tools/arguments/flags.h"
+#include "tools/arguments/option_flags.h"
 #include "tools/command.h"
 #include "tools/file_access.h"
 #include "tools/runs/good_snapshot.h"
@@ -20,6 +21,7 @@
 namespace stagecraft {
 namespace {
 
+/// Whether the tensors are cut into the same stages: their names tell.
 bool HaveTheSameNames(const Safetensors& a, const Safetensors& b) {
   return std::equal(a.tensors.begin(), a.tensors.end(), b.tensors.begin(), b.tensors.end(),
                     [](const auto& x, const auto& y) { return x.first == y.first; });
@@ -38,6 +40,7 @@ Snapshot LoadSnapshot(const std::string& file, std::vector<Diagnostic>& warnings
     throw CommandFailure(ExitCode::kUsage, std::move(snapshot.diagnostics));
   }
 
+  // None of this keeps a training from going on.
   if (!WasDrained(*snapshot.value)) {
     warnings.push_back(WarningAt(
         file, fmt::format("was saved in the middle of a run: what was in flight is lost, stages "
@@ -70,6 +73,7 @@ void FitSnapshot(Snapshot& snapshot, const GivenTraining& given, const std::stri
                                  "was cut into other stages: --clip, which measures each stage by "
                                  "itself, clips otherwise from here"));
   }
+  // The position counts micro-batches, whose number in an epoch may have changed.
   if (!FitPosition(*fitted.value, given.per_epoch)) {
     warnings.push_back(WarningAt(
         file, fmt::format("was saved within an epoch that had other micro-batches: training goes "

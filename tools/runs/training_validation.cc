@@ -30,10 +30,11 @@ struct Stretch {
 /// Which part of a run gives the costs, and which is predicted with them.
 struct Split {
   std::vector<MicrobatchRange> costs;
-  std::vector<Stretch> known;  ///< Where the costs are from, whole.
+  std::vector<Stretch> known;  ///< The stretches that the costs are from, whole.
   std::vector<Stretch> predicted;
 };
 
+/// The micro-batches of each.
 std::vector<MicrobatchRange> RangesOf(const std::vector<Stretch>& stretches) {
   std::vector<MicrobatchRange> ranges;
   ranges.reserve(stretches.size());
@@ -43,6 +44,7 @@ std::vector<MicrobatchRange> RangesOf(const std::vector<Stretch>& stretches) {
   return ranges;
 }
 
+/// Throws `CommandFailure` (usage) if there are fewer than two.
 std::vector<Stretch> FindStretches(const Schedule& lowered) {
   std::vector<Stretch> stretches;
   Drain from{0, std::vector<std::int32_t>(lowered.programs.size(), 0)};
@@ -59,7 +61,8 @@ std::vector<Stretch> FindStretches(const Schedule& lowered) {
   return stretches;
 }
 
-/// At the drain that is nearest to half of the micro-batches.
+/// Cuts at the drain that is nearest to half of the micro-batches. Before it, the first quarter
+/// warms up.
 Split SplitAtHalf(const Schedule& lowered) {
   const std::vector<Stretch> stretches = FindStretches(lowered);
   const std::int32_t all = lowered.shape.microbatches;
@@ -76,6 +79,7 @@ Split SplitAtHalf(const Schedule& lowered) {
           {half, stretches.end()}};
 }
 
+/// Every second stretch is predicted from those between; the first warms up if there are enough.
 Split SplitAlternately(const Schedule& lowered) {
   const std::vector<Stretch> stretches = FindStretches(lowered);
   constexpr std::size_t kEnoughToWarmUp = 4;
@@ -103,31 +107,37 @@ struct Part {
 Nanoseconds BeginBehind(const Schedule& lowered, const Timeline& timeline, const Drain& drain) {
   const OpIds ids(lowered);
   Nanoseconds begin = Nanoseconds::max();
+
   for (std::int32_t rank = 0; rank < lowered.programs.Count(); ++rank) {
     const Program& program = lowered.programs[rank];
     const auto found =
         std::find_if(program.begin() + drain.end[rank], program.end(),
                      [](const Op& op) { return op.stage == 0 && !IsCommunication(op.kind); });
+    // Ranks without the first stage wait for it.
     if (found != program.end()) {
       const OpRef op{rank, static_cast<std::int32_t>(found - program.begin())};
       begin = std::min(begin, timeline.spans[ids.Of(op)].start);
     }
   }
+
   return begin == Nanoseconds::max() ? Makespan(timeline) : begin;
 }
 
+/// The `stretches` of a run, each moved to where the one before it ends.
 Part CutOut(const Schedule& lowered, const Timeline& timeline,
             const std::vector<Stretch>& stretches) {
-  std::vector<Nanoseconds> shifts;  // Per stretch: how much earlier it is now.
+  std::vector<Nanoseconds> shifts;  // By how much each stretch is moved to an earlier time.
   Nanoseconds now(0);
   for (const Stretch& stretch : stretches) {
     const Nanoseconds begin = BeginBehind(lowered, timeline, stretch.from);
     shifts.push_back(begin - now);
     now += BeginBehind(lowered, timeline, stretch.to) - begin;
   }
+
   Part part;
   part.schedule = lowered;
   const OpIds ids(lowered);
+
   for (std::int32_t rank = 0; rank < lowered.programs.Count(); ++rank) {
     Program& program = part.schedule.programs[rank];
     program.clear();
@@ -136,23 +146,29 @@ Part CutOut(const Schedule& lowered, const Timeline& timeline,
         const OpRef ref{rank, op};
         const Span& span = timeline.spans[ids.Of(ref)];
         program.push_back(lowered.At(ref));
+        // Later ranks of a stretch may have begun before its first stage did.
         part.measured.spans.push_back({std::max(span.start - shifts[i], Nanoseconds(0)),
                                        std::max(span.end - shifts[i], Nanoseconds(0))});
       }
     }
   }
+
   return part;
 }
 
+/// Means of each kind of op over `ranges`, by stage.
 Costs MeasureCosts(const Schedule& schedule, const Timeline& timeline,
                    const std::vector<MicrobatchRange>& ranges) {
   const Table<Nanoseconds> allreduces = MeasureAllReduces(schedule, timeline, ranges);
   Costs costs;
+
   for (const ProfileLayer& stage : MeasureStages(schedule, timeline, ranges)) {
     const MeasuredCosts& at = stage.at.front();
+    // A kind that did not run costs nothing, since it will not run in the prediction either.
     const auto or_zero = [](const std::optional<Nanoseconds>& time) {
       return time.value_or(Nanoseconds(0));
     };
+
     StageCosts of_stage;
     of_stage.forward = or_zero(at.forward);
     of_stage.backward = or_zero(at.backward);
@@ -164,6 +180,7 @@ Costs MeasureCosts(const Schedule& schedule, const Timeline& timeline,
     of_stage.allreduce = allreduces[costs.stages.size()];
     costs.stages.push_back(of_stage);
   }
+
   return costs;
 }
 
@@ -176,6 +193,8 @@ Timeline Simulated(const Schedule& schedule, Costs costs, const Delays& delays) 
       *cost += delays.dispatch;
     }
   }
+
+  // To the simulator the delay is part of the op, which in fact begins behind it.
   Timeline predicted = Simulate(schedule, costs, {.latency = delays.hop});
   const OpIds ids(schedule);
   for (std::int32_t id = 0; id < ids.Size(); ++id) {
@@ -183,6 +202,7 @@ Timeline Simulated(const Schedule& schedule, Costs costs, const Delays& delays) 
       predicted.spans[id].start += delays.dispatch;
     }
   }
+
   return predicted;
 }
 
@@ -200,7 +220,7 @@ Timeline Stretched(Timeline timeline, double factor) {
     const Nanoseconds start(std::llround(static_cast<double>(span.start.count()) * factor));
     span = {start, start + (span.end - span.start)};
   }
-  timeline.transfers.clear();  // Nobody asks.
+  timeline.transfers.clear();  // Only spans are compared.
   return timeline;
 }
 
@@ -212,6 +232,7 @@ Nanoseconds NaiveFormula(const std::vector<Stretch>& stretches, const Costs& cos
         std::max(stage.backward, stage.backward_input + stage.backward_weight);
     slowest = std::max(slowest, stage.forward + backward);
   }
+
   Nanoseconds sum(0);
   for (const Stretch& stretch : stretches) {
     const auto stages = costs.stages.Count();
@@ -244,11 +265,14 @@ Validation ValidateTraining(const GivenTraining& given, const Schedule& lowered,
   const Split split = options.alternates ? SplitAlternately(lowered) : SplitAtHalf(lowered);
   const TrainingPlan plan = PlanTraining(lowered, 0, 0);
   const Schedule& schedule = plan.training.schedule;
+
+  // What is kept of one run until it is known which is the median.
   struct Run {
     TimelineDifference difference;
     TrainingChecks checks;
     Costs costs;
   };
+
   std::vector<Run> runs;
   Validation validation;
   for (std::int32_t i = 0; i < options.runs; ++i) {
@@ -266,13 +290,17 @@ Validation ValidateTraining(const GivenTraining& given, const Schedule& lowered,
       throw CommandFailure(ExitCode::kFailed, "", "stopped before the end");
     }
     watch.Finish();
-    validation.diverged_at = watch.First();  // The same each time.
+    validation.diverged_at = watch.First();  // It is the same in every run.
+
+    // What the known part of the run says.
     Run run;
     run.costs = MeasureCosts(schedule, *outcome.recorded, split.costs);
     run.checks.delays = MeasureDelays(schedule, *outcome.recorded, split.costs);
     run.checks.jitter =
         Jitter(CutOut(schedule, *outcome.recorded, split.known),
                MeasureCosts(schedule, *outcome.recorded, RangesOf(split.known)), run.checks.delays);
+
+    // The prediction of the other part, held against what was measured there.
     Part part = CutOut(schedule, *outcome.recorded, split.predicted);
     const Timeline predicted =
         Stretched(Simulated(part.schedule, run.costs, run.checks.delays), 1 + run.checks.jitter);
@@ -281,8 +309,10 @@ Validation ValidateTraining(const GivenTraining& given, const Schedule& lowered,
     run.checks.naive = NaiveFormula(split.predicted, run.costs);
     run.checks.wrong_reads = CountWrongReads(schedule, outcome.reads, run.checks.reads);
     runs.push_back(std::move(run));
-    validation.lowered = std::move(part.schedule);  // The same each time.
+    validation.lowered = std::move(part.schedule);  // They are the same in every run.
   }
+
+  // The median run stands for all of them.
   std::sort(runs.begin(), runs.end(),
             [](const Run& a, const Run& b) { return a.difference.Error() < b.difference.Error(); });
   validation.workers = options.workers;
@@ -291,6 +321,7 @@ Validation ValidateTraining(const GivenTraining& given, const Schedule& lowered,
     validation.checks.push_back(run.checks);
   }
   validation.costs = std::move(runs[(runs.size() - 1) / 2].costs);
+
   for (const StageStaleness& stage : FindStaleness(schedule)) {
     validation.staleness.push_back(stage.steady.value_or(0));
   }

@@ -10,10 +10,11 @@
 
 namespace stagecraft {
 
+/// How often and from what a training is predicted.
 struct TrainingValidationOptions {
-  Workers workers = Workers::kThreads;
-  std::int32_t runs = 5;
-  bool alternates = false;  ///< Costs and prediction take turns, from drain to drain.
+  Workers workers = Workers::kThreads;  ///< Whether ranks are threads or processes.
+  std::int32_t runs = 5;                ///< How often it is run; the median is reported.
+  bool alternates = false;              ///< Costs and prediction take turns, from drain to drain.
 };
 
 /// Trains several times, and predicts part of each run from the rest of it: the simulator, given

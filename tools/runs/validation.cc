@@ -34,6 +34,7 @@ std::string ErrorText(Nanoseconds predicted, Nanoseconds measured) {
       100 * (static_cast<double>(measured.count()) / static_cast<double>(predicted.count()) - 1));
 }
 
+/// One line per rank: how long it was busy, and when it was done.
 std::string RanksToText(const TimelineDifference& run) {
   TextTable table{{{"rank"},
                    {"busy, predicted"},
@@ -43,6 +44,7 @@ std::string RanksToText(const TimelineDifference& run) {
                    {"measured"},
                    {"error"}},
                   {}};
+
   for (std::size_t rank = 0; rank < run.ranks.size(); ++rank) {
     const TimelineDifference::Rank& of_rank = run.ranks[rank];
     table.rows.push_back({std::to_string(rank), FormatDuration(of_rank.predicted_busy),
@@ -59,14 +61,17 @@ std::string RanksToText(const TimelineDifference& run) {
 std::string KindsToText(const TimelineDifference& run) {
   TextTable table{{{"kind", Align::kLeft}, {"ops"}, {"mean, predicted"}, {"measured"}, {"error"}},
                   {}};
+
   for (std::size_t begin = 0; begin < run.kinds.size();) {
     TimelineDifference::Kind sum;
     sum.kind = run.kinds[begin].kind;
+    // Kinds are in order, with the stages of each side by side.
     for (; begin < run.kinds.size() && run.kinds[begin].kind == sum.kind; ++begin) {
       sum.ops += run.kinds[begin].ops;
       sum.predicted += run.kinds[begin].predicted;
       sum.measured += run.kinds[begin].measured;
     }
+
     table.rows.push_back({std::string(TraitsOf(sum.kind).text), std::to_string(sum.ops),
                           FormatDuration(sum.predicted / sum.ops),
                           FormatDuration(sum.measured / sum.ops),
@@ -79,6 +84,7 @@ std::string KindsToText(const TimelineDifference& run) {
 std::string ChecksToText(const Validation& validation) {
   const TrainingChecks& checks = validation.checks[validation.MedianIndex()];
   const Nanoseconds measured = validation.Median().measured;
+
   return fmt::format(
       "             both from micro-batch {} on, {}:\n"
       "             means of each kind, {} from op to op, {} more from rank to rank,\n"
@@ -103,13 +109,16 @@ Validation Rehearse(Schedule lowered, Costs costs, const RehearsalOptions& optio
   const ExecutionPlan plan = PlanExecution(std::move(lowered));
   Validation validation;
   validation.workers = options.workers;
+
   // Nobody has to wait longer than the whole run; what takes twice that has gone wrong.
   const Nanoseconds deadline = std::chrono::seconds(30) + 2 * Makespan(predicted);
+
   for (std::int32_t i = 0; i < options.runs; ++i) {
     progress.Begin(fmt::format("rehearsing, run {} of {}, {} each", i + 1, options.runs,
                                FormatDuration(Makespan(predicted))));
     Recorder recorder(plan.schedule);
     const MakeWork work = RehearsalOf(plan, costs);
+
     try {
       if (options.workers == Workers::kThreads) {
         RunAsThreads(plan, work, {.deadline = deadline, .recorder = &recorder});
@@ -121,6 +130,7 @@ Validation Rehearse(Schedule lowered, Costs costs, const RehearsalOptions& optio
     }
     validation.runs.push_back(Difference(plan.schedule, predicted, recorder.Recorded()));
   }
+
   std::sort(validation.runs.begin(), validation.runs.end(),
             [](const TimelineDifference& a, const TimelineDifference& b) {
               return a.measured < b.measured;
@@ -132,6 +142,7 @@ Validation Rehearse(Schedule lowered, Costs costs, const RehearsalOptions& optio
 
 std::string ValidationToText(const Validation& validation) {
   const Shape& shape = validation.lowered.shape;
+  // The median run stands for all; the range of the others says how much it means.
   const TimelineDifference& run = validation.Median();
   std::string text = fmt::format(
       "{}: {} ranks, {} stages, {} micro-batches, {} on {}, {} {}\n"
@@ -144,6 +155,7 @@ std::string ValidationToText(const Validation& validation) {
       ErrorText(run.predicted, run.measured),
       ErrorText(validation.runs.front().predicted, validation.runs.front().measured),
       ErrorText(validation.runs.back().predicted, validation.runs.back().measured));
+
   if (!validation.checks.empty()) {
     text += ChecksToText(validation);
     text += fmt::format("  with       {}\n", validation.compute);
@@ -151,12 +163,14 @@ std::string ValidationToText(const Validation& validation) {
       text += fmt::format("  diverged   {}\n", ToText(*validation.diverged_at));
     }
   }
+
   if (run.worst) {
     text += fmt::format("  worst op   {} on rank {} started {} {}\n",
                         ToString(validation.lowered.At(run.worst)), run.worst.rank,
                         FormatDuration(std::chrono::abs(run.worst_late)),
                         run.worst_late > Nanoseconds(0) ? "late" : "early");
   }
+
   text += fmt::format("\n{}\n{}", RanksToText(run), KindsToText(run));
   for (const std::string& sentence : validation.costs.derived) {
     text += "\nnote: " + sentence;
@@ -170,6 +184,7 @@ Json ValidationToJson(const Validation& validation) {
   for (const TimelineDifference& each : validation.runs) {
     errors.push_back(each.Error());
   }
+
   Json ranks = Json::array();
   for (std::size_t rank = 0; rank < run.ranks.size(); ++rank) {
     const TimelineDifference::Rank& of_rank = run.ranks[rank];
@@ -179,6 +194,7 @@ Json ValidationToJson(const Validation& validation) {
                      {"predicted_end_ns", of_rank.predicted_end.count()},
                      {"measured_end_ns", of_rank.measured_end.count()}});
   }
+
   Json kinds = Json::array();
   for (const TimelineDifference::Kind& kind : run.kinds) {
     kinds.push_back({{"kind", TraitsOf(kind.kind).text},
@@ -187,6 +203,7 @@ Json ValidationToJson(const Validation& validation) {
                      {"predicted_ns", kind.predicted.count()},
                      {"measured_ns", kind.measured.count()}});
   }
+
   Json json = {{"predicted_ns", run.predicted.count()},
                {"measured_ns", run.measured.count()},
                {"error", run.Error()},
@@ -194,14 +211,17 @@ Json ValidationToJson(const Validation& validation) {
                {"ranks", std::move(ranks)},
                {"kinds", std::move(kinds)},
                {"derived_costs", validation.costs.derived}};
+
   if (!validation.checks.empty()) {
     const TrainingChecks& checks = validation.checks[validation.MedianIndex()];
+    // Of every run, as `errors` above.
     Json replay_errors = Json::array();
     for (std::size_t i = 0; i < validation.runs.size(); ++i) {
       const auto measured = static_cast<double>(validation.runs[i].measured.count());
       replay_errors.push_back(
           measured / static_cast<double>(validation.checks[i].replayed.count()) - 1);
     }
+
     json["training"] = {
         {"first_microbatch", validation.first_microbatch},
         {"alternates", validation.alternates},

@@ -85,6 +85,7 @@ TEST(CostSource, GivesEveryStageItsShareOfARank) {
   given.durations[kF] = {4ns};
   given.durations[kB] = {8ns};
   const Schedule schedule = Generated("interleaved-1f1b", 2);
+
   EXPECT_EQ(CostSource({.flags = given}).For(schedule).stages[3].forward, 4ns);
   const CostSource per_rank({.flags = given, .per = CostsPer::kRank});
   EXPECT_EQ(per_rank.For(schedule).stages[3].forward, 2ns);
@@ -93,6 +94,7 @@ TEST(CostSource, GivesEveryStageItsShareOfARank) {
             "that it holds");
   EXPECT_EQ(per_rank.For(Generated("data-parallel", 2)).stages[0].forward, 8ns);
   EXPECT_EQ(per_rank.For(Generated("sequential", 2), {1, 2}).stages[1].forward, 4ns);
+
   EXPECT_EQ(per_rank.Basis(2),
             "costs of flags per rank (1/2 of the model, shared out over its stages)");
   EXPECT_EQ(CostSource({.flags = given}).Basis(2), "costs of flags per stage");
@@ -159,8 +161,11 @@ TEST(CostSource, CutsAnEvaluationByItsForwards) {
                     "rank 0 0F0@0\n"
                     "rank 1 1F0@0\n",
                     "evaluation"));
+
+  // The forwards alone are even in the middle, forward and backward behind the first layer.
   const CostSource source = FromProfile(profile);
   EXPECT_EQ(FirstLayers(source.For(Generated("1f1b", 2))), (Layers3{0, 1}));
+
   const Costs costs = source.For(evaluation);
   EXPECT_EQ(FirstLayers(costs), (Layers3{0, 2}));
   EXPECT_EQ(costs.cut,

@@ -84,6 +84,7 @@ TEST(HelpPage, NoLineIsWiderThanAFileOrTheTerminal) {
     }
   }
 
+  // A terminal may be narrower, or wider than is good to read.
   for (const int columns : {50, 200}) {
     std::istringstream lines(StagecraftOnTerminal("show --help=all", columns));
     std::size_t longest = 0;
@@ -158,6 +159,7 @@ TEST(HelpPage, OfANameHasTheOptionsThatItTakes) {
           << generator.name << " " << flag << "\n"
           << page;
     }
+
     EXPECT_EQ(LinesWith(page, "-p"), 1) << page;
     EXPECT_EQ(LinesWith(page, "--repeat"), 0) << page;
   }
@@ -208,6 +210,8 @@ TEST(HelpPage, HasOtherNamesThatPeopleTry) {
 TEST(Pictures, FitTheTerminal) {
   const std::string file = Help("show pipedream -p 4 -m 24 --versions");
   EXPECT_THAT(file, HasSubstr("B23@"));
+
+  // As wide as the terminal allows, but for a tick or two.
   for (const int columns : {60, 100}) {
     for (const char* const arguments :
          {"show pipedream -p 4 -m 24 --versions",
@@ -223,6 +227,7 @@ TEST(Pictures, FitTheTerminal) {
       EXPECT_GE(longest + 12, static_cast<std::size_t>(columns)) << arguments;
     }
   }
+
   EXPECT_THAT(StagecraftOnTerminal("show pipedream -p 4 -m 24 --versions --columns 0", 60),
               HasSubstr("B23@"));
 }

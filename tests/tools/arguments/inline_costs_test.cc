@@ -148,6 +148,7 @@ TEST(ShareOut, GivesEveryStageOfARankItsPart) {
   given.durations[kB] = {2ns, 5ns};
   given.sizes[kBoundary] = {100};
   given.sizes[kActivation] = {100};
+
   // Stages 0 and 2 are on rank 0, 1 and 3 on rank 1; a nanosecond that is left over is not lost.
   const Schedule schedule = OrThrow(Generate("interleaved-1f1b", {.ranks = 2, .microbatches = 4}));
   const SharedOut shared = ShareOut(given, schedule, 2);

@@ -68,6 +68,7 @@ TEST_F(TrainingData, MicrobatchesOfUnequalSizeCountBySamples) {
 
 TEST_F(TrainingData, APassOverAFileUsesEachMicrobatchOnceAndSaysWhatItLeavesOut) {
   const std::string task = WriteMicrobatches({4, 4, 4, 2, 2});
+
   // Batches of 2: x.0 to x.3; x.4 is left out of every epoch.
   const double loss = (4 * 1 + 4 * 4 + 4 * 9 + 2 * 16) / 14.0;
   for (const char* schedule :
@@ -78,6 +79,7 @@ TEST_F(TrainingData, APassOverAFileUsesEachMicrobatchOnceAndSaysWhatItLeavesOut)
     EXPECT_EQ(outcome.err,
               "uneven.safetensors: warning: has 5 micro-batches, of which an epoch takes the first "
               "4, as many as fill its updates and batches; x.4 is left out\n");
+
     const Json json = Json::parse(outcome.out);
     ASSERT_EQ(json["epochs"].size(), 3U);
     for (const Json& epoch : json["epochs"]) {
@@ -87,6 +89,8 @@ TEST_F(TrainingData, APassOverAFileUsesEachMicrobatchOnceAndSaysWhatItLeavesOut)
     EXPECT_EQ(json["samples_left_out"], 2);
     EXPECT_EQ(json["microbatch_size"], Json({2, 4}));
   }
+
+  // A file with micro-batches of several sizes has no costs for one size.
   const Outcome recorded = Stagecraft("train gpipe -p 2 -m 2 --record r.json " + task);
   EXPECT_EQ(recorded.code, 2);
   EXPECT_EQ(recorded.err,

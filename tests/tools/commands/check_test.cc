@@ -66,14 +66,17 @@ TEST(CheckCommand, LimitsNameTheStageTheFigureAndTheFlag) {
   // PipeDream on 4 ranks: D - r weight copies and activation sets, staleness D - 1 - r.
   const std::string arguments = "check pipedream -p 4 -m 16 ";
   EXPECT_EQ(Stagecraft(arguments + "--max-slots 4 --max-staleness 3 --max-activations 4").code, 0);
+
   const Outcome slots = Stagecraft(arguments + "--max-slots 3");
   EXPECT_EQ(slots.code, 1);
   EXPECT_EQ(slots.err, "stage 0: error: 4 weight copies; expected at most 3 (--max-slots)\n");
+
   const Outcome staleness = Stagecraft(arguments + "--max-staleness 1");
   EXPECT_EQ(staleness.code, 1);
   EXPECT_EQ(staleness.err,
             "stage 0: error: 3 updates missed; expected at most 1 (--max-staleness)\n"
             "stage 1: error: 2 updates missed; expected at most 1 (--max-staleness)\n");
+
   const Outcome sets = Stagecraft(arguments + "--max-activations 3");
   EXPECT_EQ(sets.code, 1);
   EXPECT_EQ(sets.err,
@@ -233,11 +236,13 @@ TEST(CheckCommand, RecognisesOldTorchFiles) {
                         0),
       0U)
       << outcome.err;
+
   // What it says how to convert it with makes a file of today.
   const Outcome converted = Shell(
       "sed -E 's/([0-9])B([0-9])/\\1I\\2/g; s/BW/B/g' old.csv >new.csv && stagecraft check "
       "new.csv");
   EXPECT_EQ(converted.code, 0) << converted.err;
+
   WriteTestFile("older.csv", "0F0,0BW0,0F1,0B1,0W1\n");
   EXPECT_EQ(Stagecraft("check older.csv").code, 2);
   EXPECT_EQ(Shell("sed -E 's/([0-9])B([0-9])/\\1I\\2/g; s/BW/B/g' older.csv >newer.csv && "

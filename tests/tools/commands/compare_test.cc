@@ -28,6 +28,7 @@ Json Compare(const std::string& arguments) {
 TEST(CompareCommand, PrintsOneRowPerApproach) {
   const Outcome outcome = Stagecraft(kInline);
   ASSERT_EQ(outcome.code, 0) << outcome.err;
+
   // All take F + B = 3 ms per micro-batch: GPipe (8 + 3) * 3 ms per batch of 8, the others
   // (32 + 3) * 3 ms for all 32. Rank 0 of PipeDream holds 4 copies of 100 MB and 4 sets of 10 MB.
   const char* const table =
@@ -45,6 +46,7 @@ TEST(CompareCommand, PrintsOneRowPerApproach) {
       "         4,3,2,1 |   3,2,1,0 | 0,0,-1,-1 |\n"
       "| pipeoptim     |     304.8 |    1.257 |  8.6 % |  8.6 % |      240 MB |       2,2,2,1 |"
       "         4,3,2,1 |   3,2,1,0 |   0,0,0,0 |\n";
+
   EXPECT_NE(outcome.out.find(table), std::string::npos) << outcome.out;
   EXPECT_NE(outcome.out.find("unit micro-batch: every approach pipelines the same 4 x 8"),
             std::string::npos)
@@ -80,12 +82,15 @@ TEST(CompareCommand, SaysWhichRowValuesPerRankDoNotFit) {
   ASSERT_EQ(Stagecraft("generate 1f1b -p 3 -m 4 -o three.sched").code, 0);
   const std::string compare =
       "compare 1f1b gpipe three.sched -p 2 -m 4 -n 1 --unequal --activation 1MB --forward ";
+
   const auto expect = [&](const std::string& flags, const std::string& err) {
     const Outcome outcome = Stagecraft(compare + flags);
     EXPECT_EQ(outcome.code, 2) << flags;
     EXPECT_EQ(outcome.out, "") << flags;
     EXPECT_EQ(outcome.err, err);
   };
+
+  // Memory, speed and durations are each given per rank or stage.
   expect("1ms --memory 1GB,1GB",
          "three.sched: --memory: error: expected 1 value, or 3 for 3 ranks, got 2\n");
   expect("1ms --memory 1GB,1GB,1GB",
@@ -162,6 +167,7 @@ TEST(CompareCommand, SaysWhichOrderIsOptimal) {
 TEST(CompareCommand, UnitBatchLetsWholeBatchesThrough) {
   const Json json = Compare(std::string(kInline) + " --unit batch");
   EXPECT_EQ(json["unit"], "batch");
+
   // GPipe and 2BW split 4 batches into 8; PipeDream pipelines 4 wholes of 8 samples: (4 + 3)
   // steps of 24 ms. 2BW updates once per batch.
   EXPECT_EQ(json["rows"][0]["microbatches"], 32);
@@ -169,14 +175,17 @@ TEST(CompareCommand, UnitBatchLetsWholeBatchesThrough) {
   EXPECT_EQ(json["rows"][1]["microbatches"], 4);
   EXPECT_EQ(json["rows"][1]["microbatch_size"], 8.0);
   EXPECT_EQ(json["rows"][1]["makespan_ns"], 168'000'000);
+
   // In four batches stage 0 never needs more than 2 versions; stage 1 holds 3, and 3 sets.
   EXPECT_EQ(json["rows"][1]["peak_bytes"], 3 * 80'000'000 + 3 * 100'000'000);
   EXPECT_EQ(json["rows"][2]["microbatches"], 32);
   EXPECT_EQ(json["rows"][2]["makespan_ns"], 105'000'000);
+
   // The same work: 32 samples.
   for (const Json& row : json["rows"]) {
     EXPECT_EQ(row["microbatches"].get<double>() * row["microbatch_size"].get<double>(), 32);
   }
+
   EXPECT_NE(Stagecraft(std::string(kInline) + " --unit batch")
                 .out.find("unit batch: 4 batches of "
                           "8 samples"),
@@ -214,6 +223,7 @@ TEST(CompareCommand, AListHasTheSameFiguresByNameAndAsAFile) {
                                  "sequential", "pipedream", "dualpipe", "greedy"}) {
     const std::string file = std::string(name) + ".sched";
     ASSERT_EQ(Stagecraft(std::string("generate ") + name + " -p 4 -m 8 -n 2 -o " + file).code, 0);
+
     for (const char* const costs :
          {"", " --forward 1ms --backward 2ms --activation 100MB --parameters 100MB",
           " --profile vgg16"}) {
@@ -226,6 +236,8 @@ TEST(CompareCommand, AListHasTheSameFiguresByNameAndAsAFile) {
       EXPECT_EQ(by_name, by_file) << name << costs;
     }
   }
+
+  // Of a file of torch's, only the time has to be the same.
   ASSERT_EQ(Stagecraft("convert zb-v -p 4 -m 8 v.csv").code, 0);
   const Json rows = Compare("compare zb-v v.csv -p 4 -m 8 -n 1 2>/dev/null")["rows"];
   EXPECT_EQ(rows[0]["makespan_ns"], rows[1]["makespan_ns"]);

@@ -91,7 +91,9 @@ TEST(TorchFiles, ChannelsOutOfOrderAreRefusedWithBothOps) {
                 "which is sent 4th [channel-order]"),
             std::string::npos)
       << outcome.err;
+
   EXPECT_EQ(Stagecraft("simulate " + kDeferred).code, 1);
+
   for (const char* name : {"dualpipe_v_deferred", "interleaved_zero_bubble_deferred"}) {
     const Outcome other =
         Stagecraft(std::string("check ") + STAGECRAFT_SOURCE_DIR "/tests/interop/" + name + ".csv");

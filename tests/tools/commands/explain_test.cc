@@ -95,6 +95,7 @@ TEST(ExplainCommand, TriesLatencyBandwidthAndRanks) {
       "explain 1f1b -p 2 -m 1 --forward 1ms --backward 2ms --latency 1ms --boundary 11MB "
       "--bandwidth 11GB/s");
   ASSERT_EQ(outcome.code, 0) << outcome.err;
+
   // 2 transfers of 1 + 1 ms and 2 (1 + 2) ms of ops: 10 ms. B's tenth is 0.2 ms and so are 2
   // latencies'; bandwidth takes 2 x 1 ms to 2 x 1 / 1.1 ms.
   EXPECT_TRUE(Contains(outcome.out,
@@ -102,6 +103,7 @@ TEST(ExplainCommand, TriesLatencyBandwidthAndRanks) {
                        "better: 10 ms -> 9.8 ms, 2.00 % shorter\n"
                        "  then: bandwidth, 10 % more: 10 ms -> 9.818 ms, 1.82 % shorter\n"))
       << outcome.out;
+
   EXPECT_TRUE(Contains(outcome.out,
                        "which rank to speed up first: speed of ranks 0, 1, any one of "
                        "them 10 % better: 10 ms -> 9.727 ms, 2.73 % shorter\n"))

@@ -54,6 +54,7 @@ TEST(GenerateCommand, EveryGeneratorOptionChangesTheSchedule) {
       {"1f1b", "1f1b -n 2"},
       {"1f1b", "1f1b -p 3"},
       {"1f1b", "1f1b -m 7"}};
+
   for (const auto& pair : pairs) {
     const Outcome without = Stagecraft(std::string("generate ") + pair[0]);
     const Outcome with = Stagecraft(std::string("generate ") + pair[1]);
@@ -97,9 +98,11 @@ TEST(GenerateCommand, LimitsAreSetsTimesRanksOrBytes) {
     EXPECT_EQ(outcome.code, 0) << outcome.err;
     return outcome.out;
   };
+
   EXPECT_EQ(program("--limit 8"), program("--limit 2p"));
   EXPECT_EQ(program("--limit 8 --activation 10MB"), program("--limit 80MB --activation 10MB"));
   EXPECT_NE(program("--limit 8"), program("--limit 4"));
+
   EXPECT_EQ(Stagecraft("generate zb-auto -p 2 -m 4 --limit 0p").code, 2);
   EXPECT_NE(
       Stagecraft("generate zb-auto -p 2 -m 4 --limit lots")
@@ -112,10 +115,13 @@ TEST(GenerateCommand, LimitsAreSetsTimesRanksOrBytes) {
   EXPECT_EQ(Stagecraft("generate zb-auto -p 2 -m 4 --limit 10GB").err,
             "zb-auto: error: a --limit in bytes, but no activations are said to take any; expected "
             "--activation or a profile, or a limit in sets, such as 8 or 2p\n");
+
+  // No limit is too large to be counted with.
   EXPECT_EQ(Stagecraft("generate zb-auto -p 2 -m 4 --limit 1000000000p --activation 900TB").code,
             0);
   EXPECT_EQ(Stagecraft("generate zb-auto-v -p 2 -m 4 --limit 1000000000p --activation 900TB").code,
             0);
+
   const Outcome slow = Stagecraft(
       "generate zb-auto -p 2 -m 2000 --speed 0=0.000000001 --forward 60min --backward 1min");
   EXPECT_EQ(slow.code, 2);

@@ -16,6 +16,7 @@ std::vector<std::string> ExamplesIn(const std::string& help) {
   std::istringstream lines(help);
   bool inside = false;
   bool goes_on = false;
+
   for (std::string line; std::getline(lines, line);) {
     if (goes_on) {
       examples.back() += "\n" + line;
@@ -25,6 +26,7 @@ std::vector<std::string> ExamplesIn(const std::string& help) {
     goes_on = inside && line.ends_with('\\');
     inside = line.rfind("Examples:", 0) == 0 || (inside && !line.empty());
   }
+
   return examples;
 }
 
@@ -44,6 +46,8 @@ TEST_P(HelpExamples, AllRunAndPrintSomething) {
   ASSERT_EQ(help.code, 0) << help.err;
   const std::vector<std::string> examples = ExamplesIn(help.out);
   ASSERT_FALSE(examples.empty()) << help.out;
+
+  // Examples that train need LibTorch.
   for (const std::string& example : examples) {
     if (!STAGECRAFT_HAS_TORCH && Trains(example)) {
       continue;

@@ -12,10 +12,12 @@ TEST(ProfileCommand, WritesAProfileThatCanBeCutAndSimulated) {
   if (!STAGECRAFT_HAS_TORCH) {
     GTEST_SKIP() << "built without LibTorch";
   }
+
   const Outcome outcome =
       Stagecraft("profile --model mlp --width 16 --microbatches 8 -o mlp.profile.json");
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_NE(outcome.out.find("flatten linear relu"), std::string::npos) << outcome.out;
+
   const Profile profile =
       OrThrow(ParseProfile(ReadTestFile(TestPath("mlp.profile.json")), "mlp.profile.json"));
   ASSERT_EQ(profile.layers.size(), 4U);
@@ -24,6 +26,7 @@ TEST(ProfileCommand, WritesAProfileThatCanBeCutAndSimulated) {
   EXPECT_TRUE(profile.layers[0].predict);
   EXPECT_EQ(profile.layers[0].at[0].output_bytes, 16 * 16 * 4);
   EXPECT_EQ(profile.layers[3].parameter_bytes, (16 * 10 + 16) * 4);  // 10 biases, in 16.
+
   EXPECT_EQ(Stagecraft("simulate 1f1b --profile ./mlp.profile.json --stages 2 --microbatch-size 16 "
                        "-m 4")
                 .code,

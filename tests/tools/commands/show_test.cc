@@ -28,12 +28,14 @@ TEST(ShowCommand, ListsVersionsStalenessAndWeightCopies) {
                        "stage  rank  forwards read            backwards read\n"
                        "    0     0  @0 @0 @0 @0 @1 @2 @3 @4  @0 @0 @0 @0 @1 @2 @3 @4\n"))
       << outcome.out;
+
   // Stage 0: D = 4 copies and sets; staleness 3 once the ramp of 0, 1, 2 is over.
   EXPECT_TRUE(Contains(outcome.out,
                        "    0              4                4          3        3  "
                        "0 x1, 1 x1, 2 x1, 3 x5\n"))
       << outcome.out;
   EXPECT_TRUE(Contains(outcome.out, "\nStaleness: updates that a gradient missed, once "));
+
   // Where the largest staleness is another than the steady one, it has a column.
   EXPECT_FALSE(Contains(outcome.out, "max staleness")) << outcome.out;
   EXPECT_TRUE(

@@ -72,12 +72,14 @@ TEST(SimulateCosts, ShowsReadyStages) {
                       "parameter_bytes": 1000000, "activation_bytes": 2000000},
                      {"name": "back", "forward_ns": 1000000, "backward_ns": 2000000,
                       "parameter_bytes": 3000000, "activation_bytes": 4000000}]})");
+
   const std::string arguments = "simulate 1f1b --profile ready.profile.json ";
   const std::string table =
       "stages as the profile has them, which are not cut\n"
       "stage  name      F     B  weights  activations\n"
       "    0  front  3 ms  6 ms     1 MB         2 MB\n"
       "    1  back   1 ms  2 ms     3 MB         4 MB\n";
+
   const Outcome outcome = Stagecraft(arguments);
   EXPECT_NE(outcome.out.find(table), std::string::npos) << outcome.out;
   EXPECT_TRUE(Json::parse(Stagecraft(arguments + "--json").out)["cut"].is_null());
@@ -201,12 +203,14 @@ TEST(SimulateCosts, ASearchWithinMemoryIsNoWorseThanWithAHandPickedLimit) {
        "--boundary 60MB --released 50MB --memory 450MB",
        112.2, "2"},
   };
+
   for (const auto& [given, before, limit] : cases) {
     const std::string arguments =
         std::string(given) + " --latency 0.2ms --activation 100MB --parameters 100MB";
     const double window = WindowOf(arguments);
     EXPECT_GT(window, 0) << arguments;
     EXPECT_LE(window, before) << arguments;
+
     const double by_hand = WindowOf(arguments + " --limit " + limit);
     EXPECT_GT(by_hand, 0) << arguments;
     EXPECT_LE(window, by_hand) << arguments;

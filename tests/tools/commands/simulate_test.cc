@@ -40,11 +40,13 @@ TEST(SimulateCommand, JsonHasExactlyTheDocumentedKeys) {
                                  "cut", "derived_costs", "topology", "schedule"}));
   EXPECT_EQ(json["format"], "stagecraft-simulation");
   EXPECT_EQ(json["version"], 1);
+
   ASSERT_EQ(json["ranks"].size(), 4U);
   EXPECT_EQ(Keys(json["ranks"][0]),
             (Strings{"rank", "busy_ns", "bubble", "idle_ns", "peak_bytes", "peak_op"}));
   EXPECT_EQ(Keys(json["ranks"][0]["idle_ns"]),
             (Strings{"warm_up", "transfer", "dependency", "cool_down"}));
+
   ASSERT_EQ(json["stages"].size(), 4U);
   EXPECT_EQ(Keys(json["stages"][0]),
             (Strings{"stage", "weight_slots", "staleness_steady", "staleness_max",
@@ -56,6 +58,7 @@ TEST(SimulateCommand, JsonHasExactlyTheDocumentedKeys) {
 TEST(SimulateCommand, JsonIsWhatItsSchemaSays) {
   const Json schema =
       Json::parse(ReadTestFile(STAGECRAFT_SOURCE_DIR "/tools/schemas/simulate.schema.json"));
+
   for (const char* const arguments :
        {"pipeoptim -p 4 -m 8 --forward 1ms --backward 2ms --ops", "zb-v -p 2 -m 4 --ops",
         "dualpipe -p 2 -m 4 --forward 1ms --joined 2ms --ops", "sequential -p 1 -m 1 --ops",
@@ -63,6 +66,8 @@ TEST(SimulateCommand, JsonIsWhatItsSchemaSays) {
         "gpipe -p 2 -m 2 --checkpoint all --ops", "data-parallel -p 2 -m 2 --ops"}) {
     const Json json = Simulate(arguments);
     EXPECT_EQ(test::SchemaCheck(schema).Faults(json), Strings{}) << arguments;
+
+    // The schema refuses what it does not know, too.
     Json broken = json;
     broken["makespan_ns"] = -1;
     broken["more"] = 1;
@@ -75,6 +80,7 @@ TEST(SimulateCommand, JsonIsWhatItsSchemaSays) {
 TEST(SimulateCommand, JsonHasTheTimesOfEveryOp) {
   const Json json = Simulate(
       "1f1b -p 2 -m 1 --forward 1ms --backward 2ms --boundary 1MB --bandwidth 1GB/s --ops");
+
   std::string text;
   for (const Json& op : json.at("op_times")) {
     text += op["op"].get<std::string>() + " " + op["rank"].dump() + " " + op["start_ns"].dump() +
@@ -91,6 +97,8 @@ TEST(SimulateCommand, JsonHasTheTimesOfEveryOp) {
             "1B0@0 1 3000000..5000000\n"
             "1SEND_B0 1 5000000..5000000\n"
             "1S@0 1 5000000..5000000\n");
+
+  // Every kind of op has its own fields.
   EXPECT_EQ(json["op_times"][0],
             Json::parse(R"({"op": "0F0@0", "kind": "F", "rank": 0, "stage": 0, "microbatch": 0,
                             "version": 0, "horizon": 0, "start_ns": 0, "end_ns": 1000000})"));
@@ -98,6 +106,7 @@ TEST(SimulateCommand, JsonHasTheTimesOfEveryOp) {
             (Strings{"op", "kind", "rank", "stage", "microbatch", "start_ns", "end_ns"}));
   EXPECT_EQ(Keys(json["op_times"][4]),
             (Strings{"op", "kind", "rank", "stage", "version", "start_ns", "end_ns"}));
+
   EXPECT_EQ(json["transfers"],
             Json::parse(R"([{"send": "0SEND_F0", "recv": "1RECV_F0", "from_rank": 0, "to_rank": 1,
                              "bytes": 1000000, "start_ns": 1000000, "arrival_ns": 2000000},
@@ -121,6 +130,7 @@ TEST(SimulateCommand, ShowSimulateAndTracesPrintTheSameFingerprint) {
   ASSERT_EQ(Stagecraft("generate pipedream -p 2 -m 4 -o a.sched").code, 0);
   ASSERT_EQ(Stagecraft("generate pipedream -p 2 -m 4 --receive early -o b.sched").code, 0);
   ASSERT_EQ(Stagecraft("simulate a.sched --trace t.json").code, 0);
+
   const Json json = Simulate("a.sched")["schedule"];
   const std::string fingerprint = json["fingerprint"];
   const std::string lowered = json["lowered_fingerprint"];
@@ -129,12 +139,14 @@ TEST(SimulateCommand, ShowSimulateAndTracesPrintTheSameFingerprint) {
     const std::string out = Stagecraft(arguments).out;
     EXPECT_NE(out.find(text), std::string::npos) << arguments << "\n" << out;
   };
+
   const std::string both = fingerprint + " (with its sends and receives " + lowered + ")";
   prints("show a.sched", "micro-batches, fingerprint " + fingerprint + "\n");
   prints("show b.sched", "micro-batches, fingerprint " + both + "\n");
   prints("simulate a.sched", "fingerprint " + both + "\n");
   prints("simulate b.sched", "fingerprint " + both + "\n");
   EXPECT_EQ(Simulate("b.sched")["schedule"], json);
+
   prints("compare a.sched --format csv", fingerprint);
   prints("compare b.sched --format csv", fingerprint);
   const Json trace = Json::parse(ReadTestFile(TestPath("t.json")))["otherData"];
@@ -174,9 +186,12 @@ TEST(SimulateCommand, FiguresOfOneRunFitTogether) {
   const Json json = Simulate(
       "1f1b -p 4 -m 8 --forward 1ms --backward 2ms --latency 0.1ms --activation 10MB "
       "--parameters 1GB --microbatch-size 16");
+
   // 16 samples * 8 in 34.6 ms.
   EXPECT_DOUBLE_EQ(json["samples_per_second"], 128 / 0.0346);
   EXPECT_DOUBLE_EQ(json["bubble"], 1 - 24 / 34.6);
+
+  // Every nanosecond of a rank is busy, or idle for one cause.
   for (const Json& rank : json["ranks"]) {
     std::int64_t sum = rank["busy_ns"];
     for (const auto& [cause, idle] : rank["idle_ns"].items()) {
@@ -184,6 +199,7 @@ TEST(SimulateCommand, FiguresOfOneRunFitTogether) {
     }
     EXPECT_EQ(sum, json["makespan_ns"]);
   }
+
   // Rank 0: one weight copy and 4 activation sets; rank 3 holds one set.
   EXPECT_EQ(json["ranks"][0]["peak_bytes"], 1'040'000'000);
   EXPECT_EQ(json["ranks"][3]["peak_bytes"], 1'010'000'000);
@@ -210,6 +226,8 @@ TEST(SimulateCommand, EveryCostFlagChangesTheResult) {
       {"pipeoptim", "--latency 1ms"},       {"pipeoptim", "--bandwidth 1GB/s --boundary 1MB"},
       {"pipeoptim", "--speed 2=0.5"},       {"pipeoptim", "--forward 1ms,1ms,3ms,1ms"},
       {"data-parallel", "--allreduce 1ms"}, {"gpipe --checkpoint all", "--recompute 3ms"}};
+
+  // A flag that replaces a duration of the base must not stand beside it.
   for (const auto& [name, flags] : cases) {
     const std::string name_text = name;
     const std::string flag_text = flags;
@@ -217,6 +235,7 @@ TEST(SimulateCommand, EveryCostFlagChangesTheResult) {
     const std::string rest = !replaces                            ? base
                              : flag_text.starts_with("--forward") ? "-m 8 -p 4 --backward 2ms "
                                                                   : "-m 8 -p 4 --forward 1ms ";
+
     EXPECT_GT(MakespanOf(name_text + " " + rest + flag_text), MakespanOf(name_text + " " + base))
         << name << " " << flags;
   }
@@ -361,6 +380,7 @@ TEST(SimulateCommand, RefusesWhatDoesNotFit) {
       {"1f1b --profile-batch 3",
        "--profile-batch: error: is for a --profile that is a graph.txt, "
        "but none is given\n"}};
+
   for (const auto& [arguments, message] : cases) {
     const Outcome outcome = Stagecraft(std::string("simulate ") + arguments);
     EXPECT_EQ(outcome.code, 2) << arguments;

@@ -49,17 +49,21 @@ TEST_F(TrainFaults, ANumberThatIsNotFiniteIsSaidOnce) {
   EXPECT_EQ(outcome.err,
             "warning: the loss of micro-batch 4 (update 1) is not finite; the training goes on, "
             "but is not worth much from here (--stop-on-nan would end it)\n");
+
   EXPECT_NE(outcome.out.find("epoch 0.18  loss nan  test loss nan"), std::string::npos)
       << outcome.out;
   EXPECT_NE(outcome.out.find("diverged: the loss of micro-batch 4 (update 1) is not finite\n"),
             std::string::npos)
       << outcome.out;
+
+  // JSON has no NaN: it is null there.
   EXPECT_NE(ReadTestFile(TestPath("m.jsonl")).find("\"losses\":[null,null,null,null]"),
             std::string::npos);
   const Json json = Json::parse(Train(std::string(kDiverges) + "--json"));
   EXPECT_EQ(json["diverged_at"], Json::parse(R"({"update": 1, "microbatch": 4, "what": "loss"})"));
   EXPECT_EQ(json["epochs"][0]["loss"], nullptr);
   EXPECT_EQ(json["updates"], 4);
+
   EXPECT_EQ(Json::parse(Train("1f1b -p 2 -m 4 -n 1 --json"))["diverged_at"], nullptr);
 }
 
@@ -74,6 +78,7 @@ TEST_F(TrainFaults, StopOnNanEndsAllRanksAfterTheSameUpdate) {
     const std::string lines = ReadTestFile(TestPath(metrics));
     EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 2) << lines;
   };
+
   for (const char* workers : {"", " --processes"}) {
     const Outcome outcome = Stagecraft("train " + stops + "m.jsonl" + workers);
     EXPECT_EQ(outcome.code, 3) << workers;
@@ -82,6 +87,8 @@ TEST_F(TrainFaults, StopOnNanEndsAllRanksAfterTheSameUpdate) {
               std::string::npos)
         << outcome.err;
   }
+
+  // Ranks that were launched, too, end together.
   Launch(stops + "launched.jsonl");
   expect(ReadTestFile(TestPath("out.0")), "launched.jsonl");
   EXPECT_EQ(ReadTestFile(TestPath("code.0")), "3\n");
@@ -109,12 +116,14 @@ TEST_F(TrainFaults, StopOnNanSavesTheLastEpochThatWasFinite) {
   for (int update = 1; update < 100; ++update) {
     rates += update < 99 ? ",0.02" : ",1e30";
   }
+
   const std::string task = "1f1b -p 2 -m 8 --data classes --samples 1024 ";
   const Json json = Json::parse(Train(task + "--epochs 1 --json --save good.safetensors"));
   const auto of_epoch = json["updates"].get<int>();
   ASSERT_LT(of_epoch, 99);
   const int epochs = 98 / of_epoch;  // That end before update 99.
   Train(task + "--epochs " + std::to_string(epochs) + " --save good.safetensors");
+
   const Outcome outcome = Stagecraft("train " + task + "--epochs 100 --lr " + rates +
                                      " --stop-on-nan --save last.safetensors");
   EXPECT_EQ(outcome.code, 3);
@@ -122,14 +131,18 @@ TEST_F(TrainFaults, StopOnNanSavesTheLastEpochThatWasFinite) {
                              std::to_string(8 * of_epoch * epochs)),
             std::string::npos)
       << outcome.err;
+
   EXPECT_EQ(ReadTestFile(TestPath("last.safetensors")), ReadTestFile(TestPath("good.safetensors")));
   EXPECT_EQ(Stagecraft("train " + task + "--epochs 1 --load last.safetensors").code, 0);
 }
 
 TEST_F(TrainFaults, RanksWithOtherOptionsAreNotOfTheSameJob) {
   const std::string task = "pipeoptim -p 2 -m 2 -n 2 --optimizer adamw --weight-decay 0.1 ";
+
   Launch(task);
   EXPECT_EQ(ReadTestFile(TestPath("code.0")), "0\n") << ReadTestFile(TestPath("err.0"));
+
+  // Each of these changes the numbers or the reports of a training.
   for (const char* other : {"--lr-schedule step:10,0.5", "--xpipe-adam constant",
                             "--prediction-decay", "--seed 1", "--stop-on-nan"}) {
     Launch(task, other);
@@ -154,10 +167,13 @@ TEST_F(TrainFaults, AFileThatAnotherRunWritesIsRefused) {
               std::string::npos)
         << outcome.err;
   }
+
+  // Two flags of one command must not name the same file either.
   EXPECT_EQ(Stagecraft(task + "--metrics x.file --trace ./x.file").err,
             "./x.file: error: is the file of --metrics as well as of --trace; expected one for "
             "each\n");
   EXPECT_EQ(Stagecraft(task + "--metrics /dev/null --trace /dev/null").code, 0);
+
   // Each line is whole beside the report on the same standard output.
   const Outcome outcome = Shell("stagecraft " + task + "--metrics /dev/stdout >both.txt");
   EXPECT_EQ(outcome.code, 0) << outcome.err;
@@ -172,11 +188,13 @@ TEST_F(TrainFaults, FlagsThatChangeNothingAreNamed) {
     EXPECT_EQ(outcome.code, 0) << outcome.err;
     return outcome.err;
   };
+
   EXPECT_EQ(warnings("1f1b -p 2 -m 2 -n 1 --betas 0.9,0.99 --eps 1e-7 --heads 2 --samples 9"),
             "--heads: warning: changes nothing here: is of gpt\n"
             "--samples: warning: changes nothing here: the data are digits\n"
             "--betas: warning: changes nothing here: is of adam and adamw\n"
             "--eps: warning: changes nothing here: is of adam and adamw\n");
+
   EXPECT_EQ(warnings("1f1b -p 2 -m 2 -n 1 --optimizer adamw --xpipe-adam constant --displacement "
                      "next --prediction-decay"),
             "--displacement: warning: changes nothing here: no weights of later updates are "
@@ -185,9 +203,11 @@ TEST_F(TrainFaults, FlagsThatChangeNothingAreNamed) {
             "predicted in this schedule\n"
             "--xpipe-adam: warning: changes nothing here: no weights of later updates are "
             "predicted in this schedule\n");
+
   EXPECT_EQ(warnings("pipeoptim -p 2 -m 4 -n 1 --optimizer adamw --weight-decay 0.1 --xpipe-adam "
                      "constant --displacement next --prediction-decay"),
             "");
+
   Stagecraft("generate gpipe -p 2 -m 2 -o batch.sched");
   EXPECT_EQ(warnings("batch.sched -p 7 -n 2"),
             "-p: warning: changes nothing here: the schedule is a file\n");

@@ -71,13 +71,16 @@ TEST_F(TrainCommand, ReplicasThatGoOnReportWhatTheWholeRunReports) {
         "pipedream -p 3 -m 4 --replicas 2,1 --processes", "dualpipe -p 2 -m 8"}) {
     const std::string task =
         name + std::string(" --model convnet --width 4 --microbatch-size 64 --json ");
+
     const Json whole = Json::parse(Train(task + "--epochs 2 --save whole.safetensors"));
     Train(task + "--epochs 1 --save part.safetensors");
     const Json rest =
         Json::parse(Train(task + "--epochs 1 --load part.safetensors --save rest.safetensors"));
+
     for (const char* number : {"loss", "test_loss", "accuracy"}) {
       EXPECT_EQ(rest["epochs"][0][number], whole["epochs"][1][number]) << name << ' ' << number;
     }
+
     EXPECT_EQ(ReadTestFile(TestPath("rest.safetensors")),
               ReadTestFile(TestPath("whole.safetensors")))
         << name;
@@ -241,6 +244,8 @@ TEST_F(TrainCommand, CtrlCSavesAndSaysSo) {
     EXPECT_NE(outcome.err.find("stopped before the end; saved to stopped.safetensors"),
               std::string::npos)
         << outcome.err;
+
+    // What was saved can be gone on with.
     const Outcome resumed = Stagecraft("train pipeoptim -p 2 -m 4 -n 1 --load stopped.safetensors");
     EXPECT_EQ(resumed.code, 0) << resumed.err;
     EXPECT_NE(resumed.err.find("was saved in the middle of a run"), std::string::npos);
@@ -332,6 +337,7 @@ TEST(TrainCommandUsage, SaysWhatDoesNotFit) {
       {"1f1b --load nothing.safetensors",
        "nothing.safetensors: error: cannot be opened: No such file or directory\n"},
   };
+
   for (const auto& [arguments, message] : cases) {
     const Outcome outcome = Stagecraft(std::string("train ") + arguments);
     EXPECT_EQ(outcome.code, 2) << arguments;

@@ -18,12 +18,14 @@ TEST(ValidateCommand, ComparesARehearsalWithThePrediction) {
       Stagecraft("validate 1f1b -p 2 -m 2 --forward 1ms --backward 2ms --rehearse --runs 2 --json");
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const Json json = Json::parse(outcome.out);
+
   std::vector<std::string> keys;
   for (const auto& [key, value] : json.items()) {
     keys.push_back(key);
   }
   EXPECT_EQ(keys, (std::vector<std::string>{"predicted_ns", "measured_ns", "error", "errors",
                                             "ranks", "kinds", "derived_costs"}));
+
   EXPECT_EQ(json["predicted_ns"], 9'000'000);  // (2 + 2 - 1) * 3 ms.
   EXPECT_GE(json["measured_ns"].get<std::int64_t>(), 9'000'000);
   EXPECT_EQ(json["errors"].size(), 2U);
@@ -64,6 +66,7 @@ TEST(ValidateCommand, SaysWhatItCannotRehearse) {
       {"1f1b --rehearse --latency 1ms",
        "error: unknown flag '--latency'; see `stagecraft validate --help`\n"},
   };
+
   for (const auto& [arguments, message] : cases) {
     const Outcome outcome = Stagecraft(std::string("validate ") + arguments);
     EXPECT_EQ(outcome.code, 2) << arguments;
@@ -82,6 +85,7 @@ TEST(ValidateCommand, ComparesATrainingWithThePredictionFromItsFirstHalf) {
     ASSERT_EQ(outcome.code, 0) << arguments << "\n" << outcome.err;
     const Json json = Json::parse(outcome.out);
     const Json& training = json["training"];
+
     EXPECT_EQ(training["first_microbatch"], 8) << arguments;
     EXPECT_EQ(training["wrong_reads"], 0) << arguments;
     EXPECT_EQ(training["reads"], 64) << arguments;  // 16 micro-batches, F and B on two stages.

@@ -21,10 +21,13 @@ TEST(TrainingJournal, PutsUpdatesInOrderHoweverReportsCome) {
   plan.rounds = 2;
   const LearningRate rate({0.5, 0.25});
   TrainingJournal journal(plan, rate, {.microbatch = 10, .update = 5});
+
   std::string text;
   journal.on_update = [&](const UpdateResult& update) { text += ToJsonLine(update); };
   std::vector<double> epochs;
   journal.on_epoch = [&](const EpochResult& epoch) { epochs.push_back(epoch.loss); };
+
+  // The first update waits for micro-batch 10, and the second for the first.
   for (const std::int64_t q : {12, 13, 11}) {
     journal.Take(Loss(q, static_cast<double>(q)));
     EXPECT_EQ(text, "");
@@ -37,6 +40,7 @@ TEST(TrainingJournal, PutsUpdatesInOrderHoweverReportsCome) {
       "{\"update\":6,\"microbatches\":[12,13],\"samples\":[1,1],\"losses\":[12.0,13.0],\"lr\":0.25,"
       "\"staleness\":[0,0]}\n");
   EXPECT_EQ(epochs, std::vector<double>{11.5});
+
   for (std::int64_t q = 14; q < 18; ++q) {
     journal.Take(Loss(q, 1));
   }
@@ -100,12 +104,15 @@ TEST(TrainingJournal, AnEpochEndsWithItsEvaluation) {
   TrainingJournal journal(plan, rate, {});
   std::vector<EpochResult> epochs;
   journal.on_epoch = [&](const EpochResult& epoch) { epochs.push_back(epoch); };
+
+  // The losses of the training, then those of the evaluation, in the other order.
   journal.Take(Loss(0, 1));
   journal.Take(Loss(1, 3));
   journal.Take({TrainingReport::Kind::kEvaluation, 0, {1, 4, 1, 1}});
   EXPECT_TRUE(epochs.empty());
   journal.Take({TrainingReport::Kind::kEvaluation, 0, {0, 1, 3, 2}});
   ASSERT_EQ(epochs.size(), 1U);
+
   EXPECT_EQ(epochs[0].loss, 2);
   EXPECT_EQ(epochs[0].test_loss, (3 * 1.0 + 1 * 4.0) / 4);
   EXPECT_EQ(epochs[0].accuracy, 0.75);
@@ -125,12 +132,14 @@ TEST(TrainingJournal, ALossThatIsNotFiniteIsNullAndToldOnce) {
   std::string text;
   journal.on_update = [&](const UpdateResult& update) { text += ToJsonLine(update); };
   journal.on_divergence = [&](const Divergence& divergence) { text += ToText(divergence) + "\n"; };
+
   for (std::int64_t q = 0; q < 4; ++q) {
     journal.Take(Loss(q, q == 1 ? std::nan("") : 1));
   }
   journal.Take(Updates(0, 2));
   journal.Take(Updates(1, 2));
   journal.Finish();
+
   EXPECT_EQ(
       text,
       "{\"update\":0,\"microbatches\":[0,1],\"samples\":[1,1],\"losses\":[1.0,null],\"lr\":0.0,"
@@ -155,12 +164,14 @@ TEST(TrainingJournal, OneThatEndsTellsTheSameHoweverFarTheRanksAre) {
     journal.on_divergence = [&](const Divergence& divergence) {
       text += ToText(divergence) + "\n";
     };
+
     for (std::int64_t q = 0; q < (last_stage_is_ahead ? 8 : 6); ++q) {
       journal.Take(Loss(q, 1));
     }
     journal.Take(Updates(1, last_stage_is_ahead ? 4 : 2));
     journal.Take(Updates(0, 1));
     journal.Take(Updates(0, 2, 1));
+
     EXPECT_TRUE(journal.IsOver());
     journal.Take(Updates(0, 4, 1));  // What comes behind counts no more.
     journal.Finish();

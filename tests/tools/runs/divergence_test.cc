@@ -43,6 +43,7 @@ TEST(DivergenceWatch, IsTheSameInWhicheverOrderReportsCome) {
   // Stage 0 finds something in update 1, later than stage 1 what it finds in update 2.
   std::vector<TrainingReport> reports = {Loss(4, std::nan("")), Updates(0, 2, 1), Updates(1, 3, 2),
                                          Updates(0, 3, 1)};
+
   std::vector<std::size_t> order = {0, 1, 2, 3};
   do {
     DivergenceWatch watch(plan, {.microbatch = 10, .update = 5});
