@@ -61,12 +61,19 @@ inline std::vector<OptimizerCase> OptimizerCases() {
     change(options);
     optimizers.emplace_back(name, options);
   };
-  add("sgd", [](OptimizerOptions&) {});
-  add("momentum", [](OptimizerOptions& o) { o.momentum = 0.9; });
-  add("dampening", [](OptimizerOptions& o) { o.momentum = 0.9, o.dampening = 0.25; });
-  add("nesterov", [](OptimizerOptions& o) { o.momentum = 0.9, o.nesterov = true; });
-  add("adam", [](OptimizerOptions& o) { o.kind = OptimizerKind::kAdam; });
-  add("adamw", [](OptimizerOptions& o) { o.kind = OptimizerKind::kAdamW; });
+  for (const OptimizerTraits& optimizer : AllOptimizers()) {
+    const std::string name(optimizer.name);
+    const OptimizerKind kind = optimizer.kind;
+    add(name, [=](OptimizerOptions& o) { o.kind = kind; });
+    if (optimizer.has_momentum) {
+      add(name + " momentum", [=](OptimizerOptions& o) { o.kind = kind, o.momentum = 0.9; });
+      add(name + " dampening",
+          [=](OptimizerOptions& o) { o.kind = kind, o.momentum = 0.9, o.dampening = 0.25; });
+      add(name + " nesterov",
+          [=](OptimizerOptions& o) { o.kind = kind, o.momentum = 0.9, o.nesterov = true; });
+    }
+  }
+
   std::vector<OptimizerCase> cases;
   for (const auto& [name, plain] : optimizers) {
     for (int bits = 0; bits < 64; ++bits) {
