@@ -95,7 +95,8 @@ TEST_F(RunTrainingJobTest, ALaunchedRankOfAnotherTaskIsRefused) {
       });
     }
   }
-  EXPECT_NE(failures[2].find("another schedule, model, data or options"), std::string::npos) << failures[2];
+  EXPECT_NE(failures[2].find("another schedule, model, data or options"), std::string::npos)
+      << failures[2];
 }
 
 }  // namespace

@@ -1,13 +1,8 @@
 #include <algorithm>
-#include <array>
-#include <cctype>
 #include <cstddef>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <regex>
 #include <set>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,71 +10,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-// Rules about our own files that no compiler checks. Each finding reads `path:line: what`; the
-// rules are functions of a text, so that each is shown to find what it is there for.
-namespace stagecraft {
+#include "tests/tidy/source_files.h"
+
+// Rules about our code that no compiler checks.
+namespace stagecraft::tidy {
 namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
-using testing::UnorderedElementsAre;
-
-namespace fs = std::filesystem;
-
-struct SourceFile {
-  std::string path;  ///< From the project root.
-  std::vector<std::string> lines;
-};
-
-std::vector<std::string> Lines(std::istream& in) {
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(in, line);) {
-    lines.push_back(line);
-  }
-  return lines;
-}
-
-const fs::path& Root() {
-  static const fs::path root(STAGECRAFT_SOURCE_DIR);
-  return root;
-}
-
-constexpr std::array<std::string_view, 7> kRooms = {"schedules", "traces", "sim",  "engine",
-                                                    "tools",     "tests",  "bench"};
-
-bool EndsWith(std::string_view text, std::string_view end) {
-  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
-}
-
-bool IsCode(std::string_view path) {
-  return EndsWith(path, ".cc") || EndsWith(path, ".h");
-}
-
-/// All files of all rooms whose path `wanted` accepts, sorted.
-template <typename Predicate>
-std::vector<SourceFile> Files(Predicate wanted) {
-  std::vector<SourceFile> files;
-  for (const std::string_view room : kRooms) {
-    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(Root() / room)) {
-      const std::string path = fs::relative(entry.path(), Root()).generic_string();
-      if (entry.is_regular_file() && wanted(path)) {
-        std::ifstream in(entry.path());
-        files.push_back({path, Lines(in)});
-      }
-    }
-  }
-  std::sort(files.begin(), files.end(),
-            [](const SourceFile& a, const SourceFile& b) { return a.path < b.path; });
-  return files;
-}
-
-std::string At(const SourceFile& file, std::size_t line, const std::string& what) {
-  return file.path + ":" + std::to_string(line + 1) + ": " + what;
-}
-
-std::string_view RoomOf(std::string_view path) {
-  return path.substr(0, path.find('/'));
-}
 
 /// What a room may include from: itself and the rooms named here.
 bool MayInclude(std::string_view from, std::string_view what) {
@@ -245,60 +183,6 @@ std::vector<std::string> FileFaults(const SourceFile& file) {
   return faults;
 }
 
-/// Paths in backquotes that name a file of ours must exist: from the root, or beside the README.
-std::vector<std::string> PathFaults(const SourceFile& readme) {
-  static const std::regex quoted("`([A-Za-z0-9_./-]+\\.(cc|h|md|json|sched|cmake|txt))`");
-  std::vector<std::string> faults;
-  for (std::size_t i = 0; i < readme.lines.size(); ++i) {
-    const std::string& line = readme.lines[i];
-    for (std::sregex_iterator match(line.begin(), line.end(), quoted), end; match != end; ++match) {
-      const std::string path = (*match)[1];
-      const fs::path beside = (Root() / readme.path).parent_path() / path;
-      if (!fs::exists(Root() / path) && !fs::exists(beside)) {
-        faults.push_back(At(readme, i, "no such file: " + path));
-      }
-    }
-  }
-  return faults;
-}
-
-/// What a link names must exist, too, beside the page; other places of the web are not looked at.
-std::vector<std::string> LinkFaults(const SourceFile& page) {
-  static const std::regex link("\\]\\(([A-Za-z0-9_./-]+)\\)");
-  std::vector<std::string> faults;
-  for (std::size_t i = 0; i < page.lines.size(); ++i) {
-    const std::string& line = page.lines[i];
-    for (std::sregex_iterator match(line.begin(), line.end(), link), end; match != end; ++match) {
-      const std::string path = (*match)[1];
-      if (!fs::exists((Root() / page.path).parent_path() / path)) {
-        faults.push_back(At(page, i, "no such page: " + path));
-      }
-    }
-  }
-  return faults;
-}
-
-std::size_t WordsIn(const SourceFile& page) {
-  std::size_t words = 0;
-  for (const std::string& line : page.lines) {
-    std::istringstream in(line);
-    for (std::string word; in >> word;) {
-      ++words;
-    }
-  }
-  return words;
-}
-
-template <typename Rule>
-std::vector<std::string> Check(const std::vector<SourceFile>& files, Rule rule) {
-  std::vector<std::string> faults;
-  for (const SourceFile& file : files) {
-    const std::vector<std::string> found = rule(file);
-    faults.insert(faults.end(), found.begin(), found.end());
-  }
-  return faults;
-}
-
 TEST(Tidy, RoomsIncludeOnlyWhatIsBelowThem) {
   EXPECT_THAT(Check(Files(IsCode), LayerFaults), IsEmpty());
   EXPECT_THAT(LayerFaults({"traces/a.h", {"#include \"schedules/op.h\"", "#include \"sim/a.h\""}}),
@@ -370,94 +254,6 @@ TEST(Tidy, FilesAreNamedForWhatIsInThem) {
               ElementsAre("sim/a.h:1: expected #pragma once on the first line"));
 }
 
-std::vector<SourceFile> Pages() {
-  std::vector<SourceFile> readmes =
-      Files([](const std::string& path) { return EndsWith(path, ".md"); });
-  std::ifstream in(Root() / "README.md");
-  readmes.push_back({"README.md", Lines(in)});
-  return readmes;
-}
-
-TEST(Tidy, PagesNameFilesThatExist) {
-  EXPECT_THAT(Check(Pages(), PathFaults), IsEmpty());
-  EXPECT_THAT(Check(Pages(), LinkFaults), IsEmpty());
-  EXPECT_THAT(PathFaults({"sim/README.md", {"see `no_such_file.h` and `schedules/README.md`"}}),
-              ElementsAre("sim/README.md:1: no such file: no_such_file.h"));
-  EXPECT_THAT(LinkFaults({"sim/README.md", {"[a](../tests/README.md)", "[b](no/page.md)"}}),
-              ElementsAre("sim/README.md:2: no such page: no/page.md"));
-}
-
-TEST(Tidy, TheReadmeIsReadInAMinute) {
-  constexpr std::size_t kMostWords = 1000;
-  std::ifstream in(Root() / "README.md");
-  EXPECT_LE(WordsIn({"README.md", Lines(in)}), kMostWords);
-  EXPECT_EQ(WordsIn({"README.md", {"# One", "", "| two | 3 |"}}), 7U);
-}
-
-/// Those of `files` that have `name`, which is part of no longer name there.
-std::vector<std::string> FilesWith(const std::vector<SourceFile>& files, const std::string& name) {
-  const auto is_part = [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
-  };
-  std::vector<std::string> paths;
-  for (const SourceFile& file : files) {
-    const bool has =
-        std::any_of(file.lines.begin(), file.lines.end(), [&](const std::string& line) {
-          const std::size_t at = line.find(name);
-          return at != std::string::npos && (at == 0 || !is_part(line[at - 1])) &&
-                 (at + name.size() == line.size() || !is_part(line[at + name.size()]));
-        });
-    if (has) {
-      paths.push_back(file.path);
-    }
-  }
-  return paths;
-}
-
-TEST(Tidy, AScheduleIsKnownInFourPlaces) {
-  static const std::regex exported(R"(^const Generator (k\w+)\{)");
-  const std::vector<SourceFile> files = Files([](const std::string& path) {
-    const std::string_view room = RoomOf(path);
-    return room != "tests" && room != "bench" && !EndsWith(path, ".md");
-  });
-  std::size_t schedules = 0;
-  for (const SourceFile& file : files) {
-    if (file.path.rfind("schedules/generators/", 0) != 0 || !EndsWith(file.path, ".cc")) {
-      continue;
-    }
-    for (const std::string& line : file.lines) {
-      std::smatch match;
-      if (!std::regex_search(line, match, exported)) {
-        continue;
-      }
-      ++schedules;
-
-      // The search begins with the published orders of the field.
-      std::vector<std::string> places = FilesWith(files, match[1]);
-      places.erase(std::remove(places.begin(), places.end(), "schedules/search/order_search.cc"),
-                   places.end());
-      EXPECT_THAT(places, UnorderedElementsAre(file.path, "schedules/generators.h",
-                                               "schedules/registry.cc"));
-      EXPECT_THAT(FilesWith(files, fs::path(file.path).filename().string()),
-                  ElementsAre("schedules/CMakeLists.txt"));
-    }
-  }
-  EXPECT_GE(schedules, 24U);
-}
-
-TEST(Tidy, EveryRoomHasAReadmeOfAtMostTwoScreens) {
-  constexpr std::size_t kTwoScreens = 110;
-  const std::vector<SourceFile> readmes = Pages();
-  for (const std::string_view room : kRooms) {
-    const auto readme =
-        std::find_if(readmes.begin(), readmes.end(), [&](const SourceFile& candidate) {
-          return candidate.path == std::string(room) + "/README.md";
-        });
-    ASSERT_NE(readme, readmes.end()) << room;
-    EXPECT_LE(readme->lines.size(), kTwoScreens) << room;
-  }
-}
-
 TEST(Tidy, EachLibrarySourceHasItsTest) {
   std::vector<std::string> missing;
   for (const SourceFile& file : Files([](const std::string& path) {
@@ -476,4 +272,4 @@ TEST(Tidy, EachLibrarySourceHasItsTest) {
 }
 
 }  // namespace
-}  // namespace stagecraft
+}  // namespace stagecraft::tidy
