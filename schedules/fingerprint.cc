@@ -39,12 +39,16 @@ std::string Hash(const Schedule& schedule, bool with_communication) {
   hash.Add(schedule.shape.stages);
   hash.Add(schedule.shape.microbatches);
   hash.Add(static_cast<std::int32_t>(schedule.mode));
+
+  // Each list goes in behind its length, lest a stage or an op that moves to the next rank leave
+  // the same words.
   for (const Table<std::int32_t>& stages : schedule.placement) {
     hash.Add(stages.Count());
     for (const std::int32_t stage : stages) {
       hash.Add(stage);
     }
   }
+
   for (const Program& program : schedule.programs) {
     hash.Add(OpsOf(program, with_communication));
     for (const Op& op : program) {
@@ -58,6 +62,7 @@ std::string Hash(const Schedule& schedule, bool with_communication) {
       hash.Add(op.version);
     }
   }
+
   return fmt::format("{:016x}", hash.Value());
 }
 
