@@ -155,6 +155,7 @@ class CostCheck {
         const StageCosts& stage = costs_.stages[op.stage];
         total += 1 + Exact(CostOf(stage, op.kind), speed) +
                  Exact(stage.joined.value_or(Nanoseconds(0)), op.joined ? speed : HUGE_VAL);
+
         if (TraitsOf(op.kind).is_send) {
           total += ExactHold(BytesOf(op, costs_), topology_) +
                    static_cast<double>(topology_.latency.count());

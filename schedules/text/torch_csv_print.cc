@@ -77,6 +77,7 @@ std::vector<Diagnostic> LeftOut(const Schedule& schedule) {
       others = others || op.kind == OpKind::kPredict || op.kind == OpKind::kRecompute;
     }
   }
+
   std::vector<Diagnostic> warnings;
   if (versions) {
     warnings.push_back(Say(Severity::kWarning,
@@ -111,6 +112,8 @@ class Row {
         WaitForForward(op);
       }
     }
+
+    // No op of this rank depends on what it sent back: the waits for that end the row.
     std::move(last_.begin(), last_.end(), std::back_inserter(cells_));
     return fmt::format("{}\n", fmt::join(cells_, ","));
   }
