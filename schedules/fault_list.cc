@@ -109,6 +109,7 @@ void FaultList::Add(Diagnostic fault) {
       group.noun = NounOf(std::string_view(text).substr(0, at), at < fault.where.size());
     }
   }
+
   Count(group, std::move(apart.numbers));
 }
 

@@ -55,6 +55,7 @@ std::string Hash(const Schedule& schedule, bool with_communication) {
       if (!with_communication && IsCommunication(op.kind)) {
         continue;
       }
+
       hash.Add((static_cast<std::int32_t>(op.kind) << 1) | static_cast<std::int32_t>(op.joined));
       hash.Add(op.horizon);
       hash.Add(op.stage);

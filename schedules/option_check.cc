@@ -92,6 +92,7 @@ class OptionCheck {
     if (options_.batches < 1) {
       Fault("{} batches; expected `batches` of at least 1", options_.batches);
     }
+
     if (!faults_.empty()) {
       return;
     }

@@ -71,6 +71,7 @@ class Run {
     if (kind == OpKind::kAllReduce) {
       return AnyMember(ref, visit);
     }
+
     if (TraitsOf(kind).is_send && mode_ == SendMode::kBlocking) {
       const OpRef recv = dependencies_.matching_recv[ref];
       if (recv && visit(Condition{ref, recv, recv.index})) {

@@ -117,6 +117,7 @@ class Interleaving {
         add(OpKind::kBackward, chunks_ - 1 - visit.chunk, visit.microbatch);
       }
     }
+
     return program;
   }
 
@@ -170,6 +171,7 @@ std::string WarnOfInterleaved(const GeneratorOptions& options, const Schedule& s
     const std::int32_t usual = interleaving.WarmupOf(rank, 0) + 1;
     more = std::max(more, held - usual);
   }
+
   if (more == 0) {
     return "";
   }

@@ -24,6 +24,7 @@ Program EstimateForwardWeights(const Program& program, std::int32_t microbatches
                         .horizon = op.horizon,
                         .stage = op.stage,
                         .version = op.version};
+
       if (op.horizon != 0 && estimate != last_written) {
         ops.push_back(estimate);
         last_written = estimate;

@@ -38,6 +38,7 @@ Schedule ZeroBubbleH1(const GeneratorOptions& options) {
         batch.BackwardWeight(0);
       }
     }
+
     while (batch.HasPendingWeights()) {
       batch.BackwardWeight(0);
     }

@@ -294,6 +294,7 @@ class Parser {
       const Table<std::int32_t>& placed = schedule_.placement[*rank];
       likely_stage_ = placed.empty() ? 0 : placed.front();
     }
+
     for (Word word = cursor.Next(); !word.text.empty(); word = cursor.Next()) {
       const bool good = word.text.front() == '(' ? Cell(word, program) : OneOp(word, program);
       if (!good) {

@@ -84,6 +84,7 @@ std::vector<Diagnostic> LeftOut(const Schedule& schedule) {
                            "weight versions and steps are left out: read back, this is one batch "
                            "with a flush behind it"));
   }
+
   if (others) {
     warnings.push_back(Say(Severity::kWarning,
                            "predictions and recomputations are left out: torch's files have no "
