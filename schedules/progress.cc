@@ -200,6 +200,8 @@ class Run {
           continue;
         }
         way = wait;
+
+        // Breadth-first: the first way back to `start` is the shortest through it.
         if (wait.waits_for.rank == start) {
           KeepIfShorter(start, reached_by);
           return;

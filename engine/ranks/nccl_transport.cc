@@ -349,6 +349,7 @@ void NcclTransport::AbortAll() {
         rank_,
         std::chrono::duration_cast<std::chrono::milliseconds>(options_.abort_deadline).count()));
   });
+
   std::vector<Nccl::Comm> comms;
   for (const std::unique_ptr<Link>& link : links_) {
     if (link->comm != nullptr) {

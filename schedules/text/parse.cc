@@ -354,6 +354,7 @@ class Parser {
     const std::int32_t ranks = schedule_.shape.ranks;
     placed_.resize(ranks, false);
     has_program_.resize(ranks, false);
+
     for (std::int32_t rank = 0; rank < ranks && !faults_.Full(); ++rank) {
       if (!placed_[rank]) {
         Fault({}, fmt::format("expected a line 'place {}:', got the end of the file", rank));

@@ -53,6 +53,7 @@ std::string WhyNot(const Schedule& schedule) {
     if (program.empty()) {
       return fmt::format("rank {} has no ops; in torch's files every row has actions", rank);
     }
+
     for (std::size_t i = 0; i + 1 < program.size(); ++i) {
       const bool known = program[i].kind == OpKind::kForward &&
                          program[i + 1].kind == OpKind::kBackward && !program[i + 1].joined;
