@@ -56,7 +56,7 @@ Timeline Recorder::Recorded() const {
         continue;
       }
 
-      // The clocks of two ranks may disagree by more than the transfer took.
+      // The clocks of two ranks may disagree by more than a transfer takes.
       const Arrival& arrival = arrivals_[recv];
       const Nanoseconds start = spans_[send].start;
       timeline.transfers.push_back(

@@ -97,7 +97,7 @@ class OptionCheck {
       return;
     }
 
-    // Each number may be fine, and a schedule with their product of ops still fill the memory.
+    // Numbers that are possible one by one may still make a schedule that memory cannot hold.
     const bool is_chunked = (generator_.takes & kTakesChunks) != 0;
     const std::int32_t chunks = is_chunked ? options_.chunks.value_or(kDefaultChunks) : 1;
     if (chunks < 1 || chunks > kMaxChunks) {

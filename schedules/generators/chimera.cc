@@ -57,7 +57,7 @@ Schedule Chimera(const GeneratorOptions& options) {
       AddUnit(rank, p, unit, slots);
     }
 
-    // A slot says which op comes first, not when it starts: that is a matter of its cost.
+    // A slot says which op comes first, not when it starts: that is up to the costs.
     std::stable_sort(slots.begin(), slots.end(),
                      [](const Slot& a, const Slot& b) { return a.time < b.time; });
 

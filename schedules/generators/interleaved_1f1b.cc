@@ -58,8 +58,8 @@ class Interleaving {
       return 0;
     }
 
-    // Doubling and bisection, which count on it that a longer warm-up does not block what a shorter
-    // one lets run.
+    // Doubling and bisection assume that a longer warm-up blocks nothing that a shorter one lets
+    // run.
     std::int32_t low = 0;
     std::int32_t high = 0;
     for (std::int32_t step = 1; !Runs(Make(1, high)); step *= 2) {

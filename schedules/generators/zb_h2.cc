@@ -26,7 +26,7 @@ Schedule ZeroBubbleH2(const GeneratorOptions& options) {
   return RepeatBatch(options, StraightPlacement(options.ranks), [&](std::int32_t rank) {
     BatchWriter batch({{rank, 0, m}});
 
-    // As many forwards as stages on the first one's way to the last rank and back.
+    // As many forwards as there are ops on the first one's way to the last rank and back.
     const std::int32_t warmup = std::min(2 * (options.ranks - 1 - rank) + 1, m);
     for (std::int32_t k = 0; k < warmup; ++k) {
       batch.Forward(0);

@@ -25,7 +25,7 @@ Program ProgramOf(std::int32_t rank, std::int32_t p, std::int32_t m) {
   std::int32_t down = 0;  // Forwards so far.
   std::int32_t up = 0;
 
-  // Until the first micro-batch comes back up the V, then one on its way up for each one down.
+  // Down until the first micro-batch comes back up the V, then one on its way up for each one down.
   for (; down < 2 * (p - rank) - 1; ++down) {
     batch.Forward(kDown);
   }
@@ -50,7 +50,7 @@ Program ProgramOf(std::int32_t rank, std::int32_t p, std::int32_t m) {
     backward(kUp);
   }
 
-  // Only backwards are left. Ranks wait for an I and never for a W: 2 r of the W come last.
+  // Only backwards are left. Ranks wait for an I and never for a W: 2r of the W come last.
   for (std::int32_t k = 0; k < rank; ++k) {
     batch.BackwardInput(kDown);
     batch.BackwardInput(kUp);
