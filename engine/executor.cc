@@ -140,6 +140,7 @@ void Executor::Compute(std::int32_t index, const Op& op) {
     default:
       stage.Recompute(op.microbatch, slot);
   }
+
   if (TraitsOf(op.kind).accumulates) {
     samples_[op.stage] += stage.Samples(op.microbatch);
   }
@@ -179,6 +180,7 @@ void Executor::Update(std::int32_t index, const Op& op) {
 
   if (op.kind == OpKind::kStep) {
     const StepOp step{op.version, BaseOf(index), SlotOf(index), samples};
+
     const std::int32_t behind = PredictionBehind(index);
     if (behind < 0) {
       weights.Step(step);
@@ -188,6 +190,7 @@ void Executor::Update(std::int32_t index, const Op& op) {
           step, {prediction.version, prediction.horizon, BaseOf(behind), SlotOf(behind)});
       predicted_ = behind;
     }
+
     samples = 0;
     return;
   }
@@ -227,6 +230,7 @@ Boundary Executor::InputOf(std::int32_t index) {
   if (!input) {
     return {};
   }
+
   const Op& source = plan_.schedule.At(input);
   if (TraitsOf(source.kind).is_recv) {
     const OpRef send = plan_.dependencies.input[input];

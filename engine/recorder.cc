@@ -45,6 +45,8 @@ void Recorder::Adopt(std::int32_t rank, std::string_view bytes) {
 Timeline Recorder::Recorded() const {
   Timeline timeline;
   timeline.spans.assign(spans_.begin(), spans_.end());
+
+  // A transfer is recorded by its receiver alone; its start is that of the matching send.
   const Dependencies dependencies = FindDependencies(lowered_);
   for (std::int32_t rank = 0; rank < lowered_.programs.Count(); ++rank) {
     for (std::int32_t i = 0; i < lowered_.programs[rank].Count(); ++i) {
@@ -53,6 +55,8 @@ Timeline Recorder::Recorded() const {
       if (!recv) {
         continue;
       }
+
+      // The clocks of two ranks may disagree by more than a transfer takes.
       const Arrival& arrival = arrivals_[recv];
       const Nanoseconds start = spans_[send].start;
       timeline.transfers.push_back(

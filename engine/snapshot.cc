@@ -231,6 +231,7 @@ bool HasOlder(const Snapshot& snapshot) {
 Snapshot Join(std::vector<Snapshot> parts) {
   Snapshot joined;
   joined.state.emplace();
+
   std::int64_t position = PositionOf(parts.front());
   bool drained = true;
   for (Snapshot& part : parts) {
@@ -274,6 +275,7 @@ Result<Snapshot> FromFiles(const SnapshotFiles& files, const std::string& weight
     if (!state) {
       return {std::nullopt, std::move(state.diagnostics)};
     }
+
     const auto hash = state.value->metadata.find(kWeightsHash);
     if (hash == state.value->metadata.end() || hash->second != Hash(files.weights)) {
       return {std::nullopt,

@@ -93,6 +93,7 @@ class TrainingRank : public RankWork {
         }
       }
     }
+
     if (!snapshot.state) {
       snapshot.state.emplace();  // A rank without stages.
     }
@@ -140,6 +141,7 @@ class TrainingRank : public RankWork {
     }
 
     held.first_update = weights->Updates();
+
     const auto index = static_cast<std::size_t>(stage);
     auto model_stage = setup_.framework->MakeStage(
         {.stage = stage,
@@ -217,6 +219,7 @@ class TrainingRank : public RankWork {
           next_ = executor.Next();
           throw Aborted("stopped");
         }
+
         executor.RunUntil(executor.Next() + 1);
         next_ = executor.Next();
         TellOfStep(ProgramOfRank()[next_ - 1]);

@@ -246,6 +246,7 @@ Table<std::int32_t> PeakActivationSets(const Schedule& schedule) {
       const std::int32_t stage = program[i].stage;
       held[stage] += changes.Of(program[i], false).at_start;
       peak[stage] = std::max(peak[stage], static_cast<std::int32_t>(held[stage]));
+
       for (; !program[i].joined && open <= i; ++open) {
         held[program[open].stage] += changes.Of(program[open], false).at_end;
       }

@@ -120,6 +120,7 @@ Table<Collective> FindCollectives(const Schedule& schedule) {
       if (program[i].kind != OpKind::kAllReduce || stage < 0 || stage >= schedule.shape.stages) {
         continue;
       }
+
       const std::int32_t turn = seen[stage]++;
       touched.push_back(stage);
       if (turn == of_stage[stage].Count()) {

@@ -93,6 +93,7 @@ std::vector<Drain> FindDrains(const Schedule& schedule) {
       while (at[rank] + 1 < of_rank.size() && of_rank[at[rank] + 1].most_before < count) {
         ++at[rank];
       }
+
       if (of_rank.empty() || of_rank[at[rank]].most_before >= count ||
           of_rank[at[rank]].least_behind < count) {
         break;

@@ -51,6 +51,8 @@ Numbered TakeApart(std::string_view text) {
       apart.key += text[at++];
       continue;
     }
+
+    // In the key all numbers look alike, so that faults which differ in them only share a group.
     const std::size_t end = NumberEnd(text, at + (minus ? 1 : 0));
     apart.key += '#';
     apart.numbers.emplace_back(text.substr(at, end - at));
@@ -107,6 +109,7 @@ void FaultList::Add(Diagnostic fault) {
       group.noun = NounOf(std::string_view(text).substr(0, at), at < fault.where.size());
     }
   }
+
   Count(group, std::move(apart.numbers));
 }
 
@@ -125,18 +128,24 @@ std::vector<Diagnostic> FaultList::Take() {
     if (group.more == 0) {
       continue;
     }
+
     if (group.more == 1 && !group.noun.empty()) {
       group.noun.pop_back();
     }
+
+    // The fault now stands for several, so that the op of the first would mislead.
     fault.message +=
         fmt::format("; and {} more{}{}", group.more, group.noun.empty() ? "" : " ", group.noun);
     fault.op.reset();
   }
+
   if (hidden_ > 0) {
     Diagnostic& rest = faults.emplace_back();
     rest.where = file_;
     rest.message = fmt::format("and {} more fault{}", hidden_, hidden_ == 1 ? "" : "s");
   }
+
+  // The list may be filled again.
   groups_.clear();
   places_.clear();
   return faults;

@@ -39,18 +39,23 @@ std::string Hash(const Schedule& schedule, bool with_communication) {
   hash.Add(schedule.shape.stages);
   hash.Add(schedule.shape.microbatches);
   hash.Add(static_cast<std::int32_t>(schedule.mode));
+
+  // Each list goes in behind its length, lest a stage or an op that moves to the next rank leave
+  // the same words.
   for (const Table<std::int32_t>& stages : schedule.placement) {
     hash.Add(stages.Count());
     for (const std::int32_t stage : stages) {
       hash.Add(stage);
     }
   }
+
   for (const Program& program : schedule.programs) {
     hash.Add(OpsOf(program, with_communication));
     for (const Op& op : program) {
       if (!with_communication && IsCommunication(op.kind)) {
         continue;
       }
+
       hash.Add((static_cast<std::int32_t>(op.kind) << 1) | static_cast<std::int32_t>(op.joined));
       hash.Add(op.horizon);
       hash.Add(op.stage);
@@ -58,6 +63,7 @@ std::string Hash(const Schedule& schedule, bool with_communication) {
       hash.Add(op.version);
     }
   }
+
   return fmt::format("{:016x}", hash.Value());
 }
 

@@ -56,6 +56,8 @@ class OptionCheck {
   std::vector<Diagnostic> Check() {
     CheckSizes();
     CheckTaken();
+
+    // Later checks divide by what earlier ones have found to be positive.
     if (faults_.empty()) {
       CheckReplicas();
     }
@@ -63,6 +65,7 @@ class OptionCheck {
       CheckUpdates();
       CheckRest();
     }
+
     if (faults_.empty() && generator_.refuse != nullptr) {
       if (const std::string reason = generator_.refuse(options_); !reason.empty()) {
         Fault("{}", reason);
@@ -89,15 +92,19 @@ class OptionCheck {
     if (options_.batches < 1) {
       Fault("{} batches; expected `batches` of at least 1", options_.batches);
     }
+
     if (!faults_.empty()) {
       return;
     }
+
+    // Numbers that are possible one by one may still make a schedule that memory cannot hold.
     const bool is_chunked = (generator_.takes & kTakesChunks) != 0;
     const std::int32_t chunks = is_chunked ? options_.chunks.value_or(kDefaultChunks) : 1;
     if (chunks < 1 || chunks > kMaxChunks) {
       Fault("{} stages per rank; expected `chunks` from 1 to {}", chunks, kMaxChunks);
       return;
     }
+
     const std::int64_t total = std::int64_t{options_.microbatches} * options_.batches;
     if (total > kMaxPairs / options_.ranks / chunks) {
       Fault("{} ranks and {} micro-batches in all; expected a product of at most {}",
@@ -129,6 +136,7 @@ class OptionCheck {
     if (options_.replicas.empty()) {
       return;
     }
+
     std::int64_t sum = 0;
     for (const std::int32_t count : options_.replicas) {
       if (count < 1 || count > kMaxRanks) {
@@ -137,10 +145,12 @@ class OptionCheck {
       }
       sum += count;
     }
+
     if (sum != options_.ranks) {
       Fault("`replicas` {} need {} ranks, but `ranks` is {}", fmt::join(options_.replicas, ","),
             sum, options_.ranks);
     }
+
     if (options_.vertical_sync) {
       Fault(
           "`vertical_sync` with `replicas`; stages that update at different rates have no "
@@ -158,6 +168,7 @@ class OptionCheck {
     if (generator_.flushes) {
       return;
     }
+
     if (every < 1) {
       Fault("an update every {} micro-batches; expected at least 1", every);
       return;
@@ -167,6 +178,8 @@ class OptionCheck {
             options_.drain_every);
       return;
     }
+
+    // Whole updates for one replica do not yet make whole ones for several.
     CheckWholeUpdates(every, 1);
     for (const std::int32_t replicas : options_.replicas) {
       if (every != 1 && every % replicas != 0) {
@@ -205,12 +218,15 @@ class OptionCheck {
       Fault("{} micro-batches on {} ranks; expected `microbatches` to be a multiple of `ranks`",
             options_.microbatches, options_.ranks);
     }
+
+    // A limit in bytes is for the approach to judge, by the sizes of the stages.
     if (options_.limit && options_.limit->unit != ActivationLimit::Unit::kBytes &&
         options_.limit->amount *
                 (options_.limit->unit == ActivationLimit::Unit::kTimesRanks ? options_.ranks : 1) <
             1) {
       Fault("a `limit` of less than one activation set; expected at least 1, or 1p");
     }
+
     const std::int32_t most = 2 * (options_.ranks - 1);
     if (options_.warmup && (*options_.warmup < 0 || *options_.warmup > most)) {
       Fault("a warm-up of {} forwards; expected `warmup` from 0 to 2(p - 1) = {}", *options_.warmup,

@@ -35,6 +35,7 @@ std::vector<RankPhases> FindPhases(const Schedule& schedule) {
     const auto last_forward = std::find_if(program.rbegin(), program.rend(), IsForward).base();
     const auto end_of_steady =
         std::max(first_backward, std::find_if(last_forward, program.end(), IsBackward));
+
     auto steady = first_backward;
     while (steady != program.begin() && !IsForward(*steady)) {
       --steady;

@@ -71,6 +71,7 @@ class Run {
     if (kind == OpKind::kAllReduce) {
       return AnyMember(ref, visit);
     }
+
     if (TraitsOf(kind).is_send && mode_ == SendMode::kBlocking) {
       const OpRef recv = dependencies_.matching_recv[ref];
       if (recv && visit(Condition{ref, recv, recv.index})) {
@@ -199,6 +200,8 @@ class Run {
           continue;
         }
         way = wait;
+
+        // Breadth-first: the first way back to `start` is the shortest through it.
         if (wait.waits_for.rank == start) {
           KeepIfShorter(start, reached_by);
           return;

@@ -45,10 +45,12 @@ Result<Schedule> Generate(std::string_view name, const GeneratorOptions& options
         std::nullopt,
         {ErrorAt("", fmt::format("no schedule is called '{}'{}", name, DidYouMean(name, names)))}};
   }
+
   std::vector<Diagnostic> faults = CheckOptions(*generator, options);
   if (!faults.empty()) {
     return {std::nullopt, std::move(faults)};
   }
+
   Schedule schedule = generator->make(options);
   schedule.name = generator->name;
   schedule.source = generator->source;

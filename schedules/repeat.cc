@@ -49,6 +49,7 @@ Result<Schedule> Repeat(const Schedule& schedule, std::int32_t times) {
   const Table<std::int32_t> steps = StepsOfStages(schedule);
   Schedule repeated = schedule;
   repeated.shape.microbatches *= times;
+
   for (Program& program : repeated.programs) {
     const Program once = program;
     program.reserve(std::int64_t{once.Count()} * times);

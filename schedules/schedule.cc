@@ -53,6 +53,7 @@ bool HasTransfers(const Schedule& schedule) {
   const auto key_of = [](const Op& op, std::int32_t stage) {
     return (std::int64_t{stage} << 32) + op.microbatch;
   };
+
   const auto each_forward = [&](const auto& visit) {
     for (std::size_t rank = 0; rank < schedule.programs.size(); ++rank) {
       for (const Op& op : schedule.programs[rank]) {

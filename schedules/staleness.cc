@@ -69,6 +69,7 @@ class UseWalk {
                         .horizon = read.horizon,
                         .step_version = step.version});
     }
+
     pending.clear();
   }
 

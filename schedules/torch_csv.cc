@@ -176,6 +176,8 @@ class Reader {
                         Shown(whole)));
       return;
     }
+
+    // A fault inside one of the two is reported once, by that one.
     const std::size_t found = found_;
     const std::string_view first = Trim(TakeUntil(rest, ';'));
     const std::optional<Op> forward = ReadAction(first);
@@ -183,11 +185,13 @@ class Reader {
     if (found_ > found) {
       return;
     }
+
     if (!forward || !backward || forward->kind != OpKind::kForward ||
         backward->kind != OpKind::kBackward) {
       Fault(fmt::format("expected an F and then a B in '{}'", Shown(whole)));
       return;
     }
+
     Add(*forward);
     read_.schedule.programs.back().back().joined = true;
     Add(*backward);
@@ -205,6 +209,8 @@ class Reader {
           Shown(text)));
       return std::nullopt;
     }
+
+    // Words without effect are counted for the warning that names them.
     for (const Ignored& ignored : kIgnored) {
       if (word.kind == ignored.text) {
         if (ignored.has_microbatch != microbatch.has_value()) {
@@ -216,6 +222,7 @@ class Reader {
         return std::nullopt;
       }
     }
+
     return ReadOperation(text, word, *stage, microbatch);
   }
 
@@ -261,10 +268,13 @@ class Reader {
       Fault("an empty cell in a file with SENDs and RECVs; expected one action after the other");
       return;
     }
+
+    // The ranks are the rows; `rank_` and `cell_` follow the walk, since faults name them.
     const std::int32_t ranks = rank_;
     std::map<std::int32_t, std::int32_t> rank_of;
     std::int32_t microbatches = 0;
     schedule.placement.resize(schedule.programs.size());
+
     for (rank_ = 0; rank_ < ranks; ++rank_) {
       const Program& program = schedule.programs[rank_];
       cell_ = 0;
@@ -272,10 +282,13 @@ class Reader {
         Fault(fmt::format("row {} has no actions; expected those of the stages of rank {}",
                           rank_ + 1, rank_));
       }
+
       for (std::int32_t i = 0; i < program.Count(); ++i) {
         const Op& op = program[i];
         cell_ = read_.cells[rank_][i];
         microbatches = std::max(microbatches, op.microbatch + 1);
+
+        // The first action of a stage places it.
         const auto [at, added] = rank_of.emplace(op.stage, rank_);
         if (added) {
           schedule.placement[rank_].push_back(op.stage);
@@ -287,14 +300,18 @@ class Reader {
         }
       }
     }
+
     CheckWithoutEffect(rank_of, microbatches);
     cell_ = 0;
+
+    // Stages are numbered without gaps, so that the highest tells how many there are.
     const std::int32_t stages = rank_of.empty() ? 0 : rank_of.rbegin()->first + 1;
     if (std::cmp_not_equal(stages, rank_of.size())) {
       Fault(fmt::format("stages up to {}, but only {} of them have actions; expected all from 0",
                         stages - 1, rank_of.size()));
       return;
     }
+
     schedule.shape = {ranks, stages, microbatches};
     if (given) {
       Adopt(*given);
@@ -338,6 +355,8 @@ class Reader {
       const std::map<std::int32_t, Table<std::int32_t>> places = StepPlaces(program);
       Program with_steps;
       Table<std::int32_t> cells;
+
+      // One round more than there are ops, for the steps behind the last one.
       for (std::int32_t i = 0; i <= program.Count(); ++i) {
         if (const auto steps = places.find(i); steps != places.end()) {
           for (const std::int32_t stage : steps->second) {
@@ -345,11 +364,13 @@ class Reader {
             cells.push_back(0);
           }
         }
+
         if (i < program.Count()) {
           with_steps.push_back(program[i]);
           cells.push_back(read_.cells[rank][i]);
         }
       }
+
       program = std::move(with_steps);
       read_.cells[rank] = std::move(cells);
     }
@@ -364,6 +385,8 @@ class Reader {
         last[program[i].stage] = i + 1;
       }
     }
+
+    // Not inside a cell, and not before a SEND, which another rank waits for.
     std::map<std::int32_t, Table<std::int32_t>> places;
     for (auto [stage, at] : last) {
       while (at < program.Count() &&

@@ -147,6 +147,7 @@ std::string CaretExcerpt(std::string_view line, std::size_t column) {
   const auto continues = [&](std::size_t at) {
     return at < line.size() && (static_cast<unsigned char>(line[at]) & 0xc0U) == 0x80U;
   };
+
   const std::size_t at = std::min(column, line.size());
   std::size_t begin = at > kBefore ? at - kBefore : 0;
   while (begin < at && continues(begin)) {

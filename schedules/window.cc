@@ -121,6 +121,7 @@ Window CutWindow(const Schedule& schedule, MicrobatchRange range) {
     const std::int32_t begin = from.end[rank];
     const std::int32_t end = to.end[rank];
     const std::map<std::int32_t, Newest> newest = NewestAt(schedule, window.slots, rank, begin);
+
     Program& program = window.schedule.programs[rank];
     program.erase(program.begin() + end, program.end());
     program.erase(program.begin(), program.begin() + begin);
@@ -129,6 +130,7 @@ Window CutWindow(const Schedule& schedule, MicrobatchRange range) {
       op.version -= TraitsOf(op.kind).has_version ? newest.at(op.stage).version : 0;
     }
   }
+
   window.slots.slot = Cut(window.slots.slot, from, to, window.schedule);
   window.slots.base = Cut(window.slots.base, from, to, window.schedule);
   return window;

@@ -95,6 +95,7 @@ void ClassFinder::Assign(std::int32_t rank, Table<std::uint32_t>& classes) {
       change = {levels[begin].during - level, levels[begin].after - levels[begin].during};
       level = levels[begin].after;
     }
+
     classes[end - 1] = static_cast<std::uint32_t>(
         end - begin == 1 ? OfOp(program[begin], rank, change)
                          : OfCell(TableView<const Op>(program).Between(begin, end), rank, change));

@@ -55,6 +55,7 @@ class PathBack {
         BeforeOp(std::exchange(at_, kNoOp));
       }
     }
+
     std::reverse(path_.begin(), path_.end());
     return std::move(path_);
   }

@@ -171,6 +171,7 @@ std::optional<Cycle> FindCycle(const Schedule& schedule, const Timeline& timelin
     if (length < period || 2 * (length + period) < microbatches) {
       continue;
     }
+
     const std::int64_t time = starts.Begin(run.begin + period) - starts.Begin(run.begin);
     if (time > 0 && Holds(starts, run, period, time)) {
       return Cycle{period, Nanoseconds(time)};

@@ -33,6 +33,7 @@ class DryRun {
         ran[rank] = TryNext(rank);
         progress = progress || ran[rank];
       }
+
       for (std::int32_t rank = 0; rank < next_.Count(); ++rank) {
         if (!ran[rank]) {
           TryNext(rank);

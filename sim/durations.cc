@@ -61,6 +61,7 @@ class CostCheck {
     for (std::int32_t stage = 0; stage < costs_.stages.Count(); ++stage) {
       const std::string where = fmt::format("stage {}", stage);
       const StageCosts& c = costs_.stages[stage];
+
       CheckTime(where, "forward", c.forward);
       CheckTime(where, "backward", c.backward);
       CheckTime(where, "backward_input", c.backward_input);
@@ -70,6 +71,7 @@ class CostCheck {
       CheckTime(where, "predict", c.predict);
       CheckTime(where, "allreduce", c.allreduce);
       CheckTime(where, "joined", c.joined.value_or(Nanoseconds(0)));
+
       CheckSize(where, "activation_bytes", c.sizes.activation_bytes);
       CheckSize(where, "input_bytes", c.sizes.input_bytes);
       CheckSize(where, "output_bytes", c.sizes.output_bytes);
@@ -105,6 +107,7 @@ class CostCheck {
       Fault("topology", fmt::format("a speed for rank {}; expected ranks 0 to {}",
                                     topology_.speed.size() - 1, ranks - 1));
     }
+
     for (std::int32_t rank = 0; rank < topology_.speed.Count(); ++rank) {
       const double speed = topology_.speed[rank];
       if (!(std::isfinite(speed) && speed > 0)) {
@@ -121,6 +124,7 @@ class CostCheck {
     for (const double speed : topology_.speed) {
       slowest = std::min(slowest, speed);
     }
+
     for (const StageCosts& stage : costs_.stages) {
       for (const OpTraits& traits : AllOpTraits()) {
         longest = std::max(longest, Exact(CostOf(stage, traits.kind), slowest));
@@ -155,6 +159,7 @@ class CostCheck {
         const StageCosts& stage = costs_.stages[op.stage];
         total += 1 + Exact(CostOf(stage, op.kind), speed) +
                  Exact(stage.joined.value_or(Nanoseconds(0)), op.joined ? speed : HUGE_VAL);
+
         if (TraitsOf(op.kind).is_send) {
           total += ExactHold(BytesOf(op, costs_), topology_) +
                    static_cast<double>(topology_.latency.count());

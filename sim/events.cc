@@ -73,10 +73,12 @@ class EventRun {
     for (std::int32_t rank = 0; rank < ranks_.Count(); ++rank) {
       Advance(rank);
     }
+
     while (!events_.empty()) {
       const Event event = events_.top();
       events_.pop();
       now_ = event.time;
+
       if (event.subject >= 0) {
         ranks_[event.subject].running = false;
         Advance(event.subject);

@@ -34,10 +34,12 @@ class LaneWalk {
   RankMetrics Walk(std::int32_t rank) {
     RankMetrics metrics;
     metrics.rank = rank;
+
     FindWindow(rank);
     metrics.idle.warm_up = window_.start;
     metrics.idle.cool_down = makespan_ - window_.end;
     Nanoseconds free = window_.start;
+
     const Program& program = schedule_.programs[rank];
     const Span* spans = timeline_.spans.data() + ids_.Begin(rank);
     for (std::int32_t i = first_; i < last_; ++i) {
@@ -100,12 +102,14 @@ class LaneWalk {
     const Program& program = schedule_.programs[ref.rank];
     Nanoseconds arrival{-1};
     Nanoseconds sent{0};
+
     const std::int32_t end = CellEnd(program, ref.index);
     for (std::int32_t i = ref.index; i < end; ++i) {
       const std::int32_t index = transfer_of_[{ref.rank, i}];
       if (index == kNoTransfer) {
         continue;
       }
+
       const Transfer& transfer = timeline_.transfers[index];
       const Nanoseconds reached = timeline_.spans[ids_.Of(transfer.send)].start;
       if (transfer.arrival > arrival || (transfer.arrival == arrival && reached < sent)) {

@@ -114,6 +114,7 @@ HostTensor ShuffledBatches::Gather(const HostTensor& from, std::int64_t microbat
     order_.resize(from.shape.front());
     std::iota(order_.begin(), order_.end(), std::int64_t{0});
     Random random(MixSeed({options_.seed, static_cast<std::uint64_t>(epoch)}));
+
     for (std::size_t left = order_.size(); left > 1; --left) {  // Fisher and Yates.
       const auto other = random.Below(static_cast<std::int64_t>(left));
       std::swap(order_[left - 1], order_[other]);

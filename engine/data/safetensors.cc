@@ -158,6 +158,8 @@ TensorShape ShapeOf(const Json& entry, const std::string& name) {
       throw Fault{fmt::format("tensor '{}': expected whole numbers as shape, got {}", Shown(name),
                               Shown(extent.dump()))};
     }
+
+    // The check divides, since the product of the extents that a file claims may overflow.
     shape.push_back(extent.get<std::int64_t>());
     if (shape.back() > 0 && elements > kMaxElements / shape.back()) {
       throw Fault{fmt::format("tensor '{}': its shape {} is larger than any file", Shown(name),
@@ -173,6 +175,7 @@ Entry ReadEntry(const std::string& name, const Json& json) {
     throw Fault{
         fmt::format("tensor '{}': expected an object, got {}", Shown(name), Shown(json.dump()))};
   }
+
   for (const auto& [key, value] : json.items()) {
     if (key != "dtype" && key != "shape" && key != "data_offsets") {
       throw Fault{
@@ -249,6 +252,7 @@ void CopyTensors(std::vector<Entry> entries, std::string_view data, Safetensors&
     }
     next = entry.end;
   }
+
   if (next != data.size()) {
     throw Fault{
         fmt::format("expected {} bytes of tensors, as the header says, got {}", next, data.size())};

@@ -26,6 +26,8 @@ std::vector<std::int32_t> EvenCut(const std::vector<double>& work, std::int32_t 
   std::vector<std::vector<double>> least(
       parts, std::vector<double>(units + 1, std::numeric_limits<double>::infinity()));
   std::vector<std::vector<std::size_t>> second(parts, std::vector<std::size_t>(units + 1, units));
+
+  // The best cut into s + 1 stages is a first stage and the best cut of the rest into s.
   for (std::size_t s = 0; s < parts; ++s) {
     for (std::size_t i = 0; i + s < units; ++i) {
       double first = 0;
@@ -36,6 +38,7 @@ std::vector<std::int32_t> EvenCut(const std::vector<double>& work, std::int32_t 
         least[s][i] = first;
         continue;
       }
+
       for (std::size_t j = i + 1; j + s <= units; ++j) {
         first += work[j - 1];
         const double largest = std::max(first, least[s - 1][j]);

@@ -210,6 +210,7 @@ Ordered ToJson(const std::vector<Layer>& layers) {
             traits.fields[i].whole ? Ordered(static_cast<std::int64_t>(value)) : Ordered(value);
       }
     }
+
     json.push_back(fields.empty() ? Ordered(name) : Ordered{{name, std::move(fields)}});
   }
   return json;

@@ -65,6 +65,7 @@ bool SetShape(std::string_view text, LearningRate& rate) {
   const std::optional<std::int64_t> period = Number<std::int64_t>(parts.front());
   const std::optional<double> factor =
       parts.size() == 2 ? Number<double>(parts[1]) : std::optional<double>(0.0);
+
   if (!period || *period < 1 || !IsRate(factor) || parts.size() > 2 ||
       (is_step && parts.size() != 2)) {
     return false;

@@ -128,6 +128,7 @@ void WeightStore::StepAs(const StepOp& step, const PredictOp* prediction) {
   if (kept_.contains(OptimizerBuffer::kDifference)) {
     work.numbers.difference_decay = std::exp(kDifferenceDecay / -options_.needs.negative_horizon);
   }
+
   work.targets = {slot(step.from), slot(step.to), nullptr};
   ++updates_;
   newest_ = step.to;
@@ -180,6 +181,7 @@ std::span<double> WeightStore::Gradient() {
   // Replicas add up in double, in main memory: this rank's numbers are copied there.
   narrowed_.resize(Bytes());
   Memory().CopyOut(narrowed_, gradient_.get());
+
   if (options_.type == ElementType::kFloat64) {
     exchanged_.resize(size);
     std::memcpy(exchanged_.data(), narrowed_.data(), narrowed_.size());

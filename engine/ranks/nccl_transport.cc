@@ -117,6 +117,7 @@ void NcclTransport::FindLinks(const ExecutionPlan& plan) {
     groups.push_back(link->members);
   }
   const std::vector<std::int32_t> rounds = MeetingRounds(groups);
+
   std::vector<std::pair<std::int32_t, std::unique_ptr<Link>>> ordered;
   for (std::size_t i = 0; i < links_.size(); ++i) {
     ordered.emplace_back(rounds[i], std::move(links_[i]));
@@ -348,6 +349,7 @@ void NcclTransport::AbortAll() {
         rank_,
         std::chrono::duration_cast<std::chrono::milliseconds>(options_.abort_deadline).count()));
   });
+
   std::vector<Nccl::Comm> comms;
   for (const std::unique_ptr<Link>& link : links_) {
     if (link->comm != nullptr) {

@@ -80,6 +80,7 @@ int TryConnect(const addrinfo& address, Deadline deadline, Descriptor& connected
     if (errno != EINPROGRESS) {
       return errno;
     }
+
     Await(candidate, POLLOUT, deadline, "connect");
     int error = 0;
     socklen_t size = sizeof error;

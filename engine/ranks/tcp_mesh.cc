@@ -80,6 +80,7 @@ class MeshBuilder {
         expected_.insert({high, Purpose::kTensors});
       }
     }
+
     if (options_.rank > 0) {
       mesh_.controls[0] = Connect(0, Purpose::kControl);
     }
@@ -153,6 +154,7 @@ class MeshBuilder {
     } catch (const Error&) {  // Gone already; if it was one of ours, it says so itself.
       return;
     }
+
     if (answer == Answer::kOtherJob) {
       throw Error(
           fmt::format("rank {} has another schedule, model, data or options", greeting.from));

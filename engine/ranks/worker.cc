@@ -37,6 +37,7 @@ class Worker {
 
       const Clock::duration ahead =
           seat_.shares_clock ? Clock::duration(0) : MeasureClockOffset(seat_.control);
+
       SendMessage(seat_.control, ControlKind::kReady);
       Clock::time_point begin;
       if (recv(seat_.control, &begin, sizeof begin, MSG_WAITALL) == sizeof begin) {

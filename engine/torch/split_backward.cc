@@ -36,6 +36,7 @@ std::unordered_map<Node*, bool> FindWaysTo(Node* target, Node* root) {
   std::unordered_map<Node*, bool> leads;
   std::vector<std::pair<Node*, std::size_t>> path{{root, 0}};
   leads[root] = root == target;
+
   while (!path.empty()) {
     const auto [node, next] = path.back();
     if (next == node->num_outputs()) {

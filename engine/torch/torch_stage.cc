@@ -179,6 +179,7 @@ class TorchStage : public ModelStage {
     const auto reserve = [&](const HostTensor& tensor) {
       place_.Reserve(static_cast<std::int64_t>(tensor.memory.bytes), kCount);
     };
+
     for (BatchSource* const data : {setup_.training, setup_.evaluation}) {
       if (data != nullptr && IsFirst()) {
         reserve(data->Input(0));

@@ -28,6 +28,8 @@ Schedule BreadthFirst(const GeneratorOptions& options) {
         program.push_back({.kind = kind, .stage = chunk * options.ranks + rank, .microbatch = k});
       }
     };
+
+    // A rank's later chunks are later stages, whose gradients are there first.
     for (std::int32_t chunk = 0; chunk < chunks; ++chunk) {
       add(OpKind::kForward, chunk);
     }

@@ -56,8 +56,11 @@ Schedule Chimera(const GeneratorOptions& options) {
     for (std::int32_t unit = 0; unit < options.microbatches / p; ++unit) {
       AddUnit(rank, p, unit, slots);
     }
+
+    // A slot says which op comes first, not when it starts: that is up to the costs.
     std::stable_sort(slots.begin(), slots.end(),
                      [](const Slot& a, const Slot& b) { return a.time < b.time; });
+
     Program program;
     program.reserve(slots.size());
     for (const Slot& slot : slots) {

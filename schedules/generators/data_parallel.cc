@@ -17,6 +17,7 @@ namespace {
 Schedule DataParallel(const GeneratorOptions& options) {
   Schedule schedule;
   schedule.shape = {options.ranks, 1, options.microbatches * options.batches};
+
   for (std::int32_t rank = 0; rank < options.ranks; ++rank) {
     schedule.placement.push_back({0});
     Program& program = schedule.programs.emplace_back();
@@ -26,6 +27,8 @@ Schedule DataParallel(const GeneratorOptions& options) {
         program.push_back({.kind = OpKind::kForward, .microbatch = q, .version = batch});
         program.push_back({.kind = OpKind::kBackward, .microbatch = q, .version = batch});
       }
+
+      // Replicas step alike only on the sum of all their gradients.
       if (options.ranks > 1) {
         program.push_back({.kind = OpKind::kAllReduce, .version = batch});
       }

@@ -31,12 +31,15 @@ namespace {
 Schedule DualPipe(const GeneratorOptions& options) {
   const std::int32_t p = options.ranks;
   const std::int32_t half = options.microbatches / 2;
+
   return RepeatBatch(options, BidirectionalPlacement(p), [&](std::int32_t rank) {
     BatchWriter::Chunk entering{rank, 0, half};  // Micro-batches from rank 0 on.
     BatchWriter::Chunk opposite{p - 1 - rank, half, half};
     if (rank >= p / 2) {
       std::swap(entering, opposite);
     }
+
+    // The ranks r and p - 1 - r do the same, each seen from its own end of the pipeline.
     const std::int32_t distance = std::min(rank, p - 1 - rank);
     return DualBatch({.span = p / 2,
                       .distance = distance,

@@ -91,12 +91,15 @@ Placement GreedyPlacement(const GeneratorOptions& options) {
 Schedule Greedy(const GeneratorOptions& options) {
   AutoProblem problem;
   problem.placement = GreedyPlacement(options);
+
   const bool twice = options.placement == PlacementKind::kBidirectional;
   problem.stages.resize(problem.placement.size() * (twice ? 1 : problem.placement.front().size()));
   problem.microbatches = options.microbatches;
+
   DispatchPolicy policy;
   policy.split = false;
   policy.most_in_flight = MostInFlight(options, problem.placement);
+
   // F takes 1 and a B takes 2: both halves 1, which is what an estimate says unless told otherwise.
   const AutoOrder order = *Dispatch(problem, RoutesFor(options, problem), policy);
   return RepeatBatch(options, problem.placement,
@@ -109,12 +112,14 @@ std::string RefuseGreedy(const GeneratorOptions& options) {
     return fmt::format("{} ranks; expected an even `ranks` for a bidirectional placement",
                        options.ranks);
   }
+
   if (twice && options.chunks) {
     return "`chunks` with a bidirectional placement, which has 2; expected one of the two";
   }
   if (twice && options.microbatches < 2) {
     return "1 micro-batch in two directions; expected `microbatches` of at least 2";
   }
+
   const bool in_bytes = options.limit && options.limit->unit == ActivationLimit::Unit::kBytes;
   if (in_bytes && !KnowsSizes(options)) {
     return "a `limit` in bytes, but no activations are said to take any; expected `activation` "

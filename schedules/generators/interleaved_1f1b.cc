@@ -57,12 +57,16 @@ class Interleaving {
     if (SmallestGroup() >= options_.ranks || group_ >= options_.microbatches) {
       return 0;
     }
+
+    // Doubling and bisection assume that a longer warm-up blocks nothing that a shorter one lets
+    // run.
     std::int32_t low = 0;
     std::int32_t high = 0;
     for (std::int32_t step = 1; !Runs(Make(1, high)); step *= 2) {
       low = high + 1;
       high += step;
     }
+
     while (low < high) {
       const std::int32_t middle = low + (high - low) / 2;
       if (Runs(Make(1, middle))) {
@@ -98,8 +102,11 @@ class Interleaving {
       program.push_back(
           {.kind = kind, .stage = chunk * options_.ranks + rank, .microbatch = microbatch});
     };
+
     const auto total = visits_.Count();
     const std::int32_t warmup = WarmupOf(rank, extra);
+
+    // The k-th backward goes the way of the k-th forward, over the chunks in the opposite order.
     for (std::int32_t k = 0; k < total + warmup; ++k) {
       if (k < total) {
         const Visit& visit = visits_[k];
@@ -110,6 +117,7 @@ class Interleaving {
         add(OpKind::kBackward, chunks_ - 1 - visit.chunk, visit.microbatch);
       }
     }
+
     return program;
   }
 
@@ -163,6 +171,7 @@ std::string WarnOfInterleaved(const GeneratorOptions& options, const Schedule& s
     const std::int32_t usual = interleaving.WarmupOf(rank, 0) + 1;
     more = std::max(more, held - usual);
   }
+
   if (more == 0) {
     return "";
   }

@@ -12,15 +12,19 @@ Program EstimateForwardWeights(const Program& program, std::int32_t microbatches
   Table<std::int32_t> forward(microbatches, 0);
   Program ops;
   Op last_written;
+
   for (Op op : program) {
     if (op.kind == OpKind::kForward) {
       forward[op.microbatch] = op.version;
     } else if (op.kind == OpKind::kBackward) {
       op.horizon = static_cast<std::int16_t>(forward[op.microbatch] - op.version);
+
+      // Backwards that follow each other and read the same estimate share it.
       const Op estimate{.kind = OpKind::kPredict,
                         .horizon = op.horizon,
                         .stage = op.stage,
                         .version = op.version};
+
       if (op.horizon != 0 && estimate != last_written) {
         ops.push_back(estimate);
         last_written = estimate;

@@ -21,9 +21,12 @@ namespace {
 Schedule PipeOptim(const GeneratorOptions& options) {
   const std::int32_t per_update = options.update_every.value_or(1);
   Schedule schedule = MakeStream(StraightStream(options, per_update));
+
   Prediction prediction;
   for (std::int32_t stage = 0; stage < options.ranks; ++stage) {
     prediction.aim.push_back(0);
+
+    // With the exact rule `fixed` stays empty: each forward has a distance of its own then.
     const std::int32_t behind = options.ranks - 1 - stage;
     if (options.horizon == HorizonRule::kSteady) {
       prediction.fixed.push_back((behind + per_update - 1) / per_update);

@@ -17,20 +17,25 @@ Schedule Sequential(const GeneratorOptions& options) {
   schedule.shape = {1, options.ranks, options.microbatches * options.batches};
   schedule.placement.resize(1);
   schedule.programs.resize(1);
+
   Program& program = schedule.programs.front();
   for (std::int32_t stage = 0; stage < options.ranks; ++stage) {
     schedule.placement.front().push_back(stage);
   }
+
+  // Micro-batches are numbered on across batches, and each batch reads the next version.
   for (std::int32_t q = 0; q < schedule.shape.microbatches; ++q) {
     const std::int32_t batch = q / options.microbatches;
     for (std::int32_t stage = 0; stage < options.ranks; ++stage) {
       program.push_back(
           {.kind = OpKind::kForward, .stage = stage, .microbatch = q, .version = batch});
     }
+
     for (std::int32_t stage = options.ranks - 1; stage >= 0; --stage) {
       program.push_back(
           {.kind = OpKind::kBackward, .stage = stage, .microbatch = q, .version = batch});
     }
+
     if ((q + 1) % options.microbatches == 0) {
       for (std::int32_t stage = 0; stage < options.ranks; ++stage) {
         program.push_back({.kind = OpKind::kStep, .stage = stage, .version = batch});

@@ -31,9 +31,12 @@ std::int32_t Round(std::int32_t numerator, std::int32_t denominator, Rounding ro
 Schedule XPipe(const GeneratorOptions& options) {
   const std::int32_t per_update = options.update_every.value_or(1);
   Schedule schedule = MakeStream(StraightStream(options, per_update));
+
   Prediction prediction;
   prediction.backward = true;
   prediction.reuse = true;
+
+  // Whole numerators: the backward's horizon is a fraction of T, the forward's one of 2T.
   for (std::int32_t stage = 0; stage < options.ranks; ++stage) {
     prediction.aim.push_back(Round(per_update + stage / 2 - 1, per_update, options.rounding));
     if (options.horizon != HorizonRule::kExact) {

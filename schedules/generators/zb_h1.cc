@@ -24,10 +24,13 @@ Schedule ZeroBubbleH1(const GeneratorOptions& options) {
   const std::int32_t m = options.microbatches;
   return RepeatBatch(options, StraightPlacement(options.ranks), [&](std::int32_t rank) {
     BatchWriter batch({{rank, 0, m}});
+
     const std::int32_t warmup = std::min(options.ranks - 1 - rank, m);
     for (std::int32_t k = 0; k < warmup; ++k) {
       batch.Forward(0);
     }
+
+    // Rank r leaves r of its W for the bubble that 1F1B has at the end.
     for (std::int32_t k = 0; k < m; ++k) {
       batch.Forward(0);
       batch.BackwardInput(0);
@@ -35,6 +38,7 @@ Schedule ZeroBubbleH1(const GeneratorOptions& options) {
         batch.BackwardWeight(0);
       }
     }
+
     while (batch.HasPendingWeights()) {
       batch.BackwardWeight(0);
     }

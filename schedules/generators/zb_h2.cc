@@ -25,10 +25,13 @@ Schedule ZeroBubbleH2(const GeneratorOptions& options) {
   const std::int32_t m = options.microbatches;
   return RepeatBatch(options, StraightPlacement(options.ranks), [&](std::int32_t rank) {
     BatchWriter batch({{rank, 0, m}});
+
+    // As many forwards as there are ops on the first one's way to the last rank and back.
     const std::int32_t warmup = std::min(2 * (options.ranks - 1 - rank) + 1, m);
     for (std::int32_t k = 0; k < warmup; ++k) {
       batch.Forward(0);
     }
+
     for (std::int32_t k = 0; k < m; ++k) {
       batch.BackwardInput(0);
       if (k >= 2 * rank) {
@@ -36,6 +39,7 @@ Schedule ZeroBubbleH2(const GeneratorOptions& options) {
       }
       batch.Forward(0);
     }
+
     while (batch.HasPendingWeights()) {
       batch.BackwardWeight(0);
     }

@@ -15,13 +15,17 @@ Program ProgramOf(std::int32_t rank, std::int32_t p, std::int32_t m) {
   constexpr std::size_t kDown = 0;
   constexpr std::size_t kUp = 1;
   BatchWriter batch({{rank, 0, m}, {2 * p - 1 - rank, 0, m}});
+
   const auto backward = [&](std::size_t chunk) {
     batch.BackwardInput(chunk);
     batch.BackwardWeight(chunk);
   };
+
   const std::int32_t total = std::max(2 * p - 1, m);
   std::int32_t down = 0;  // Forwards so far.
   std::int32_t up = 0;
+
+  // Down until the first micro-batch comes back up the V, then one on its way up for each one down.
   for (; down < 2 * (p - rank) - 1; ++down) {
     batch.Forward(kDown);
   }
@@ -29,10 +33,14 @@ Program ProgramOf(std::int32_t rank, std::int32_t p, std::int32_t m) {
     batch.Forward(kUp);
     batch.Forward(kDown);
   }
+
+  // Gradients start where the V ends: until they reach the other chunk, this one alone has any.
   for (; up < p; ++up) {
     batch.Forward(kUp);
     backward(kUp);
   }
+
+  // Steady: with F = I = W no rank waits. The way down is ahead, so that its forwards end first.
   for (; up < total; ++up, ++down) {
     if (down < total) {
       batch.Forward(kDown);
@@ -41,6 +49,8 @@ Program ProgramOf(std::int32_t rank, std::int32_t p, std::int32_t m) {
     batch.Forward(kUp);
     backward(kUp);
   }
+
+  // Only backwards are left. Ranks wait for an I and never for a W: 2r of the W come last.
   for (std::int32_t k = 0; k < rank; ++k) {
     batch.BackwardInput(kDown);
     batch.BackwardInput(kUp);
@@ -49,6 +59,7 @@ Program ProgramOf(std::int32_t rank, std::int32_t p, std::int32_t m) {
     batch.BackwardInput(kDown);
     batch.BackwardWeight(kDown);
   }
+
   for (const std::size_t chunk : {kUp, kDown}) {
     while (batch.HasPendingWeights(chunk)) {
       batch.BackwardWeight(chunk);

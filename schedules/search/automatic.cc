@@ -44,6 +44,7 @@ AutoProblem ProblemFor(const GeneratorOptions& options, const Placement& placeme
   const bool has_room = options.room.size() == placement.size();
   const std::optional<ActivationLimit> limit =
       options.limit || has_room ? options.limit : std::optional(kDefaultLimit);
+
   for (std::size_t rank = 0; rank < placement.size(); ++rank) {
     std::int64_t most = Room(options.microbatches, SetOf(problem, rank));
     if (limit) {
@@ -108,6 +109,7 @@ std::string RefuseAutomatic(const GeneratorOptions& options, const Placement& pl
           "but one micro-batch keeps {}; expected a larger `memory`",
           std::max(options.room[rank], std::int64_t{0}), rank, set);
     }
+
     if (problem.limits[rank] < set) {
       return fmt::format(
           "a `limit` of {} bytes, but one micro-batch keeps {} on rank {}; expected at least that",

@@ -87,6 +87,8 @@ class CsvReader {
         Fail("expected a closing '\"'", opened);
         return std::nullopt;
       }
+
+      // Two quotes in a row stand for one (RFC 4180); a single one ends the cell.
       cell += text_.substr(at_, quote - at_);
       at_ = quote + 1;
       if (!Take('"')) {

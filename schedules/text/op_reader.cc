@@ -39,6 +39,8 @@ class OpReader {
     if (!TakeField(op_.stage) || !TakeKind()) {
       return Expected("an op");
     }
+
+    // What stands behind the kind depends on the kind.
     const OpTraits& traits = TraitsOf(op_.kind);
     if (traits.has_microbatch && !TakeField(op_.microbatch)) {
       return Expected(fmt::format("a micro-batch number after '{}'", traits.text));
@@ -49,6 +51,7 @@ class OpReader {
     if (traits.has_horizon && (StartsWith('+') || StartsWith('-')) && !TakeHorizon()) {
       return Expected("a horizon of -32767 to 32767, not 0");
     }
+
     if (!rest_.empty()) {
       return Expected("a blank after the op");
     }
@@ -122,6 +125,7 @@ std::string WithKnownKind(std::string_view word) {
   while (letters < word.size() && IsDigit(word[letters])) {
     ++letters;
   }
+
   std::size_t end = letters;
   while (end < word.size() && !IsDigit(word[end]) && word[end] != '@') {
     ++end;
@@ -129,9 +133,12 @@ std::string WithKnownKind(std::string_view word) {
   if (letters == end) {
     return "";
   }
+
+  // Only the kind is guessed at: numbers have no spelling that is nearly right.
   std::array<std::string_view, kOpKinds> kinds;
   std::transform(AllOpTraits().begin(), AllOpTraits().end(), kinds.begin(),
                  [](const OpTraits& traits) { return traits.text; });
+
   const std::string_view given = word.substr(letters, end - letters);
   const std::string_view kind = Closest(given, kinds);
   return kind.empty() || kind == given

@@ -76,10 +76,12 @@ class Parser {
   Result<Schedule> Read() {
     constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
     text_.remove_prefix(text_.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0);
+
     Header();
     if (!faults_.Empty()) {  // Something else altogether: one fault says it.
       return {std::nullopt, faults_.Take()};
     }
+
     while (!faults_.Full() && NextLine()) {
       Line();
     }
@@ -106,6 +108,8 @@ class Parser {
       full_line_ = text_.substr(0, end);
       text_.remove_prefix(std::min(end + 1, text_.size()));
       ++number_;
+
+      // Faults are shown in the full line, comment and all.
       line_ = full_line_.substr(0, full_line_.find('#'));
       while (!line_.empty() && IsBlank(line_.back())) {
         line_.remove_suffix(1);
@@ -114,6 +118,8 @@ class Parser {
         return true;
       }
     }
+
+    // At the end of the file there is no line to point at.
     line_ = full_line_ = {};
     return false;
   }
@@ -121,6 +127,7 @@ class Parser {
   void Line() {
     LineCursor cursor(line_);
     const Word keyword = cursor.Next();
+
     if (keyword.text == "rank") {
       ReadProgram(cursor);
     } else if (keyword.text == "place") {
@@ -206,16 +213,19 @@ class Parser {
                               Shown(word.text)));
       return;
     }
+
     const std::optional<std::int32_t> rank = Rank({digits, word.column}, placed_);
     if (!rank) {
       return;
     }
+
     Table<std::int32_t>& stages = schedule_.placement[*rank];
     if (placed_[*rank]) {
       Fault(word, fmt::format("rank {} is placed twice", *rank));
       return;
     }
     placed_[*rank] = true;
+
     for (Word next = cursor.Next(); !next.text.empty(); next = cursor.Next()) {
       const std::optional<std::int32_t> stage = ReadWholeNumber(next.text);
       if (!stage || *stage >= schedule_.shape.stages) {
@@ -233,12 +243,14 @@ class Parser {
       NeedsShape(word);
       return std::nullopt;
     }
+
     const std::optional<std::int32_t> rank = ReadWholeNumber(word.text);
     if (!rank || *rank >= schedule_.shape.ranks) {
       Fault(word, fmt::format("expected a rank from 0 to {}, got '{}'", schedule_.shape.ranks - 1,
                               Shown(word.text)));
       return std::nullopt;
     }
+
     const std::int32_t needed = schedule_.shape.ranks;
     schedule_.placement.resize(needed);
     schedule_.programs.resize(needed);
@@ -282,6 +294,7 @@ class Parser {
       const Table<std::int32_t>& placed = schedule_.placement[*rank];
       likely_stage_ = placed.empty() ? 0 : placed.front();
     }
+
     for (Word word = cursor.Next(); !word.text.empty(); word = cursor.Next()) {
       const bool good = word.text.front() == '(' ? Cell(word, program) : OneOp(word, program);
       if (!good) {
@@ -309,8 +322,11 @@ class Parser {
       Fault({word.text, word.column + word.text.size()}, "expected ')' at the end of the cell");
       return false;
     }
+
     const std::size_t first = program.size();
     std::size_t at = 1;
+
+    // Every op but the last is joined to the one behind it.
     while (at < word.text.size()) {
       const std::size_t end = std::min(word.text.find(';', at), word.text.size() - 1);
       if (!OneOp({word.text.substr(at, end - at), word.column + at}, program)) {
@@ -320,6 +336,7 @@ class Parser {
       at = end + 1;
     }
     program.back().joined = false;
+
     if (program.size() - first < 2) {
       Fault(word, "expected two or more ops in a cell, separated by ';'");
       return false;
@@ -332,9 +349,12 @@ class Parser {
       Fault({}, "expected a shape line, got the end of the file");
       return;
     }
+
+    // Without a single place or rank line the tables are still empty.
     const std::int32_t ranks = schedule_.shape.ranks;
     placed_.resize(ranks, false);
     has_program_.resize(ranks, false);
+
     for (std::int32_t rank = 0; rank < ranks && !faults_.Full(); ++rank) {
       if (!placed_[rank]) {
         Fault({}, fmt::format("expected a line 'place {}:', got the end of the file", rank));

@@ -53,6 +53,7 @@ std::string WhyNot(const Schedule& schedule) {
     if (program.empty()) {
       return fmt::format("rank {} has no ops; in torch's files every row has actions", rank);
     }
+
     for (std::size_t i = 0; i + 1 < program.size(); ++i) {
       const bool known = program[i].kind == OpKind::kForward &&
                          program[i + 1].kind == OpKind::kBackward && !program[i + 1].joined;
@@ -77,12 +78,14 @@ std::vector<Diagnostic> LeftOut(const Schedule& schedule) {
       others = others || op.kind == OpKind::kPredict || op.kind == OpKind::kRecompute;
     }
   }
+
   std::vector<Diagnostic> warnings;
   if (versions) {
     warnings.push_back(Say(Severity::kWarning,
                            "weight versions and steps are left out: read back, this is one batch "
                            "with a flush behind it"));
   }
+
   if (others) {
     warnings.push_back(Say(Severity::kWarning,
                            "predictions and recomputations are left out: torch's files have no "
@@ -111,6 +114,8 @@ class Row {
         WaitForForward(op);
       }
     }
+
+    // No op of this rank depends on what it sent back: the waits for that end the row.
     std::move(last_.begin(), last_.end(), std::back_inserter(cells_));
     return fmt::format("{}\n", fmt::join(cells_, ","));
   }

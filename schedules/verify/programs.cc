@@ -39,6 +39,7 @@ bool CheckPlacement(const Schedule& schedule, Findings& findings) {
         good = false;
         continue;
       }
+
       std::int32_t& last = last_rank[stage];
       if (last == rank) {
         findings.Add("placed", fmt::format("rank {}", rank),
@@ -212,6 +213,7 @@ bool CheckShape(const Schedule& schedule, Findings& findings) {
                              schedule.placement.size(), schedule.programs.size()));
     return false;
   }
+
   if (!IsDense(schedule)) {
     findings.Add("shape", "",
                  fmt::format("{} stages and {} micro-batches need a forward each, but the programs "
