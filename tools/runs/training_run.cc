@@ -102,7 +102,10 @@ TrainingOutcome RunTraining(const TrainingTask& task, const TrainingPlan& plan,
                             .stop = &StopOnSignal::Requested()};
   const TrainingRanks ranks{
       .workers = options.workers, .launch = options.launch, .on_refused = [](const auto& what) {
-        PrintDiagnostics({Diagnostic{.severity = Severity::kWarning, .message = what}});
+        Diagnostic warning;
+        warning.severity = Severity::kWarning;
+        warning.message = what;
+        PrintDiagnostics({std::move(warning)});
       }};
 
   // What the job tells us while it runs.
