@@ -68,6 +68,7 @@ std::string LabelOf(const Op& op, bool with_stage, bool with_version) {
   if (with_stage) {
     label += std::to_string(op.stage);
   }
+
   label += traits.text;
   if (traits.has_microbatch) {
     label += std::to_string(op.microbatch);

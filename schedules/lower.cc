@@ -173,6 +173,7 @@ class EarlySweep {
     if (arrived_.empty()) {
       arrived_.resize(cursor_.size(), -1);
     }
+
     if (arrived_[op.rank] != op.index) {
       arrived_[op.rank] = op.index;
       if (--missing_[collective] == 0) {
@@ -181,6 +182,7 @@ class EarlySweep {
         }
       }
     }
+
     return missing_[collective] == 0;
   }
 

@@ -80,6 +80,7 @@ void AppendTo(std::string& out, const Op& op) {
   const OpTraits& traits = TraitsOf(op.kind);
   AppendNumber(out, op.stage);
   out += traits.text;
+
   if (traits.has_microbatch) {
     AppendNumber(out, op.microbatch);
   }
@@ -87,6 +88,7 @@ void AppendTo(std::string& out, const Op& op) {
     out += '@';
     AppendNumber(out, op.version);
   }
+
   if (op.horizon != 0) {
     if (op.horizon > 0) {
       out += '+';

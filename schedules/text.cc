@@ -17,6 +17,7 @@ void AppendProgram(std::string& out, std::int32_t rank, const Program& program) 
   const std::string head = fmt::format("rank {:<4}", rank);
   std::size_t line = out.size();
   out += head;
+
   bool in_cell = false;
   std::string word;
   for (const Op& op : program) {
@@ -29,6 +30,7 @@ void AppendProgram(std::string& out, std::int32_t rank, const Program& program) 
     if (in_cell && !op.joined) {
       word += ')';
     }
+
     if (!in_cell && out.size() - line + word.size() > kProgramColumns) {
       out += '\n';
       line = out.size();
@@ -66,6 +68,7 @@ std::string Print(const Schedule& schedule) {
   if (schedule.mode == Mode::kForward) {
     out += "mode      forward\n";
   }
+
   for (std::int32_t rank = 0; rank < schedule.placement.Count(); ++rank) {
     out += fmt::format("place     {}:", rank);
     for (const std::int32_t stage : schedule.placement[rank]) {
@@ -73,6 +76,7 @@ std::string Print(const Schedule& schedule) {
     }
     out += '\n';
   }
+
   for (std::int32_t rank = 0; rank < schedule.programs.Count(); ++rank) {
     AppendProgram(out, rank, schedule.programs[rank]);
   }

@@ -239,6 +239,7 @@ WeightSlots AssignWeightSlots(const Schedule& schedule) {
   WeightSlots assigned{.stages = {},
                        .slot = OpTable<std::int32_t>(schedule, -1),
                        .base = OpTable<std::int32_t>(schedule, -1)};
+
   LifetimeWalk walk(schedule);
   for (std::int32_t rank = 0; rank < schedule.programs.Count(); ++rank) {
     SlotScan scan(schedule, rank, walk.Walk(rank));

@@ -23,6 +23,7 @@ class ItemSet {
 
   void Add(const CostClasses& classes, const CostClass& cost_class) {
     const TableView<const Op> ops = classes.OpsOf(cost_class);
+
     switch (cost_class.rule) {
       case CostClass::Rule::kNothing:
         return;

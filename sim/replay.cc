@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 
 #include "schedules/check.h"
 #include "sim/timeline_writer.h"
@@ -59,20 +60,12 @@ void Collect(const CompiledSchedule& compiled, ReplayState& state) {
   }
 }
 
-}  // namespace
-
-void Replay(const CompiledSchedule& compiled, const Costs& costs, const Topology& topology,
-            ReplayState& state) {
-  Prepare(compiled, costs, topology, state);
-  Sweep(compiled, state, [](std::size_t, std::int64_t) {});
-  Collect(compiled, state);
-}
-
-Timeline ReplayTimeline(const CompiledSchedule& compiled, const Costs& costs,
-                        const Topology& topology) {
+/// `transfers` are those of `compiled`.
+Timeline TimelineOf(const CompiledSchedule& compiled, Table<Transfer> transfers, const Costs& costs,
+                    const Topology& topology) {
   ReplayState state;
   Prepare(compiled, costs, topology, state);
-  TimelineWriter writer(compiled.ids, compiled.transfers, compiled.send,
+  TimelineWriter writer(compiled.ids, std::move(transfers), compiled.send,
                         BytesOfClasses(compiled.classes, costs));
 
   const auto ranks = static_cast<std::uint32_t>(compiled.ranks);
@@ -91,6 +84,24 @@ Timeline ReplayTimeline(const CompiledSchedule& compiled, const Costs& costs,
     writer.CopySpan(same.op, same.like);
   }
   return writer.Take();
+}
+
+}  // namespace
+
+void Replay(const CompiledSchedule& compiled, const Costs& costs, const Topology& topology,
+            ReplayState& state) {
+  Prepare(compiled, costs, topology, state);
+  Sweep(compiled, state, [](std::size_t, std::int64_t) {});
+  Collect(compiled, state);
+}
+
+Timeline ReplayTimeline(const CompiledSchedule& compiled, const Costs& costs,
+                        const Topology& topology) {
+  return TimelineOf(compiled, compiled.transfers, costs, topology);
+}
+
+Timeline ReplayTimeline(CompiledSchedule&& compiled, const Costs& costs, const Topology& topology) {
+  return TimelineOf(compiled, std::move(compiled.transfers), costs, topology);
 }
 
 }  // namespace stagecraft

@@ -93,8 +93,10 @@ struct ReplayState {
 void Replay(const CompiledSchedule& compiled, const Costs& costs, const Topology& topology,
             ReplayState& state);
 
-/// One scenario as a timeline, the same as that of `Simulate`.
+/// One scenario as a timeline.
 Timeline ReplayTimeline(const CompiledSchedule& compiled, const Costs& costs,
                         const Topology& topology);
+/// The same for the only scenario: takes `compiled` apart instead of copying from it.
+Timeline ReplayTimeline(CompiledSchedule&& compiled, const Costs& costs, const Topology& topology);
 
 }  // namespace stagecraft

@@ -3,19 +3,63 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "schedules/dependencies.h"
 #include "schedules/progress.h"
 #include "schedules/schedule.h"
 #include "schedules/tables.h"
+#include "sim/replay.h"
 #include "sim/walk_plan.h"
 
 namespace stagecraft {
 
+/// A step of a walk: its place in the list of instructions.
+using Step = std::uint32_t;
+inline constexpr Step kTimeZero = 0;  ///< The beginning of the run.
+inline constexpr Step kNoStep = ~0U;  ///< One that is not there yet.
+
+/// The two steps that another one waits for.
+struct StepInputs {
+  Step first = kTimeZero;
+  Step second = kTimeZero;
+};
+
+/// Writes down the steps of a walk.
+class StepList {
+ public:
+  StepList(std::int32_t expected, std::int32_t no_op) {
+    compiled_.instructions.reserve(expected + 1);
+    compiled_.subject.reserve(expected + 1);
+    Append({}, no_op);
+  }
+
+  /// `op` is one more than the last id for steps that belong to no op: waits of a rank.
+  Step Run(StepInputs inputs, std::uint32_t lane, std::uint32_t cost_class, std::int32_t op) {
+    return Append({inputs.first, inputs.second, lane, cost_class}, op);
+  }
+  Step Carry(StepInputs inputs, TransferPlan plan, std::int32_t transfer) {
+    return Append({inputs.first, inputs.second, plan.lane, plan.cost_class}, transfer);
+  }
+  /// `op` is a member of the cell of `like`.
+  void SameSpan(std::int32_t op, std::int32_t like) { compiled_.same_spans.push_back({op, like}); }
+
+  CompiledSchedule Take() { return std::move(compiled_); }
+
+ private:
+  Step Append(const Instruction& instruction, std::int32_t subject) {
+    compiled_.instructions.push_back(instruction);
+    compiled_.subject.push_back(subject);
+    return static_cast<Step>(compiled_.instructions.size()) - 1;
+  }
+
+  CompiledSchedule compiled_;
+};
+
 /// Walks the programs of all ranks against each other, each as far as it gets before the next has
-/// its turn, and tells `Sink` every step that takes time or that another step waits for, each after
-/// all it waits for:
+/// its turn, and lists every step that takes time or that another step waits for, each after all it
+/// waits for:
 ///
 ///   rank 0   F0            SEND_F0            F1 ...
 ///             \            .
@@ -23,36 +67,18 @@ namespace stagecraft {
 ///                               \             .
 ///   rank 1                RECV_F0 '----------> F0
 ///
-/// The rules are those of sim/README.md. A Sink has
-///
-///   using Step = ...;                      what stands for a step; a number
-///   static constexpr Step kTimeZero;       the beginning of the run
-///   static constexpr Step kUnknown;        a step that is not there yet
-///   Step Run(StepInputs<Step>, std::uint32_t lane, std::uint32_t cost_class, std::int32_t op);
-///   Step Carry(StepInputs<Step>, TransferPlan plan, std::int32_t transfer);
-///   void SameSpan(std::int32_t op, std::int32_t like);     `op` is a member of the cell of `like`
-///
-/// `Run` gets one more than the last op id for steps that belong to no op: waits of a rank.
-template <typename Step>
-struct StepInputs {
-  Step first;
-  Step second;
-};
-
-template <typename Sink>
+/// The rules are those of sim/README.md.
 class Walk {
  public:
-  using Step = typename Sink::Step;
-
   Walk(const Schedule& schedule, const Dependencies& dependencies, SendMode send,
-       const WalkPlan& plan, Sink& sink)
+       const WalkPlan& plan, StepList& steps)
       : schedule_(schedule),
         dependencies_(dependencies),
         send_(send),
         plan_(plan),
-        sink_(sink),
+        steps_(steps),
         ranks_(schedule.programs.size()),
-        transfers_(plan.of_transfer.size(), Sink::kUnknown) {
+        transfers_(plan.of_transfer.size(), kNoStep) {
     if (send_ != SendMode::kEager) {
       ends_.resize(plan.of_transfer.size());
     }
@@ -85,15 +111,15 @@ class Walk {
   using Action = OpPlan::Action;
 
   struct RankState {
-    std::int32_t cursor = 0;      ///< Ops that have run.
-    bool asleep = false;          ///< Waits for another rank.
-    bool counted = false;         ///< At an A whose other members are not all there.
-    Step last = Sink::kTimeZero;  ///< Its last step.
+    std::int32_t cursor = 0;  ///< Ops that have run.
+    bool asleep = false;      ///< Waits for another rank.
+    bool counted = false;     ///< At an A whose other members are not all there.
+    Step last = kTimeZero;    ///< Its last step.
   };
   /// Both ends of a transfer, unless sends are eager.
   struct Ends {
-    Step reached = Sink::kUnknown;  ///< The last step before its SEND.
-    Step posted = Sink::kUnknown;   ///< That of its RECV.
+    Step reached = kNoStep;  ///< The last step before its SEND.
+    Step posted = kNoStep;   ///< That of its RECV.
   };
 
   RankState& StateOf(std::int32_t rank) { return ranks_[rank]; }
@@ -130,23 +156,23 @@ class Walk {
     }
 
     const Step input = InputOf(plan);
-    if (input == Sink::kUnknown) {
+    if (input == kNoStep) {
       return false;
     }
-    Run(state, ref.rank, {input, Sink::kTimeZero}, plan.CostClass(), plan_.ids.Of(ref));
+    Run(state, ref.rank, {input, kTimeZero}, plan.CostClass(), plan_.ids.Of(ref));
     ++state.cursor;
     return true;
   }
 
-  void Run(RankState& state, std::int32_t rank, StepInputs<Step> inputs, std::uint32_t cost_class,
+  void Run(RankState& state, std::int32_t rank, StepInputs inputs, std::uint32_t cost_class,
            std::int32_t op) {
-    state.last = sink_.Run(inputs, static_cast<std::uint32_t>(rank), cost_class, op);
+    state.last = steps_.Run(inputs, static_cast<std::uint32_t>(rank), cost_class, op);
   }
 
   /// The step that an op waits for. What its own rank makes is there, since that stands before it
   /// in the program.
   Step InputOf(OpPlan plan) const {
-    return plan.transfer == kNoTransfer ? Sink::kTimeZero : transfers_[plan.transfer];
+    return plan.transfer == kNoTransfer ? kTimeZero : transfers_[plan.transfer];
   }
 
   bool RunCell(RankState& state, OpRef ref) {
@@ -155,7 +181,7 @@ class Walk {
     inputs_.clear();
     for (std::int32_t i = ref.index; i < end; ++i) {
       inputs_.push_back(InputOf(program[i]));
-      if (inputs_.back() == Sink::kUnknown) {
+      if (inputs_.back() == kNoStep) {
         return false;
       }
     }
@@ -163,7 +189,7 @@ class Walk {
     const std::int32_t last = plan_.ids.Of({ref.rank, end - 1});
     Gather(state, ref.rank, program[end - 1].CostClass(), last);
     for (std::int32_t op = plan_.ids.Of(ref); op < last; ++op) {
-      sink_.SameSpan(op, last);
+      steps_.SameSpan(op, last);
     }
     state.cursor = end;
     return true;
@@ -177,12 +203,12 @@ class Walk {
       Run(state, rank, {inputs_.back(), second}, kNoCost, plan_.ids.Size());
       inputs_.pop_back();
     }
-    inputs_.resize(2, Sink::kTimeZero);
+    inputs_.resize(2, kTimeZero);
     Run(state, rank, {inputs_[0], inputs_[1]}, cost_class, op);
   }
 
   bool Receive(RankState& state, OpRef ref, OpPlan plan) {
-    Run(state, ref.rank, {Sink::kTimeZero, Sink::kTimeZero}, plan.CostClass(), plan_.ids.Of(ref));
+    Run(state, ref.rank, {kTimeZero, kTimeZero}, plan.CostClass(), plan_.ids.Of(ref));
     ++state.cursor;
     if (send_ == SendMode::kEager) {
       return true;
@@ -191,7 +217,7 @@ class Walk {
     ends_[transfer].posted = state.last;
     if (send_ == SendMode::kBlocking) {
       Wake(plan_.ChannelOf(transfer).from);
-    } else if (ends_[transfer].reached != Sink::kUnknown) {
+    } else if (ends_[transfer].reached != kNoStep) {
       Carry(transfer, {ends_[transfer].reached, state.last});
     }
     return true;
@@ -199,28 +225,28 @@ class Walk {
 
   bool Send(RankState& state, OpRef ref, std::int32_t transfer) {
     if (send_ == SendMode::kEager) {
-      Carry(transfer, {state.last, Sink::kTimeZero});
+      Carry(transfer, {state.last, kTimeZero});
       ++state.cursor;
       return true;
     }
 
     Ends& ends = ends_[transfer];
-    if (send_ == SendMode::kBlocking && ends.posted == Sink::kUnknown) {
+    if (send_ == SendMode::kBlocking && ends.posted == kNoStep) {
       return false;
     }
     ends.reached = state.last;
-    if (ends.posted != Sink::kUnknown) {
+    if (ends.posted != kNoStep) {
       Carry(transfer, {ends.reached, ends.posted});
     }
     if (send_ == SendMode::kBlocking) {
-      Run(state, ref.rank, {transfers_[transfer], Sink::kTimeZero}, kNoCost, plan_.ids.Size());
+      Run(state, ref.rank, {transfers_[transfer], kTimeZero}, kNoCost, plan_.ids.Size());
     }
     ++state.cursor;
     return true;
   }
 
-  void Carry(std::int32_t transfer, StepInputs<Step> inputs) {
-    transfers_[transfer] = sink_.Carry(inputs, plan_.of_transfer[transfer], transfer);
+  void Carry(std::int32_t transfer, StepInputs inputs) {
+    transfers_[transfer] = steps_.Carry(inputs, plan_.of_transfer[transfer], transfer);
     Wake(plan_.ChannelOf(transfer).to);
   }
 
@@ -246,7 +272,7 @@ class Walk {
     for (const OpRef member : members) {
       const OpPlan plan = plan_.programs[member.rank][member.index];
       RankState& of_member = StateOf(member.rank);
-      Run(of_member, member.rank, {start, Sink::kTimeZero}, plan.CostClass(), plan_.ids.Of(member));
+      Run(of_member, member.rank, {start, kTimeZero}, plan.CostClass(), plan_.ids.Of(member));
       ++of_member.cursor;
       of_member.counted = false;
       Wake(member.rank);
@@ -266,7 +292,7 @@ class Walk {
   const Dependencies& dependencies_;
   SendMode send_;
   const WalkPlan& plan_;
-  Sink& sink_;
+  StepList& steps_;
   Table<RankState> ranks_;
   Table<std::int32_t> ready_;    ///< Ranks that may be able to go on, the next last.
   Table<Step> transfers_;        ///< Per transfer: its step.

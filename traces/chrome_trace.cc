@@ -83,7 +83,8 @@ class TraceWriter {
         ids_(schedule),
         dependencies_(FindDependencies(schedule)),
         threads_(schedule.shape.ranks),
-        counters_(schedule, timeline, sizes) {}
+        counters_(schedule, timeline, sizes),
+        consumer_(schedule) {}
 
   std::string Write() {
     const FingerprintPair fingerprints = FingerprintsOf(schedule_);

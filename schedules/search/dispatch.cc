@@ -84,6 +84,7 @@ class Dispatcher {
         lane.route = route;
         lane.rank = routes[route][stage];
         lane.total = (problem_.microbatches - route + routes_ - 1) / routes_;
+
         lane.forward_at.assign(lane.total, stage == 0 ? 0 : kNever);
         lane.backward_at.assign(lane.total, kNever);
         lane.most_ahead = policy_.most_ahead.empty() ? lane.total : policy_.most_ahead[stage];

@@ -258,6 +258,8 @@ class Rounds {
     for (std::int32_t rank = 0; rank < p_; ++rank) {
       takes_up[rank] = TakesUp(rank);
     }
+
+    // First the ranks whose next backward is of the second half, then the others.
     for (std::int32_t rank = 0; rank < p_; ++rank) {
       if (takes_up[rank] && !RunBackward(Up(rank))) {
         return false;
@@ -284,6 +286,8 @@ class Rounds {
       if (at == kUnknown) {
         continue;
       }
+
+      // A W makes room for the forward where there is too little, and fills the wait for it.
       RankState& state = At(rank);
       while (state.kept + Costs(stage).kept > LimitOf(rank)) {
         if (state.pending.empty()) {

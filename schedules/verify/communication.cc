@@ -171,9 +171,11 @@ class CommunicationCheck {
         continue;
       }
       const OpRef send = dependencies_.input[ref];
+
       if (!send || dependencies_.matching_recv[send] != ref) {
         continue;
       }
+
       const std::int32_t expected = counts.Next(send.rank);
       if (turn[send] != expected) {
         findings_.Add(

@@ -81,6 +81,7 @@ class VersionCheck {
       states_[stage] = {};
       states_[stage].placed = true;
     }
+
     const Program& program = schedule_.programs[rank];
     for (std::int32_t i = 0; i < program.Count(); ++i) {
       Visit({rank, i}, program[i]);
