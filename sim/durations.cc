@@ -177,31 +177,17 @@ class CostCheck {
 
 }  // namespace
 
+Nanoseconds StageCosts::*CostMemberOf(OpKind kind) {
+  constexpr KindTable<Nanoseconds StageCosts::*> kMembers = {
+      {&StageCosts::forward, &StageCosts::backward, &StageCosts::backward_input,
+       &StageCosts::backward_weight, &StageCosts::recompute, &StageCosts::step,
+       &StageCosts::predict, &StageCosts::allreduce}};
+  return kMembers[kind];
+}
+
 Nanoseconds CostOf(const StageCosts& stage, OpKind kind) {
-  switch (kind) {
-    case OpKind::kForward:
-      return stage.forward;
-    case OpKind::kBackward:
-      return stage.backward;
-    case OpKind::kBackwardInput:
-      return stage.backward_input;
-    case OpKind::kBackwardWeight:
-      return stage.backward_weight;
-    case OpKind::kRecompute:
-      return stage.recompute;
-    case OpKind::kStep:
-      return stage.step;
-    case OpKind::kPredict:
-      return stage.predict;
-    case OpKind::kAllReduce:
-      return stage.allreduce;
-    case OpKind::kSendForward:
-    case OpKind::kRecvForward:
-    case OpKind::kSendBackward:
-    case OpKind::kRecvBackward:
-      break;
-  }
-  return Nanoseconds(0);
+  Nanoseconds StageCosts::*const cost = CostMemberOf(kind);
+  return cost == nullptr ? Nanoseconds(0) : stage.*cost;
 }
 
 Nanoseconds AtSpeed(Nanoseconds cost, double speed) {

@@ -13,6 +13,9 @@ namespace stagecraft {
 
 // How long things take. Every engine asks these functions and nothing else.
 
+/// Which of a stage's costs an op of `kind` has; null for SEND and RECV, which have none.
+Nanoseconds StageCosts::*CostMemberOf(OpKind kind);
+
 /// What an op of `kind` costs on a stage, at speed 1; 0 for SEND and RECV.
 Nanoseconds CostOf(const StageCosts& stage, OpKind kind);
 

@@ -88,29 +88,6 @@ void TakeTenthOff(Nanoseconds& duration) {
   duration = Nanoseconds((duration.count() * 9 + 5) / 10);
 }
 
-Nanoseconds& MutableCost(StageCosts& stage, OpKind kind) {
-  switch (kind) {
-    case OpKind::kForward:
-      return stage.forward;
-    case OpKind::kBackward:
-      return stage.backward;
-    case OpKind::kBackwardInput:
-      return stage.backward_input;
-    case OpKind::kBackwardWeight:
-      return stage.backward_weight;
-    case OpKind::kRecompute:
-      return stage.recompute;
-    case OpKind::kPredict:
-      return stage.predict;
-    case OpKind::kAllReduce:
-      return stage.allreduce;
-    default:
-      break;
-  }
-  STAGECRAFT_CHECK(kind == OpKind::kStep, "SENDs and RECVs have no cost of their own");
-  return stage.step;
-}
-
 }  // namespace
 
 Table<Remedy> TryRemedies(const Schedule& schedule, const Dependencies& dependencies,
@@ -136,7 +113,7 @@ Table<Remedy> TryRemedies(const Schedule& schedule, const Dependencies& dependen
 void MakeTenthBetter(const CostItem& item, Costs& costs, Topology& topology) {
   switch (item.what) {
     case What::kOp:
-      TakeTenthOff(MutableCost(costs.stages[item.index], item.kind));
+      TakeTenthOff(costs.stages[item.index].*CostMemberOf(item.kind));
       return;
     case What::kCell:
       TakeTenthOff(*costs.stages[item.index].joined);

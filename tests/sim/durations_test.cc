@@ -26,6 +26,21 @@ TEST(HoldTime, IsBytesOverBandwidthAndNothingWithoutOne) {
   EXPECT_EQ(HoldTime(1'000'000, {}), Nanoseconds(0));
 }
 
+TEST(CostOf, EachKindHasACostOfItsOwnButForTransfers) {
+  StageCosts stage;
+  std::int64_t next = 0;
+  for (const OpTraits& op : AllOpTraits()) {
+    if (Nanoseconds StageCosts::*const cost = CostMemberOf(op.kind); cost != nullptr) {
+      stage.*cost = Nanoseconds(++next);
+    }
+  }
+  EXPECT_EQ(next, 8) << "no two kinds share one";
+  EXPECT_EQ(CostOf(stage, OpKind::kForward), stage.forward);
+  EXPECT_EQ(CostOf(stage, OpKind::kAllReduce), Nanoseconds(8));
+  EXPECT_EQ(CostOf(stage, OpKind::kSendForward), Nanoseconds(0));
+  EXPECT_EQ(CostOf(stage, OpKind::kRecvBackward), Nanoseconds(0));
+}
+
 TEST(BytesOf, AGradientIsAsLargeAsTheOutputItBelongsTo) {
   Costs costs;
   costs.stages.resize(2);
