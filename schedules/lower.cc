@@ -110,7 +110,7 @@ class EarlySweep {
     while ((runnable_[word] & ahead) != 0) {
       const int bit = std::countr_zero(runnable_[word] & ahead);
       any |= Turn(word * 64 + bit);
-      ahead = bit == 63 ? 0 : ~std::uint64_t{0} << static_cast<unsigned>(bit + 1);
+      ahead = bit >= 63 ? 0 : ~std::uint64_t{0} << static_cast<unsigned>(bit + 1);
     }
     return any;
   }
