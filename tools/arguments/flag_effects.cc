@@ -120,16 +120,13 @@ bool IsGiven(const CLI::App& app, const char* flag) {
 
 /// An optimizer that is not named may be any, and one with a momentum and a decay.
 void AddOptimizerFlags(const CLI::App& app, bool predicts, std::vector<IdleFlag>& idle) {
-  constexpr std::pair<const char*, OptimizerKind> kKinds[] = {{"sgd", OptimizerKind::kSgd},
-                                                              {"adam", OptimizerKind::kAdam},
-                                                              {"adamw", OptimizerKind::kAdamW}};
-
   std::vector<std::vector<IdleFlag>> by_kind;
-  for (const auto& [name, kind] : kKinds) {
+  for (const OptimizerTraits& optimizer : AllOptimizers()) {
+    const std::string name(optimizer.name);
     if (GivenFor(app, "--optimizer", name) == name) {
       OptimizerOptions options;
-      options.kind = kind;
-      options.momentum = kind == OptimizerKind::kSgd ? 0.5 : 0;
+      options.kind = optimizer.kind;
+      options.momentum = optimizer.has_momentum ? 0.5 : 0;
       options.weight_decay = 0.5;
       by_kind.push_back(FlagsOfOptimizer(options, predicts));
     }
