@@ -17,7 +17,7 @@ namespace stagecraft {
 
 std::span<const Generator> Generators() {
   // In the order of the listing: synchronous schedules first, then those without a flush.
-  static const auto kGenerators = std::to_array<Generator>({
+  static const auto generators = std::to_array<Generator>({
       kSequential,      kModelParallel, kDataParallel,
       kGPipe,           kOneFOneB,      kInterleavedOneFOneB,
       kBreadthFirst,    kZeroBubbleH1,  kZeroBubbleH2,
@@ -27,7 +27,7 @@ std::span<const Generator> Generators() {
       kPipeDream2BW,    kSpecTrain,     kXPipe,
       kPipeOptim,       kPipeMare,      kPipelinedBackprop,
   });
-  return kGenerators;
+  return generators;
 }
 
 const Generator* FindGenerator(std::string_view name) {
