@@ -42,7 +42,7 @@ void FindChannels(WalkPlan& plan) {
 /// them keeps their plans out of the same cache sets.
 void PlanOps(const Schedule& schedule, const OpTable<std::int32_t>& transfer_of,
              ClassFinder& finder, WalkPlan& plan) {
-  constexpr std::int32_t kApart = 64 / sizeof(OpPlan);
+  constexpr std::ptrdiff_t kApart = 64 / sizeof(OpPlan);
   plan.ops.resize(plan.ids.Size() + plan.programs.Count() * kApart);
   Table<std::uint32_t> classes;
   for (std::int32_t rank = 0; rank < plan.programs.Count(); ++rank) {

@@ -129,7 +129,6 @@ void OptimizerArguments::AddTo(CLI::App& app) {
   AddNumber(
       app, "--weight-decay", [this](double value) { options_.weight_decay = value; },
       "weight decay, added to the gradient; adamw applies it apart from the gradient [0]");
-
   app.add_option_function<std::string>(
          "--betas",
          [this](const std::string& text) {
@@ -144,7 +143,6 @@ void OptimizerArguments::AddTo(CLI::App& app) {
          "decay rates of adam and adamw [0.9,0.999]")
       ->type_name("A,B")
       ->group(kGroup);
-
   AddNumber(
       app, "--eps", [this](double value) { options_.epsilon = value; },
       "added to the denominator of adam and adamw [1e-8]");
