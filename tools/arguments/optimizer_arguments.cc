@@ -1,6 +1,5 @@
 #include "tools/arguments/optimizer_arguments.h"
 
-#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
@@ -13,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "tools/arguments/flags.h"
+#include "tools/arguments/option_flags.h"
 #include "tools/command.h"
 
 namespace stagecraft {
@@ -93,9 +93,7 @@ std::string FlagOfOptimizer(std::string_view option) {
       return std::string(renamed.flag);
     }
   }
-  std::string flag = "--" + std::string(option);
-  std::replace(flag.begin(), flag.end(), '_', '-');
-  return flag;
+  return FlagCalled(option);
 }
 
 void OptimizerArguments::AddTo(CLI::App& app) {

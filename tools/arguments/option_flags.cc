@@ -20,6 +20,12 @@ constexpr auto kOfSearches = std::to_array<std::string_view>({"activation", "mem
 
 }  // namespace
 
+std::string FlagCalled(std::string_view option) {
+  std::string flag = "--" + std::string(option);
+  std::ranges::replace(flag, '_', '-');
+  return flag;
+}
+
 std::string FlagOf(std::string_view option) {
   const auto found = std::ranges::find(kShortFlags, option, &OptionFlag::first);
   if (found != kShortFlags.end()) {
@@ -33,9 +39,7 @@ std::string FlagOf(std::string_view option) {
     return "";
   }
   // Flags are written with dashes, options with underscores.
-  std::string flag = "--" + std::string(option);
-  std::ranges::replace(flag, '_', '-');
-  return flag;
+  return FlagCalled(option);
 }
 
 std::string WithFlags(std::string_view text) {

@@ -8,6 +8,9 @@
 
 namespace stagecraft {
 
+/// The flag that is called like `option`: `--update-every` for `update_every`.
+std::string FlagCalled(std::string_view option);
+
 /// The flag that sets an option of `GeneratorOptions` or `TrainingTask`: `-p` for `ranks`,
 /// `--update-every` for `update_every`; empty if there is no such option.
 std::string FlagOf(std::string_view option);

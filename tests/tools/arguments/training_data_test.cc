@@ -7,27 +7,14 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/data/safetensors.h"
-#include "tests/tools/program.h"
+#include "tests/tools/train_program.h"
 
 namespace stagecraft {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-class TrainingData : public testing::Test {
- protected:
-  void SetUp() override {
-    if (!STAGECRAFT_HAS_TORCH) {
-      GTEST_SKIP() << "built without LibTorch";
-    }
-  }
-};
-
-std::string Train(const std::string& arguments) {
-  const Outcome outcome = Stagecraft("train " + arguments);
-  EXPECT_EQ(outcome.code, 0) << arguments << "\n" << outcome.err;
-  return outcome.out;
-}
+using TrainingData = WithTorch;
 
 /// A model of one layer, y = x w, whose loss (mse) with rate 0 can be worked out by hand.
 constexpr const char* kOneLayer = R"({"format": "stagecraft-model", "version": 1, "name": "t",

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "tests/tools/program.h"
+#include "tests/tools/train_program.h"
 #include "tools/output_claim.h"
 
 // What can be wrong with a training beside its flags: numbers that are not finite, ranks of another
@@ -15,20 +15,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-class TrainFaults : public testing::Test {
- protected:
-  void SetUp() override {
-    if (!STAGECRAFT_HAS_TORCH) {
-      GTEST_SKIP() << "built without LibTorch";
-    }
-  }
-};
-
-std::string Train(const std::string& arguments) {
-  const Outcome outcome = Stagecraft("train " + arguments);
-  EXPECT_EQ(outcome.code, 0) << arguments << "\n" << outcome.err;
-  return outcome.out;
-}
+using TrainFaults = WithTorch;
 
 /// Update 0 moves weights by 1e30 times a gradient: from then on nothing is finite.
 const char* const kDiverges = "1f1b -p 2 -m 4 -n 4 --lr 1e30 ";

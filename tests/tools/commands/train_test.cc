@@ -7,27 +7,14 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "tests/tools/program.h"
+#include "tests/tools/train_program.h"
 
 namespace stagecraft {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-class TrainCommand : public testing::Test {
- protected:
-  void SetUp() override {
-    if (!STAGECRAFT_HAS_TORCH) {
-      GTEST_SKIP() << "built without LibTorch";
-    }
-  }
-};
-
-std::string Train(const std::string& arguments) {
-  const Outcome outcome = Stagecraft("train " + arguments);
-  EXPECT_EQ(outcome.code, 0) << arguments << "\n" << outcome.err;
-  return outcome.out;
-}
+using TrainCommand = WithTorch;
 
 TEST_F(TrainCommand, LearnsTheDigits) {
   const Json json = Json::parse(Train("pipeoptim -p 4 --epochs 6 --optimizer adam --json"));
