@@ -1,5 +1,6 @@
 #include "engine/training_job.h"
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <thread>
@@ -18,9 +19,13 @@ namespace {
 /// A framework whose ranks, threads here, all meet in one store.
 class MeetingFramework : public test::ScalarFramework {
  public:
-  std::unique_ptr<Store> ConnectStore(const StoreAddress&) override {
+  std::unique_ptr<Store> ConnectStore(const StoreAddress& address) override {
+    serving_ += address.serves ? 1 : 0;
     return std::make_unique<Door>(store_);
   }
+
+  /// How many ranks have been told to run the store themselves.
+  int Serving() const { return serving_; }
 
  private:
   class Door : public Store {
@@ -36,6 +41,7 @@ class MeetingFramework : public test::ScalarFramework {
   };
 
   MemoryStore store_;
+  std::atomic<int> serving_{0};
 };
 
 class RunTrainingJobTest : public testing::Test {
@@ -73,6 +79,7 @@ TEST_F(RunTrainingJobTest, LaunchedRanksMeetInTheStoreAndTrainToTheSameBits) {
   EXPECT_EQ(results[0], of_threads_);
   EXPECT_TRUE(results[1].empty()) << "rank 0 alone has the results";
   EXPECT_TRUE(results[2].empty());
+  EXPECT_EQ(framework_.Serving(), 1) << "rank 0 runs the store, since no launcher does";
 }
 
 TEST_F(RunTrainingJobTest, ALaunchedRankOfAnotherTaskIsRefused) {
